@@ -1,0 +1,276 @@
+"""Every measure by name: what it says, in which unit, which way is better, and where it is undefined. Imports no torch.
+
+`analysis.measures` computes them; a study's objectives, tables and figures name them. z is the code, n the decoder's noise,
+x an image, x̂ and x̂' two reconstructions from one code, c the measuring classifier. Formulas and sources stand beside the
+functions that compute them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Better = Literal["lower", "higher", "one", "neither"]
+
+
+@dataclass(frozen=True)
+class UndefinedWhere:
+    """A configuration in which a measure has no value by construction.
+
+    Attributes:
+        field: Dotted name of a configuration field.
+        value: The value of that field at which the measure is undefined.
+        reason: Why, as the end of "… is undefined, because".
+    """
+
+    field: str
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True)
+class MeasureInfo:
+    """What a reader and a plan must know of a measure.
+
+    Attributes:
+        label: Short name on axes and in table heads.
+        unit: Unit of its value; "fraction" for what lies in [0, 1], "ratio" for another number without a unit.
+        description: One sentence.
+        better: Which values are better; "one" where 1 is the best, "neither" where no direction is.
+        uses_labels: Whether labels enter it, be it only through the classifier that was trained on them.
+        undefined: Where it has no value.
+    """
+
+    label: str
+    unit: str
+    description: str
+    better: Better
+    uses_labels: bool = False
+    undefined: tuple[UndefinedWhere, ...] = ()
+
+
+_NO_CODE = UndefinedWhere("model.latent_dim", 0, "with latent dimension 0 there is no code")
+_NO_NOISE = UndefinedWhere("model.noise_dim", 0, "without noise all reconstructions of one code are the same")
+_CATEGORICAL_ONLY = UndefinedWhere("model.code", "gaussian", "it is a measure of categorical codes")
+_GAUSSIAN_ONLY = UndefinedWhere("model.code", "categorical", "it is a measure of Gaussian codes")
+
+_EVERY = (_NO_CODE,)
+_CATEGORICAL = (_CATEGORICAL_ONLY,)
+_GAUSSIAN = (_NO_CODE, _GAUSSIAN_ONLY)
+
+MEASURES: dict[str, MeasureInfo] = {
+    "mse_single": MeasureInfo(
+        "MSE, one draw",
+        "squared intensity",
+        "Mean squared error per pixel of one reconstruction, images in [0, 1].",
+        "lower",
+        undefined=_EVERY,
+    ),
+    "mse_mean": MeasureInfo(
+        "MSE, mean of draws",
+        "squared intensity",
+        "Mean squared error per pixel of the mean reconstruction over noise, corrected for the finite number of draws.",
+        "lower",
+        undefined=_EVERY,
+    ),
+    "r2_mean": MeasureInfo(
+        "R² of the mean",
+        "fraction",
+        "Share of the images' pixel variance that the mean reconstruction over noise explains.",
+        "higher",
+        undefined=_EVERY,
+    ),
+    "share_z_pixel": MeasureInfo(
+        "S_z, pixels",
+        "fraction",
+        "Share of the pixel variance of generated images that the code decides alone, codes drawn from q(z).",
+        "neither",
+        undefined=_EVERY,
+    ),
+    "share_n_pixel": MeasureInfo(
+        "S_n, pixels",
+        "fraction",
+        "Share of the pixel variance of generated images that the noise decides alone, codes drawn from q(z).",
+        "neither",
+        undefined=_EVERY,
+    ),
+    "share_zn_pixel": MeasureInfo(
+        "S_zn, pixels",
+        "fraction",
+        "Share of the pixel variance of generated images that code and noise decide only together.",
+        "neither",
+        undefined=_EVERY,
+    ),
+    "share_z_feature": MeasureInfo(
+        "S_z, features",
+        "fraction",
+        "Share of the variance of generated images in the classifier's features that the code decides alone.",
+        "neither",
+        uses_labels=True,
+        undefined=_EVERY,
+    ),
+    "share_n_feature": MeasureInfo(
+        "S_n, features",
+        "fraction",
+        "Share of the variance of generated images in the classifier's features that the noise decides alone.",
+        "neither",
+        uses_labels=True,
+        undefined=_EVERY,
+    ),
+    "share_zn_feature": MeasureInfo(
+        "S_zn, features",
+        "fraction",
+        "Share of the variance in the classifier's features that code and noise decide only together.",
+        "neither",
+        uses_labels=True,
+        undefined=_EVERY,
+    ),
+    "share_z_pixel_prior": MeasureInfo(
+        "S_z, pixels, prior",
+        "fraction",
+        "Share of the pixel variance of generated images that the code decides alone, codes drawn from the prior.",
+        "neither",
+        undefined=_EVERY,
+    ),
+    "label_preservation": MeasureInfo(
+        "label preservation",
+        "fraction",
+        "Probability that the classifier gives a reconstruction the class that it gives the original.",
+        "higher",
+        uses_labels=True,
+        undefined=_EVERY,
+    ),
+    "label_agreement": MeasureInfo(
+        "label agreement",
+        "fraction",
+        "Probability that the classifier gives two reconstructions of one code the same class.",
+        "neither",
+        uses_labels=True,
+        undefined=_EVERY,
+    ),
+    "tau_z": MeasureInfo(
+        "τ_z",
+        "fraction",
+        "Share of the variance of the classifier's class that the code decides: label agreement above chance.",
+        "neither",
+        uses_labels=True,
+        undefined=_EVERY,
+    ),
+    "dispersion_ratio": MeasureInfo(
+        "dispersion ratio ρ",
+        "ratio",
+        "Squared distance of two reconstructions of one code over that of an image to its reconstruction; 1 is calibrated.",
+        "one",
+        undefined=(_NO_CODE, _NO_NOISE),
+    ),
+    "energy_score_pixel": MeasureInfo(
+        "energy score, pixels",
+        "intensity",
+        "Conditional energy score E‖x − x̂‖ − ½ E‖x̂ − x̂'‖ in pixels.",
+        "lower",
+        undefined=_EVERY,
+    ),
+    "energy_score_feature": MeasureInfo(
+        "energy score, features",
+        "ratio",
+        "Conditional energy score E‖x − x̂‖ − ½ E‖x̂ − x̂'‖ in the classifier's features.",
+        "lower",
+        uses_labels=True,
+        undefined=_EVERY,
+    ),
+    "information_low": MeasureInfo(
+        "I_σ, lower bound",
+        "nat",
+        "Lower bound of the information between the image and its code blurred by one standard deviation.",
+        "higher",
+        undefined=_EVERY,
+    ),
+    "information_high": MeasureInfo(
+        "I_σ, upper bound",
+        "nat",
+        "Upper bound of the information between the image and its code blurred by one standard deviation.",
+        "higher",
+        undefined=_EVERY,
+    ),
+    "rate": MeasureInfo(
+        "rate",
+        "nat",
+        "Information that the code offers: the lower bound of I_σ, or the entropy of the most probable category.",
+        "higher",
+        undefined=_EVERY,
+    ),
+    "label_information": MeasureInfo(
+        "I(y; z)",
+        "nat",
+        "Information between the label and the code.",
+        "higher",
+        uses_labels=True,
+        undefined=_EVERY,
+    ),
+    "prior_accuracy": MeasureInfo(
+        "q(z) against p(z), accuracy",
+        "fraction",
+        "Held-out accuracy of a classifier that tells inferred codes from the prior's; .5 is a perfect match.",
+        "lower",
+        undefined=_EVERY,
+    ),
+    "prior_moment_kl": MeasureInfo(
+        "KL of moments to the prior",
+        "nat",
+        "Divergence of the Gaussian with the moments of the inferred codes from the prior.",
+        "lower",
+        undefined=_GAUSSIAN,
+    ),
+    "prior_kl": MeasureInfo(
+        "KL of cluster use to the prior",
+        "nat",
+        "Divergence of the mean one-hot code from the prior's class probabilities.",
+        "lower",
+        undefined=_CATEGORICAL,
+    ),
+    "critic_accuracy": MeasureInfo(
+        "critic accuracy",
+        "fraction",
+        "Held-out accuracy of a small fresh critic that tells (x, ẑ) from (x̂, ẑ); .5 is calibrated.",
+        "lower",
+        undefined=_EVERY,
+    ),
+    "clustering_error": MeasureInfo(
+        "clustering error",
+        "fraction",
+        "Share of images whose cluster's majority label, learnt on other images, is not their own. It falls with K by itself.",
+        "lower",
+        uses_labels=True,
+        undefined=_CATEGORICAL,
+    ),
+    "ami": MeasureInfo(
+        "adjusted mutual information",
+        "ratio",
+        "Mutual information of cluster and label, adjusted for chance. Not comparable across K.",
+        "higher",
+        uses_labels=True,
+        undefined=_CATEGORICAL,
+    ),
+    "used_clusters": MeasureInfo(
+        "used clusters",
+        "clusters",
+        "Number of categories that are the most probable one of at least one image.",
+        "higher",
+        undefined=_CATEGORICAL,
+    ),
+    "code_entropy": MeasureInfo(
+        "H(ẑ)/ln K",
+        "fraction",
+        "Entropy of the most probable category over the images, relative to that of equal use.",
+        "higher",
+        undefined=_CATEGORICAL,
+    ),
+    "confidence": MeasureInfo(
+        "confidence",
+        "fraction",
+        "Mean probability of the most probable category.",
+        "neither",
+        undefined=_CATEGORICAL,
+    ),
+}
+"""Every measure by name."""

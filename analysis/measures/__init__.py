@@ -1,0 +1,23 @@
+"""Measures of the information decomposition: pure functions on tensors, and the suite that applies them to a trained model.
+
+Notation: x an image, y its label, ẑ = f(x, ε) its code, n the decoder's noise, x̂ = g(ẑ, n) and x̂' two draws for the same code, c the
+measuring classifier and φ its penultimate features.
+
+    measurement      what a value carries: interval, number of images, unit, status
+    intervals        95 % image-level intervals of means, ratios, proportions and jackknifed statistics
+    draws            codes and decoded images that the other modules work on
+    reconstruction   squared error of one draw and of the mean draw, R²
+    variance_split   shares of the output's variance that the code, the noise and their interaction explain
+    labels           does a reconstruction keep its label, and does it depend on the noise
+    calibration      spread against error, energy score
+    critic           can a fresh critic tell (x, ẑ) from (x̂, ẑ): the label-free objective
+    information      I(x; ẑ + σξ), the rate of a categorical code, I(y; ẑ)
+    prior_match      is q(z) = p(z)
+    clustering       error of the map from clusters to labels, adjusted mutual information, use of the clusters
+    classifier       the measuring classifier
+    controls         PCA as a linear autoencoder, k-means
+    samples          pictures
+    suite            all of it for one run
+
+A new measure is a function that returns an `Estimate`; `suite` gives it its name.
+"""

@@ -1,0 +1,106 @@
+"""Do the clusters of a categorical code agree with the labels?
+
+    clustering_error           1 − accuracy of the map that sends each cluster to its most frequent label
+    clustering_error_exemplar  the same for the map that sends it to the label of the image which it holds most surely
+    ami                        adjusted mutual information of clusters and labels
+    used_clusters              clusters that hold at least one image
+    code_entropy               H(k) / ln K
+    confidence                 mean largest entry of ẑ
+
+A map is never scored on the images that it was fitted on. None of these is comparable between different K.
+
+References:
+    Makhzani et al. (2015), Adversarial autoencoders, section 6 (the exemplar rule). https://arxiv.org/abs/1511.05644
+    Vinh, Epps and Bailey (2010), Information theoretic measures for clusterings comparison.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+
+import torch
+from sklearn.metrics import adjusted_mutual_info_score
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from analysis.measures import intervals
+from analysis.measures.information import cluster_entropy
+from analysis.measures.measurement import Estimate, exact
+
+MapRule = Callable[[Tensor, Tensor, int], Tensor]
+"""From codes with shape (N, K), labels with shape (N,) and the number of classes to the label of each cluster, shape (K,)."""
+
+
+def majority_map(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Send each cluster to its most frequent label, and an empty one to the most frequent label of all."""
+    members = one_hot(codes.argmax(1), codes.shape[1]).double()
+    counts = members.T @ one_hot(labels, num_classes).double()
+    overall = labels.bincount(minlength=num_classes).argmax()
+    return torch.where(counts.sum(1) > 0, counts.argmax(1), overall)
+
+
+def exemplar_map(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Send each cluster to the label of the image with the largest entry for it."""
+    del num_classes
+    return labels[codes.argmax(0)]
+
+
+def clustering_error(
+    fit_codes: Tensor, fit_labels: Tensor, codes: Tensor, labels: Tensor, num_classes: int, rule: MapRule = majority_map
+) -> Estimate:
+    """Return the error of a map that is fitted on some images and scored on others.
+
+    Args:
+        fit_codes: Codes to fit on, with shape (M, K).
+        fit_labels: Their labels, int64 with shape (M,).
+        codes: Codes to score, with shape (N, K).
+        labels: Their labels, int64 with shape (N,).
+        num_classes: Number of classes.
+        rule: How the map is fitted.
+    """
+    label_of_cluster = rule(fit_codes, fit_labels, num_classes)
+    return intervals.proportion(label_of_cluster[codes.argmax(1)] != labels)
+
+
+def cross_fitted_error(codes: Tensor, labels: Tensor, num_classes: int, rule: MapRule = majority_map) -> Estimate:
+    """Return the error of two maps, each fitted on one half of the images and scored on the other; shapes (N, K) and (N,)."""
+    half = torch.arange(len(codes), device=codes.device) % 2 == 0
+    wrong = torch.zeros_like(labels, dtype=torch.bool)
+    for part in (half, ~half):
+        label_of_cluster = rule(codes[part], labels[part], num_classes)
+        wrong[~part] = label_of_cluster[codes[~part].argmax(1)] != labels[~part]
+    return intervals.proportion(wrong)
+
+
+def chance_error(fit_labels: Tensor, labels: Tensor) -> Estimate:
+    """Return the error of always answering the most frequent label of `fit_labels`."""
+    return intervals.proportion(labels != fit_labels.bincount().argmax())
+
+
+def adjusted_mutual_information(labels: Tensor, clusters: Tensor) -> Estimate:
+    """Return the AMI of labels and clusters, both int64 with shape (N,), with a jackknife interval."""
+    y, k = labels.cpu().numpy(), clusters.cpu().numpy()
+
+    def ami(index: Tensor) -> float:
+        with warnings.catch_warnings():
+            # scikit-learn takes many clusters for a regression target and says so
+            warnings.simplefilter("ignore", UserWarning)
+            return float(adjusted_mutual_info_score(y[index.numpy()], k[index.numpy()]))
+
+    return intervals.group_jackknife(ami, len(labels), "fraction")
+
+
+def cluster_use(codes: Tensor) -> dict[str, Estimate]:
+    """Return used_clusters, code_entropy and confidence of codes with shape (N, K) that sum to 1."""
+    num, size = codes.shape
+    clusters = codes.argmax(1)
+    entropy = cluster_entropy(clusters)
+    scale = math.log(size)
+    ends = [None if end is None else end / scale for end in (entropy.value, entropy.low, entropy.high)]
+    return {
+        "used_clusters": exact(float(len(clusters.unique())), num, "clusters"),
+        "code_entropy": Estimate(*ends, num, "fraction"),
+        "confidence": intervals.mean(codes.max(1).values, "fraction"),
+    }

@@ -1,0 +1,117 @@
+"""95 % image-level intervals: what another sample of images, from the same model, would have given.
+
+A smooth statistic of n images is treated through its influence function ψ (the delta method): its variance is Var ψ / n. Where
+images share a decoder noise with the next one in the order, as `draws` arranges it, the covariance of neighbours is added. They say
+nothing of other seeds.
+
+References:
+    van der Vaart (1998), Asymptotic statistics, sections 3.1 and 20.1.
+    Efron and Stein (1981), The jackknife estimate of variance.
+    Wilson (1927), Probable inference, the law of succession, and statistical inference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from analysis.measures.measurement import Estimate, estimate, undefined
+
+Z95 = 1.959964
+"""97.5 % quantile of the normal distribution."""
+
+NUM_GROUPS = 20
+"""Groups of images that a jackknife leaves out in turn."""
+
+T95 = 2.093024
+"""97.5 % quantile of Student's t with `NUM_GROUPS` − 1 degrees of freedom."""
+
+
+def linearized(value: float, influence: Tensor, unit: str, *, neighbours: bool = False) -> Estimate:
+    """Return a value with the interval value ± 1.96 sqrt(Var ψ / n).
+
+    Args:
+        value: The statistic.
+        influence: Its influence function at each image, with shape (N,); an added constant does not matter.
+        unit: Unit of the value.
+        neighbours: Whether images i and i + 1 (in a circle) are dependent.
+    """
+    num = len(influence)
+    if num < 2:
+        return undefined("there are fewer than two images", num, unit)
+    centred = influence.double() - influence.double().mean()
+    variance = centred.square().mean().item()
+    if neighbours:
+        variance += 2 * max(0.0, (centred * centred.roll(1)).mean().item())
+    half = Z95 * math.sqrt(variance / (num - 1))
+    return estimate(value, value - half, value + half, num, unit)
+
+
+def mean(values: Tensor, unit: str, *, neighbours: bool = False) -> Estimate:
+    """Return the mean of one value per image, with shape (N,)."""
+    return linearized(values.double().mean().item(), values, unit, neighbours=neighbours)
+
+
+def ratio(numerator: Tensor, denominator: Tensor, unit: str, *, neighbours: bool = False) -> Estimate:
+    """Return E[a] / E[b] from one a and one b per image, each with shape (N,)."""
+    a, b = numerator.double(), denominator.double()
+    scale = b.mean().item()
+    if scale <= 0:
+        return undefined("the denominator is zero", len(a), unit)
+    value = a.mean().item() / scale
+    return linearized(value, (a - value * b) / scale, unit, neighbours=neighbours)
+
+
+def proportion(hits: Tensor) -> Estimate:
+    """Return a fraction of images with Wilson's interval, from booleans with shape (N,)."""
+    num = len(hits)
+    if num == 0:
+        return undefined("there are no images", 0, "fraction")
+    p = hits.double().mean().item()
+    shrink = 1 + Z95**2 / num
+    centre = (p + Z95**2 / (2 * num)) / shrink
+    half = Z95 * math.sqrt(p * (1 - p) / num + Z95**2 / (4 * num**2)) / shrink
+    # rounding must not push the end of a sure thing past the value
+    return estimate(p, min(p, centre - half), max(p, centre + half), num, "fraction")
+
+
+def jackknife(value: float, left_out: list[float], num: int, unit: str, *, correct_bias: bool = False) -> Estimate:
+    """Return a value with the interval of its grouped jackknife.
+
+    With θ_g the statistic without group g of G, the squared standard error is (G − 1)/G Σ (θ_g − θ̄)², and the bias, if it falls
+    as 1/n, is (G − 1)(θ̄ − θ).
+
+    Args:
+        value: The statistic θ of all images.
+        left_out: θ_g for each of the `NUM_GROUPS` groups.
+        num: Number of images.
+        unit: Unit of the value.
+        correct_bias: Whether to subtract the bias.
+    """
+    values = torch.tensor(left_out, dtype=torch.float64)
+    factor = (len(values) - 1) / len(values)
+    half = T95 * math.sqrt(factor * (values - values.mean()).square().sum().item())
+    if correct_bias:
+        value -= (len(values) - 1) * (values.mean().item() - value)
+    return estimate(value, value - half, value + half, num, unit)
+
+
+def group_jackknife(
+    statistic: Callable[[Tensor], float], num: int, unit: str, *, correct_bias: bool = False
+) -> Estimate:
+    """Return a statistic of image indices with the interval of its grouped jackknife.
+
+    Args:
+        statistic: Maps the indices of the images to use, int64 with shape (n,), to the value.
+        num: Number of images; at least two for each group.
+        unit: Unit of the value.
+        correct_bias: Whether to subtract the bias that the jackknife finds.
+    """
+    if num < 2 * NUM_GROUPS:
+        return undefined(f"there are fewer than {2 * NUM_GROUPS} images", num, unit)
+    index = torch.arange(num)
+    left_out = [statistic(index[index % NUM_GROUPS != group]) for group in range(NUM_GROUPS)]
+    return jackknife(statistic(index), left_out, num, unit, correct_bias=correct_bias)

@@ -1,0 +1,60 @@
+"""What the measuring classifier c says of reconstructions: does the label survive, and does the noise change it.
+
+    label_preservation  P[c(x̂) = c(x)]
+    label_agreement     AG = P[c(x̂) = c(x̂') | ẑ], two draws for one code
+    tau_z               (AG − AG0) / (1 − AG0), AG0 = P[c(x̂) = c(x̂'')] for independent codes
+
+τ_z is S_z of the one-hot label, unbiased from two draws. In a calibrated decoder preservation equals agreement.
+
+Reference: Goodman and Kruskal (1954), Measures of association for cross classifications (τ).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from analysis.measures import intervals
+from analysis.measures.measurement import Estimate, undefined
+
+
+def label_preservation(labels: Tensor, decoded: Tensor) -> Estimate:
+    """Return P[c(x̂) = c(x)] from labels c(x) with shape (N,) and labels of the draws with shape (N, M), int64."""
+    kept = (decoded == labels[:, None]).double().mean(1)
+    return intervals.mean(kept, "fraction", neighbours=True)
+
+
+def chance_preservation(labels: Tensor) -> Estimate:
+    """Return P[c(x') = c(x)] for two independent images, from labels with shape (N,): a perfect decoder without a code."""
+    counts = one_hot(labels).double()
+    chance, influence = _chance_agreement(counts)
+    return intervals.linearized(chance, influence, "fraction")
+
+
+def label_split(decoded: Tensor, num_classes: int) -> dict[str, Estimate]:
+    """Return label_agreement and tau_z.
+
+    Args:
+        decoded: Labels c(x̂) of the draws, int64 with shape (N, M), M ≥ 2.
+        num_classes: Number of classes.
+    """
+    num, draws = decoded.shape
+    counts = one_hot(decoded, num_classes).double().sum(1)
+    agreement = (counts.square().sum(1) - draws) / (draws * (draws - 1))
+    result = {"label_agreement": intervals.mean(agreement, "fraction", neighbours=True)}
+    chance, influence = _chance_agreement(counts / draws)
+    if num < 2 or chance >= 1 - 1e-12:
+        return result | {"tau_z": undefined("all draws have the same label", num, "fraction")}
+    mean = agreement.mean().item()
+    slope = (agreement - mean) / (1 - chance) - influence * (1 - mean) / (1 - chance) ** 2
+    tau = intervals.linearized((mean - chance) / (1 - chance), slope, "fraction", neighbours=True)
+    return result | {"tau_z": tau}
+
+
+def _chance_agreement(frequencies: Tensor) -> tuple[float, Tensor]:
+    """Return Σ_c p_c² over pairs of different images, and its influence function, from frequencies with shape (N, classes)."""
+    num = len(frequencies)
+    total = frequencies.sum(0)
+    own = frequencies.square().sum(1)
+    value = (total.square().sum() - own.sum()).item() / max(1, num * (num - 1))
+    return value, 2 * (frequencies @ (total / num) - value)

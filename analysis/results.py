@@ -1,0 +1,276 @@
+"""From the files of a study folder to tidy tables. Imports no torch, no ray, no optuna.
+
+Nothing in a study folder may stop a report: a file that is missing, cut short or edited by hand becomes a status of its row
+or an entry of `StudyResults.problems`.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from study.records import RunFolder, StudyFolder, read_json, run_status
+
+RUN_COLUMNS = ("key", "config_key", "replicate", "block", "origin", "label", "trial", "status", "reason")
+RESULT_COLUMNS = ("steps", "train_time_s", "measure_time_s", "wall_time_s", "code_hash", "device", "threads")
+CLASSIFIER_COLUMNS = ("classifier_hash", "classifier_accuracy")
+CONFIG_COLUMNS = (
+    "model.code",
+    "model.latent_dim",
+    "model.num_categories",
+    "model.noise_dim",
+    "model.train_encoder",
+    "data.name",
+)
+MEASURE_COLUMNS = ("run", "name", "split", "subject", "value", "low", "high", "n", "unit", "status", "reason")
+HISTORY_COLUMNS = ("run", "step", "time_s", "name", "value")
+
+USABLE = ("ok", "saturated")
+"""Statuses of a measure whose value enters means. A saturated one is a bound, and is counted where it is shown."""
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything a study folder says, as tables.
+
+    Attributes:
+        folder: Where it was read.
+        runs: One row a run: the columns above, what the result says of itself, and every configuration field under its dotted name.
+            `status` is "finished", "failed", "planned" or "unreadable".
+        measures: One row a measured value; `value` is NaN wherever `status` is none of `USABLE`.
+        history: One row a logged value, ordered by run, name and step.
+        study: The resolved study as `study.json` has it, with `name`, `question`, `blocks`, `objectives` and `runs` always
+            there and of the right type.
+        problems: One line for each file or value that could not be used, naming it.
+    """
+
+    folder: StudyFolder
+    runs: pd.DataFrame
+    measures: pd.DataFrame
+    history: pd.DataFrame
+    study: dict[str, Any]
+    problems: tuple[str, ...]
+
+
+def load_results(study_dir: Path | str) -> StudyResults:
+    """Read a study folder, whatever state it is in.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        NotADirectoryError: The path is a file.
+    """
+    folder = StudyFolder(study_dir)
+    if not folder.root.exists():
+        raise FileNotFoundError(f"study folder must exist, but got {folder.root}: there is no such folder.")
+    if not folder.root.is_dir():
+        raise NotADirectoryError(f"study folder must be a folder, but got {folder.root}: it is a file.")
+    problems: list[str] = []
+    study = _load_study(folder, problems)
+    runs, measures = _load_runs(folder, study, problems)
+    history = _load_history(folder, problems)
+    return StudyResults(folder, runs, measures, history, study, tuple(problems))
+
+
+def finished_runs(results: StudyResults, origin: str | None = None) -> pd.DataFrame:
+    """Return the finished runs, all of them or those of one origin ("grid" or "search")."""
+    runs = results.runs[results.runs["status"] == "finished"]
+    return runs if origin is None else runs[runs["origin"] == origin]
+
+
+def load_samples(folder: RunFolder) -> tuple[dict[str, np.ndarray], str]:
+    """Read a run's sample images.
+
+    Returns:
+        The arrays by name, uint8 with shape (rows, columns, C, H, W) or (N, C, H, W), and "" or the reason why some are not
+        there.
+    """
+    if not folder.samples.is_file():
+        return {}, f"{folder.key}/samples.npz: there is no such file."
+    try:
+        with np.load(folder.samples, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}, ""
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        return {}, f"{folder.key}/samples.npz: must be readable, but is not: {_one_line(error)}"
+
+
+def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
+    study = _read(folder.resolved, problems)
+    if not isinstance(study.get("name"), str):
+        study["name"] = folder.root.resolve().name
+    if not isinstance(study.get("question"), str):
+        study["question"] = ""
+    study["blocks"] = [block for block in _list(study.get("blocks")) if isinstance(block, dict)]
+    study["objectives"] = [
+        objective
+        for objective in _list(study.get("objectives"))
+        if isinstance(objective, dict) and isinstance(objective.get("measure"), str)
+    ]
+    study["runs"] = [key for key in _list(study.get("runs")) if isinstance(key, str)]
+    return study
+
+
+def _load_runs(
+    folder: StudyFolder, study: Mapping[str, Any], problems: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows: dict[str, dict[str, Any]] = {}
+    measures: list[dict[str, Any]] = []
+    for root in sorted(folder.runs.iterdir()) if folder.runs.is_dir() else []:
+        if root.is_dir():
+            run = RunFolder(root)
+            row, found = _load_run(run, problems)
+            rows[run.key] = row
+            measures.extend(found)
+    for key in study["runs"]:
+        rows.setdefault(key, {**_key_parts(key), "origin": "grid", "status": "planned", "reason": ""})
+    columns = (*RUN_COLUMNS, *RESULT_COLUMNS, *CLASSIFIER_COLUMNS, *CONFIG_COLUMNS)
+    table = pd.DataFrame.from_records(list(rows.values()))
+    extra = [name for name in table.columns if name not in columns]
+    table = table.reindex(columns=[*columns, *extra])
+    for name in ("replicate", "trial", "steps", "model.latent_dim", "model.num_categories", "model.noise_dim"):
+        table[name] = _numbers(table[name])
+    for name in ("train_time_s", "measure_time_s", "wall_time_s", "classifier_accuracy"):
+        table[name] = _numbers(table[name])
+    return table, _measure_table(measures, problems)
+
+
+def _load_run(run: RunFolder, problems: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    row: dict[str, Any] = {**_key_parts(run.key), "status": run_status(run), "reason": ""}
+    record = _read(run.run, problems)
+    if not isinstance(record.get("all"), dict):
+        row.update(status="unreadable", reason="run.json cannot be read", origin="unknown")
+        return row, []
+    row.update({name: value for name, value in record["all"].items() if isinstance(name, str) and _is_plain(value)})
+    row.update({name: record[name] for name in RUN_COLUMNS if _is_plain(record.get(name))} | {"key": run.key})
+    row["parameters"] = record.get("parameters") if isinstance(record.get("parameters"), dict) else {}
+    if row["status"] == "finished":
+        return _add_result(row, _read(run.result, problems), run, problems)
+    if row["status"] == "failed":
+        failure = _read(run.failure, problems)
+        row["reason"] = _one_line(failure.get("reason") or "the reason cannot be read")
+        row["kind"] = failure.get("kind") if isinstance(failure.get("kind"), str) else "error"
+    return row, []
+
+
+def _add_result(
+    row: dict[str, Any], result: Mapping[str, Any], run: RunFolder, problems: list[str]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    measures = result.get("measures")
+    if not isinstance(measures, list):
+        if result:
+            problems.append(f"{_place(run.result)}: measures must be a list, but got {type(measures).__name__}.")
+        row.update(status="unreadable", reason="result.json cannot be read")
+        return row, []
+    row.update({name: result[name] for name in RESULT_COLUMNS if _is_plain(result.get(name))})
+    classifier = result.get("classifier")
+    if isinstance(classifier, dict):
+        row.update(classifier_hash=classifier.get("hash"), classifier_accuracy=classifier.get("accuracy"))
+    if isinstance(result.get("versions"), dict):
+        row["versions"] = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
+    kept = [item for item in measures if isinstance(item, dict) and isinstance(item.get("name"), str)]
+    if len(kept) < len(measures):
+        problems.append(f"{_place(run.result)}: {len(measures) - len(kept)} measures have no name and are left out.")
+    return row, [{"run": run.key, **item} for item in kept]
+
+
+def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame.from_records(measures, columns=list(MEASURE_COLUMNS) if not measures else None)
+    table = table.reindex(columns=list(MEASURE_COLUMNS))
+    for name, default in (("split", "test"), ("subject", "model"), ("unit", ""), ("status", "ok"), ("reason", "")):
+        table[name] = table[name].where(table[name].map(lambda item: isinstance(item, str)), default).astype(object)
+    for name in ("value", "low", "high", "n"):
+        table[name] = _numbers(table[name])
+    usable = table["status"].isin(USABLE)
+    invalid = usable & table["value"].isna()
+    for _, item in table[invalid].iterrows():
+        problems.append(f"runs/{item['run']}/result.json: {item['name']} must be a finite number where its status is ok.")
+    table.loc[invalid, ["status", "reason"]] = ["invalid", "the recorded value is no finite number"]
+    table.loc[~table["status"].isin(USABLE), ["value", "low", "high"]] = math.nan
+    identity = ["run", "name", "split", "subject"]
+    for _, item in table[table.duplicated(identity)].iterrows():
+        problems.append(f"runs/{item['run']}/result.json: {item['name']} is there twice; the last one is used.")
+    return table.drop_duplicates(identity, keep="last").reset_index(drop=True)
+
+
+def _load_history(folder: StudyFolder, problems: list[str]) -> pd.DataFrame:
+    parts = sorted(folder.history.glob("part-*.parquet")) if folder.history.is_dir() else []
+    tables = [part for part in (_load_part(path, problems) for path in parts) if part is not None and len(part)]
+    if not tables:
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in HISTORY_COLUMNS})
+    table = pd.concat(tables, ignore_index=True)
+    # A run that was resumed has logged some steps twice; the later part is the one that was kept.
+    table = table.drop_duplicates(["run", "name", "step"], keep="last")
+    return table.sort_values(["run", "name", "step"], ignore_index=True)
+
+
+def _load_part(path: Path, problems: list[str]) -> pd.DataFrame | None:
+    try:
+        table: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        problems.append(f"{_place(path)}: must be a Parquet file, but is not: {_one_line(error)}")
+        return None
+    missing = [name for name in HISTORY_COLUMNS if name not in table.columns]
+    if missing:
+        problems.append(f"{_place(path)}: must have the columns {list(HISTORY_COLUMNS)}, but {missing} are missing.")
+        return None
+    table = table[list(HISTORY_COLUMNS)]
+    for name in ("step", "time_s", "value"):
+        table[name] = _numbers(table[name])
+    return table.astype({"run": str, "name": str})
+
+
+def _read(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        problems.append(f"{_place(path)}: there is no such file.")
+    except (OSError, ValueError, RecursionError) as error:
+        problems.append(f"{_place(path)}: {_one_line(error).removeprefix(f'{path} ')}")
+    return {}
+
+
+def _key_parts(key: str) -> dict[str, Any]:
+    config_key, _, replicate = key.rpartition("-")
+    number = int(replicate) if replicate.isdigit() else None
+    return {"key": key, "config_key": config_key or key, "replicate": number, "label": key, "block": ""}
+
+
+def _numbers(column: pd.Series[Any]) -> pd.Series[float]:
+    """Turn a column into floats; what is no finite number becomes NaN, booleans and text included."""
+    return column.map(_number).astype(float)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        return math.nan
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool | list)
+
+
+def _list(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _place(path: Path) -> str:
+    """Name a file as a reader of the study folder would: by its last folders."""
+    return "/".join(path.parts[-3:] if path.parent.parent.name == "runs" else path.parts[-2:])
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+

@@ -1,0 +1,108 @@
+"""Adversarial losses: logits in, scalar out.
+
+One convention for every discriminator: it scores *real* with high and *fake* with low logits. With P the distribution
+of the real and Q that of the fake, a loss is a pair of functions of the logits v:
+
+=============== ================================================== =================================
+name            the discriminator minimizes                        the generator minimizes
+=============== ================================================== =================================
+minimax         E_P softplus(−v) + E_Q softplus(v)  (Equation 1)   −E_Q softplus(v)
+non_saturating  the same                                           E_Q softplus(−v)
+forward_kl      −E_P v + E_Q exp(v − 1)                            −E_Q exp(v − 1):  KL(P ‖ Q)
+reverse_kl      E_P exp(−v) + E_Q (v − 1)                          −E_Q (v − 1):     KL(Q ‖ P)
+=============== ================================================== =================================
+
+Where the generator also moves the real side (the positive pair of the reconstruction GAN), it minimizes
+`generator_real`.
+
+References:
+    Goodfellow et al. (2014), Generative adversarial nets.
+    Nowozin, Cseke, Tomioka (2016), f-GAN, Tables 1, 2 and 6. https://arxiv.org/abs/1606.00709
+    Mescheder, Geiger, Nowozin (2018), Which training methods for GANs do actually converge? (R1)
+    Miyato et al. (2018), Virtual adversarial training. https://arxiv.org/abs/1704.03976
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import kl_div, log_softmax, softplus
+
+
+@dataclass(frozen=True)
+class GanLoss:
+    """The four parts of an adversarial loss, each from logits with shape (N, 1) to a scalar to be minimized."""
+
+    discriminator_real: Callable[[Tensor], Tensor]
+    discriminator_fake: Callable[[Tensor], Tensor]
+    generator_fake: Callable[[Tensor], Tensor]
+    generator_real: Callable[[Tensor], Tensor]
+
+
+LOSSES: dict[str, GanLoss] = {
+    "minimax": GanLoss(
+        lambda v: softplus(-v).mean(),
+        lambda v: softplus(v).mean(),
+        lambda v: -softplus(v).mean(),
+        lambda v: -softplus(-v).mean(),
+    ),
+    "non_saturating": GanLoss(
+        lambda v: softplus(-v).mean(),
+        lambda v: softplus(v).mean(),
+        lambda v: softplus(-v).mean(),
+        lambda v: softplus(v).mean(),
+    ),
+    "forward_kl": GanLoss(
+        lambda v: -v.mean(),
+        lambda v: (v - 1).exp().mean(),
+        lambda v: -(v - 1).exp().mean(),
+        lambda v: v.mean(),
+    ),
+    "reverse_kl": GanLoss(
+        lambda v: (-v).exp().mean(),
+        lambda v: (v - 1).mean(),
+        lambda v: -(v - 1).mean(),
+        lambda v: -(-v).exp().mean(),
+    ),
+}
+
+
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return half the mean squared gradient norm of the logits with respect to real inputs with shape (N, ...)."""
+    x = x.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    penalty: Tensor = 0.5 * gradient.flatten(1).square().sum(1).mean()
+    return penalty
+
+
+def virtual_adversarial_loss(
+    logits_of: Callable[[Tensor], Tensor], x: Tensor, direction: Tensor, radius: float
+) -> Tensor:
+    """Return the mean KL divergence between predictions at x and at the most sensitive point within `radius`.
+
+    Args:
+        logits_of: Maps images with shape (N, ...) to logits with shape (N, K).
+        x: Images with shape (N, ...).
+        direction: A random start with the shape of x, standard normal.
+        radius: Euclidean length of the perturbation, in the units of x.
+    """
+    target = log_softmax(logits_of(x), 1).detach()
+    start = _unit(direction).requires_grad_(True)
+    divergence = kl_div(log_softmax(logits_of(x + 1e-2 * start), 1), target, log_target=True, reduction="batchmean")
+    (sensitive,) = torch.autograd.grad(divergence, start)
+    perturbed = x + radius * _unit(sensitive)
+    return kl_div(log_softmax(logits_of(perturbed), 1), target, log_target=True, reduction="batchmean")
+
+
+def balance_loss(probabilities: Tensor, prior: Tensor) -> Tensor:
+    """Return KL(batch mean of the cluster probabilities ‖ prior), in nats, for probabilities with shape (N, K)."""
+    mean = probabilities.mean(0).clamp_min(1e-8)
+    return (mean * (mean.log() - prior.log())).sum()
+
+
+def _unit(direction: Tensor) -> Tensor:
+    norm = direction.flatten(1).norm(dim=1).clamp_min(1e-12)
+    return (direction / norm.view(-1, *[1] * (direction.dim() - 1))).detach()

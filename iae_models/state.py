@@ -1,0 +1,75 @@
+"""Save and load: the weights of a finished run, and the complete state of a training one. Both are safetensors files.
+
+A state file holds every tensor that changes (parameters, batch-norm statistics, Adam moments and step counts, averaged
+weights, random streams) and the number of steps done.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from iae_models.config import RunConfig
+from iae_models.training import TrainState
+from iae_models.variant import Variant, build
+
+
+def save_weights(model: Variant, path: Path) -> None:
+    """Write all parameters and buffers of a model."""
+    save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, path)
+
+
+def load_weights(config: RunConfig, path: Path) -> Variant:
+    """Return the model of a configuration with saved weights, frozen and in evaluation mode, on the CPU."""
+    with torch.random.fork_rng(devices=[]):
+        model = build(config)
+    model.load_state_dict(load_file(path))
+    return model.requires_grad_(False).eval()
+
+
+def save_state(state: TrainState, path: Path) -> None:
+    """Write a complete checkpoint."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state_tensors(state).items()}
+    save_file(tensors, path, metadata={"step": str(state.step)})
+
+
+def load_state(state: TrainState, path: Path) -> None:
+    """Put a checkpoint into a state made by `initial_state` from the same configuration."""
+    with safe_open(path, framework="pt") as file:
+        step = int(file.metadata()["step"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)
+    state.variant.load_state_dict(_part(tensors, "variant/"))
+    for name, value in _part(tensors, "average/").items():
+        state.average[name].copy_(value)
+    for name, stream in state.streams.items():
+        stream.set_state(tensors[f"stream/{name}"])
+    for name, optimizer in state.optimizers.items():
+        _load_optimizer(optimizer, _part(tensors, f"optimizer/{name}/"))
+    state.step = step
+
+
+def state_tensors(state: TrainState) -> dict[str, Tensor]:
+    """Return every tensor that changes while a run trains, by name."""
+    tensors = {f"variant/{name}": value for name, value in state.variant.state_dict().items()}
+    tensors |= {f"average/{name}": value for name, value in state.average.items()}
+    tensors |= {f"stream/{name}": stream.get_state() for name, stream in state.streams.items()}
+    for name, optimizer in state.optimizers.items():
+        for index, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{name}/{index}/{key}": value for key, value in moments.items()}
+    return tensors
+
+
+def _load_optimizer(optimizer: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition("/")
+        moments.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

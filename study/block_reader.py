@@ -1,0 +1,232 @@
+"""From the `blocks` of a study file to checked blocks. Imports no torch, ray or optuna.
+
+A rule of the configuration itself (a range of a field, two fields that exclude one another) is checked by building
+configurations: every cell of the grid, and the corners of the searched space.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from iae_models.config import SECTIONS, default_values, run_config
+from study.blocks import Block
+from study.fields import Fields
+from study.parameters import Parameter, described, message_of, read_parameters
+from study.problems import Mark, Problem, shown
+from study.search_space import Axis
+from study.yaml_source import Located
+
+BLOCK_KEYS = ("name", "parameters", "replicates")
+
+MAX_CELLS = 10_000
+"""Largest number of cells of all blocks of a study."""
+
+MAX_BLOCKS = 50
+"""Largest number of blocks of a study."""
+
+MAX_CORNERS = 200
+"""Number of corners of a searched space that are checked beforehand."""
+
+MAX_FAULTY_CELLS = 100
+"""Number of configurations that break a rule after which a block is not searched for more of them."""
+
+_DECIDING_FIELDS = ("model.code", "model.num_categories", "data.name")
+"""Fields on which the rules of others depend: where one could not be read, the others are not judged."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""What a study and a block may be called: names of folders and of Optuna studies."""
+
+
+def read_blocks(fields: Fields, name: str, replicates: int) -> tuple[Block, ...]:
+    """Read the blocks of a study; without `blocks` there is one that is called as the study is.
+
+    Args:
+        fields: The study's keys.
+        name: The study's name.
+        replicates: Runs of each configuration where a block does not say.
+    """
+    shared: dict[str, Parameter] = {}
+    if "parameters" in fields:
+        shared = read_parameters(fields.values["parameters"], "parameters", fields.problems)
+    if "blocks" not in fields:
+        return (_checked_block(name, shared, replicates, fields.mark, fields.problems),)
+    items = fields.items("blocks")
+    if isinstance(fields.values["blocks"].value, list) and not items:
+        fields.report("must hold at least one block, but got []", "blocks")
+    if len(items) > MAX_BLOCKS:
+        fields.report(f"must hold at most {MAX_BLOCKS} blocks, but got {len(items)}", "blocks")
+    blocks: list[Block] = []
+    marks: dict[str, Mark] = {}
+    for index, item in enumerate(items[:MAX_BLOCKS]):
+        block = _read_block(item, f"blocks[{index}]", shared, replicates, fields.problems)
+        mark = item.value["name"].mark if isinstance(item.value, dict) and "name" in item.value else item.mark
+        if block.name in marks:
+            message = f"must be a name of its own, but {shown(block.name)} also stands in line {marks[block.name].line}"
+            fields.problems.append(Problem(mark, f"blocks[{index}].name", message))
+        marks.setdefault(block.name, mark)
+        blocks.append(block)
+    return tuple(blocks)
+
+
+def read_name(fields: Fields, default: str) -> str:
+    """Read the `name` of a study or a block."""
+    name = fields.text("name", default)
+    if not NAME.fullmatch(name):
+        fields.report(
+            "must be at most 64 of the characters A-Z a-z 0-9 _ . -, the first a letter or a digit, "
+            f"since it names a folder, but got {shown(name)}",
+            "name",
+        )
+    return name
+
+
+def _read_block(
+    node: Located, path: str, shared: Mapping[str, Parameter], replicates: int, problems: list[Problem]
+) -> Block:
+    fields = Fields(node, path, BLOCK_KEYS, problems)
+    if "name" not in fields and isinstance(node.value, dict):
+        fields.report("must have a name")
+    name = read_name(fields, path.replace("[", "-").removesuffix("]"))
+    own = {}
+    if "parameters" in fields:
+        own = read_parameters(fields.values["parameters"], fields.child("parameters"), problems)
+    # a block's own entry replaces the shared one as a whole
+    return _checked_block(name, {**shared, **own}, fields.integer("replicates", replicates, 1), node.mark, problems)
+
+
+def _checked_block(
+    name: str, parameters: Mapping[str, Parameter], replicates: int, mark: Mark, problems: list[Problem]
+) -> Block:
+    block = _build_block(name, parameters, replicates, problems)
+    if block.max_cells > MAX_CELLS:
+        message = f"the grid of a block must have at most {MAX_CELLS} cells, but that of {name!r} has {block.max_cells}"
+        problems.append(Problem(mark, "", message))
+    unread = {key for key, item in parameters.items() if not item.axis.grid and item.axis.search is None}
+    if not unread & set(_DECIDING_FIELDS):
+        problems.extend(_rule_problems(block, parameters, mark))
+    return block
+
+
+def _rule_problems(block: Block, parameters: Mapping[str, Parameter], mark: Mark) -> Iterable[Problem]:
+    """Return every rule of the configuration that the block's cells and corners break, each place once."""
+    found: dict[tuple[Mark, str], Problem] = {}
+    num_faulty = 0
+    for values in itertools.chain(itertools.islice(block.cells(), MAX_CELLS), _corners(block)):
+        problems = list(_configuration_problems(values, parameters, mark))
+        found.update({(problem.mark, problem.message): problem for problem in problems})
+        num_faulty += bool(problems)
+        if num_faulty >= MAX_FAULTY_CELLS:
+            break
+    return found.values()
+
+
+def _build_block(name: str, parameters: Mapping[str, Parameter], replicates: int, problems: list[Problem]) -> Block:
+    has_grid = any(not item.fixed and item.axis.grid for item in parameters.values())
+    fixed: dict[str, Any] = {}
+    axes: dict[str, Axis] = {}
+    for key, item in parameters.items():
+        axis = item.axis
+        if item.fixed or (key == "model.code" and len(axis.grid) == 1):
+            fixed |= {key: value for value in axis.grid}
+            continue
+        if key == "model.code" and len(axis.grid) > 1:
+            message = "must be one value in a block: codes of two kinds have different keys; make a block for each"
+            problems.append(Problem(item.mark, item.path, message))
+            fixed[key] = axis.grid[0]
+            continue
+        if not axis.grid and axis.search is not None and has_grid:
+            axis = Axis(key, (_default_in_range(item, problems),), axis.search, axis.when)
+        if axis.grid or axis.search is not None:
+            axes[key] = axis
+    return Block(name, fixed, _in_order(_without_constant_conditions(fixed, axes), parameters, problems), replicates)
+
+
+def _default_in_range(item: Parameter, problems: list[Problem]) -> Any:
+    default, space = default_values()[item.axis.name], item.axis.search
+    if space is not None and default not in space:
+        message = (
+            f"must have a grid for the cells of this block, since the default {shown(default)} "
+            f"does not lie in the searched {described(space)}"
+        )
+        problems.append(Problem(item.mark, item.path, message))
+    return default
+
+
+def _without_constant_conditions(fixed: Mapping[str, Any], axes: Mapping[str, Axis]) -> dict[str, Axis]:
+    """Drop conditions that hold in the whole block, and the axes whose condition never holds in it."""
+    kept = {}
+    for key, axis in axes.items():
+        constant = {other: default_values() | dict(fixed) for other in axis.when if other not in axes}
+        if all(values[other] in axis.when[other] for other, values in constant.items()):
+            kept[key] = Axis(key, axis.grid, axis.search, {k: v for k, v in axis.when.items() if k in axes})
+    return kept
+
+
+def _in_order(
+    axes: Mapping[str, Axis], parameters: Mapping[str, Parameter], problems: list[Problem]
+) -> tuple[Axis, ...]:
+    """Return the axes so that those named by a condition come before the axis that it belongs to."""
+    waiting, ordered = dict(axes), dict[str, Axis]()
+    while waiting:
+        ready = [key for key, axis in waiting.items() if not any(other in waiting for other in axis.when)]
+        if not ready:
+            key = next(iter(waiting))
+            message = f"when must not depend on the key itself, but goes round through {', '.join(waiting)}"
+            problems.append(Problem(parameters[key].mark, f"{parameters[key].path}.when", message))
+            return tuple(ordered.values())
+        ordered[ready[0]] = waiting.pop(ready[0])
+    return tuple(ordered.values())
+
+
+def _corners(block: Block) -> Iterator[dict[str, Any]]:
+    """Yield configurations at the corners of the searched space, at most `MAX_CORNERS` of them."""
+    if not block.searched:
+        return
+    options = [axis.search.corners if axis.search is not None else axis.grid[:1] for axis in block.axes]
+    for product in itertools.islice(itertools.product(*options), MAX_CORNERS):
+        yield block.values({axis.name: value for axis, value in zip(block.axes, product, strict=True)})
+
+
+def _configuration_problems(
+    values: Mapping[str, Any], parameters: Mapping[str, Parameter], mark: Mark
+) -> Iterator[Problem]:
+    """Yield every rule of the configuration that these values break, at the place of the value that breaks it."""
+    left = dict(values)
+    while (error := _error_of(left)) is not None:
+        name = _blamed_field(left, error)
+        yield _problem_at(name, values.get(name), parameters, mark, message_of(error))
+        if name not in left:
+            return
+        # go on without the value that is to blame, so that one run shows all that is wrong
+        del left[name]
+
+
+def _error_of(values: Mapping[str, Any]) -> Exception | None:
+    try:
+        run_config(values)
+    except (TypeError, ValueError) as error:
+        return error
+    return None
+
+
+def _blamed_field(values: Mapping[str, Any], error: Exception) -> str:
+    """Return the dotted field that an error of a configuration speaks of, which its message names first."""
+    words = re.findall(r"[a-z_0-9.]+", str(error))
+    for section, cls in SECTIONS.items():
+        own = {name: value for name, value in values.items() if name.startswith(f"{section}.")}
+        if _error_of(own) is not None:
+            return next((f"{section}.{word}" for word in words if word in cls.__dataclass_fields__), section)
+    return next((word for word in words if word in default_values()), "")
+
+
+def _problem_at(name: str, value: Any, parameters: Mapping[str, Parameter], mark: Mark, message: str) -> Problem:
+    if name not in parameters:
+        return Problem(mark, "parameters", message)
+    item = parameters[name]
+    for index, (own, place) in enumerate(zip(item.axis.grid, item.value_marks, strict=False)):
+        if own == value:
+            return Problem(place, item.path if item.fixed else f"{item.path}.grid[{index}]", message)
+    return Problem(item.mark, item.path, message)

@@ -1,0 +1,52 @@
+"""Why a run failed: written beside it, and set aside when the run is tried again. Imports no ray, no torch, no optuna."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from study.records import RunFolder, read_json, write_json
+
+Kind = Literal["diverged", "error", "lost"]
+"""A loss became NaN; an exception was raised; or the worker died without a word."""
+
+
+def record_failure(run: RunFolder, kind: Kind, reason: str, step: int = 0, traceback: str = "") -> None:
+    """Write `failure.json` into a run's folder.
+
+    Args:
+        run: The run.
+        kind: What sort of failure it was.
+        reason: Why, for a person; only its first line is kept.
+        step: The last training step that was reported.
+        traceback: Python's traceback, or "" where there is none.
+    """
+    lines = reason.strip().splitlines()
+    value = {
+        "key": run.key,
+        "status": "failed",
+        "reason": lines[0] if lines else "unknown",
+        "kind": kind,
+        "traceback": traceback,
+        "step": step,
+        "failed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(run.failure, value)
+
+
+def set_aside(run: RunFolder) -> None:
+    """Rename a former attempt's `failure.json` to the first free of `failure.1.json`, `failure.2.json`, …"""
+    if not run.failure.is_file():
+        return
+    number = 1
+    while (aside := run.root / f"failure.{number}.json").exists():
+        number += 1
+    run.failure.rename(aside)
+
+
+def failure_reason(run: RunFolder) -> str:
+    """Return the reason in a run's `failure.json`, or a word for its absence."""
+    try:
+        return str(read_json(run.failure).get("reason", "unknown"))
+    except (FileNotFoundError, ValueError):
+        return "unknown"

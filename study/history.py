@@ -1,0 +1,72 @@
+"""Losses over steps, from the lanes into immutable Parquet parts.
+
+The driver is the only writer. A part is written whole and then renamed, so a reader never sees half of one, and parts are
+numbered on from what a former launch left. A run that was interrupted and repeated has rows in several parts: whoever reads
+them keeps, for each (run, step, name), the row of the highest part.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from study.records import atomic_path
+
+SCHEMA = pa.schema(
+    [
+        ("run", pa.string()),
+        ("step", pa.int64()),
+        ("time_s", pa.float64()),
+        ("name", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+"""One row is one scalar of one run at one step; `time_s` counts from the beginning of the run."""
+
+
+class HistoryWriter:
+    """Collects rows and writes them out as one part after another.
+
+    Args:
+        folder: The study's `history` folder.
+        interval_s: Seconds between two parts.
+    """
+
+    def __init__(self, folder: Path, interval_s: float = 5.0) -> None:
+        self._folder = folder
+        self._interval_s = interval_s
+        self._rows: list[tuple[str, int, float, str, float]] = []
+        self._last_write = time.monotonic()
+        self._number = next_part(folder)
+
+    def add(self, run: str, step: int, time_s: float, values: Mapping[str, float]) -> None:
+        """Note the scalars of one run at one step."""
+        self._rows += [(run, step, time_s, name, float(value)) for name, value in values.items()]
+
+    def write_if_due(self) -> None:
+        """Write a part if there are rows and the last part is long enough ago."""
+        if time.monotonic() - self._last_write >= self._interval_s:
+            self.write()
+
+    def write(self) -> None:
+        """Write what has been noted since the last part, if anything."""
+        self._last_write = time.monotonic()
+        if not self._rows:
+            return
+        columns: list[Any] = list(map(list, zip(*self._rows, strict=True)))
+        with atomic_path(self._folder / f"part-{self._number:06d}.parquet") as temporary:
+            pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
+        self._number += 1
+        self._rows.clear()
+
+
+def next_part(folder: Path) -> int:
+    """Return the number of the next part: one more than the highest in the folder."""
+    numbers = [int(match[1]) for path in folder.glob("part-*") if (match := re.fullmatch(r"part-(\d+)\.parquet", path.name))]
+    return max(numbers, default=-1) + 1

@@ -1,0 +1,132 @@
+"""What a search tries to improve, and whether it can be computed everywhere. Imports no torch, ray or optuna."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.measure_names import MEASURES, MeasureInfo
+from study.blocks import Block
+from study.fields import Fields
+from study.problems import did_you_mean, shown
+
+OBJECTIVE_KEYS = ("measure", "direction", "split")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A measure that a search makes small or large.
+
+    Attributes:
+        measure: A key of `analysis.measure_names.MEASURES`.
+        direction: Which way is better here.
+        split: The images that it is computed on; test images only ever report.
+    """
+
+    measure: str
+    direction: Literal["minimize", "maximize"]
+    split: Literal["validation"] = "validation"
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether a search for it selects configurations by labels."""
+        return MEASURES[self.measure].uses_labels
+
+
+DEFAULT_OBJECTIVES = (Objective("critic_accuracy", "minimize"), Objective("rate", "maximize"))
+"""Label-free and not degenerate: a decoder that ignores the code may be calibrated too, so the rate stands beside."""
+
+
+def read_objectives(fields: Fields, blocks: Sequence[Block]) -> tuple[Objective, ...]:
+    """Read the objectives of a study and check them against its blocks."""
+    if fields.problems:
+        blocks = ()  # after another fault it is not known what they reach
+    if "objectives" not in fields:
+        for default in DEFAULT_OBJECTIVES:
+            _check_defined(default, blocks, fields, "objectives")
+        return DEFAULT_OBJECTIVES
+    items = fields.items("objectives")
+    if isinstance(fields.values["objectives"].value, list) and not items:
+        fields.report("must hold at least one objective, but got []", "objectives")
+    oracle = "oracle" in fields and fields.values["oracle"].plain is True
+    objectives: list[Objective] = []
+    for index, item in enumerate(items):
+        own = Fields(item, f"objectives[{index}]", OBJECTIVE_KEYS, fields.problems)
+        objective = _read_objective(own)
+        if objective is None:
+            continue
+        if any(objective.measure == other.measure for other in objectives):
+            own.report(f"must be a measure of its own, but {objective.measure!r} is an objective already", "measure")
+            continue
+        _check_labels(objective, oracle, own)
+        _check_defined(objective, blocks, own, "measure")
+        objectives.append(objective)
+    return tuple(objectives)
+
+
+def warnings_of(objectives: Sequence[Objective], blocks: Sequence[Block]) -> tuple[str, ...]:
+    """Return what is allowed but misleading in the objectives of a study that searches, one sentence each."""
+    warnings = []
+    searching = [block for block in blocks if block.searched]
+    names = {objective.measure for objective in objectives}
+    if "clustering_error" in names and any(_searches(block, "model.num_categories") for block in searching):
+        warnings.append(
+            "The search over model.num_categories minimizes clustering_error, which falls as the number of categories "
+            "grows whatever is learnt: it will propose the largest number. Fix it, or minimize critic_accuracy."
+        )
+    warnings += [
+        f"{objective.measure} is best at 1, so neither direction is a goal of its own: read the search's result beside "
+        "critic_accuracy."
+        for objective in objectives
+        if searching and MEASURES[objective.measure].better == "one"
+    ]
+    return tuple(warnings)
+
+
+def _read_objective(fields: Fields) -> Objective | None:
+    measure = fields.text("measure")
+    if measure not in MEASURES:
+        if "measure" in fields and isinstance(fields.values["measure"].value, str):
+            hint = did_you_mean(measure, list(MEASURES))
+            fields.report(f"must be a known measure, but got {shown(measure)}{hint}", "measure")
+        elif fields.keys:
+            fields.report("must have a measure")
+        return None
+    split = fields.text("split", "validation")
+    if split != "validation":
+        reason = "" if split != "test" else ": test images report, they never select"
+        fields.report(f"must be validation, but got {shown(split)}{reason}", "split")
+    return Objective(measure, _read_direction(fields, MEASURES[measure]))
+
+
+def _read_direction(fields: Fields, info: MeasureInfo) -> Literal["minimize", "maximize"]:
+    natural = {"lower": "minimize", "higher": "maximize"}.get(info.better, "")
+    if not natural and "direction" not in fields:
+        fields.report("must have a direction, minimize or maximize, since neither is better by nature")
+    direction = fields.text("direction", natural or "minimize", options=("minimize", "maximize"))
+    return "maximize" if direction == "maximize" else "minimize"
+
+
+def _check_labels(objective: Objective, oracle: bool, fields: Fields) -> None:
+    if objective.uses_labels and not oracle:
+        fields.report(
+            f"{objective.measure} uses labels, so the study must say oracle: true, and its results are marked as "
+            "selected by labels; critic_accuracy uses none",
+            "measure",
+        )
+
+
+def _check_defined(objective: Objective, blocks: Sequence[Block], fields: Fields, key: str) -> None:
+    for block in blocks:
+        for rule in MEASURES[objective.measure].undefined if block.searched else ():
+            if block.reaches(rule.field, rule.value):
+                fields.report(
+                    f"{objective.measure} must be defined everywhere in a block that searches, but block "
+                    f"{block.name!r} reaches {rule.field}={rule.value}, where it is undefined, because {rule.reason}",
+                    key,
+                )
+
+
+def _searches(block: Block, name: str) -> bool:
+    return any(axis.name == name for axis in block.searched)

@@ -1,0 +1,130 @@
+"""`optuna.db`: the searches of a study folder, for `optuna-dashboard` and other readers. It is derived, never a source.
+
+At each launch it is written anew from the run folders and takes the former file's place, which is kept as
+`optuna.previous.db`: a finished Optuna trial cannot be changed, but the mean over replicates that it stands for can. While
+the study runs, changes are copied in batches. The file holds no path, so a study folder can be moved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import optuna
+import sqlalchemy
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from study.records import StudyFolder
+
+
+class OptunaStore:
+    """A copy of Optuna studies in one SQLite file.
+
+    Args:
+        folder: The study folder, under the driver's lock.
+        studies: The studies in memory that are copied, each under its name.
+        interval_s: Seconds between two copies of what changed.
+    """
+
+    def __init__(self, folder: StudyFolder, studies: Sequence[optuna.Study], interval_s: float = 1.0) -> None:
+        self._path = folder.optuna
+        self._interval_s = interval_s
+        self._last_copy = time.monotonic()
+        fresh = folder.optuna.with_name("optuna.new.db")
+        _remove(fresh)
+        self._storage, self._ids = _open(fresh), {}
+        self._copied: dict[tuple[str, int], tuple[int, TrialState]] = {}
+        self._studies = list(studies)
+        for study in studies:
+            self._ids[study.study_name] = self._storage.create_new_study(study.directions, study.study_name)
+            for name, value in study._storage.get_study_system_attrs(study._study_id).items():
+                self._storage.set_study_system_attr(self._ids[study.study_name], name, value)
+        self.copy()
+        _close(self._storage, fresh)
+        _keep_previous(self._path)
+        fresh.rename(self._path)
+        self._storage = _open(self._path)
+
+    def copy_if_due(self) -> None:
+        """Copy what changed if the last copy is long enough ago."""
+        if time.monotonic() - self._last_copy >= self._interval_s:
+            self.copy()
+
+    def copy(self) -> None:
+        """Copy the trials that are new or in another state than when they were last copied."""
+        self._last_copy = time.monotonic()
+        for study in self._studies:
+            for trial in study.get_trials(deepcopy=False):
+                self._copy(study.study_name, trial)
+
+    def close(self) -> None:
+        """Copy all, let what did not end wait for the next launch, and leave one self-contained file."""
+        self.copy()
+        for trial_id, state in self._copied.values():
+            if state == TrialState.RUNNING:
+                self._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+        _close(self._storage, self._path)
+
+    def _copy(self, study: str, trial: FrozenTrial) -> None:
+        place = (study, trial.number)
+        if place not in self._copied:
+            trial_id = self._storage.create_new_trial(self._ids[study], trial)
+        else:
+            trial_id, state = self._copied[place]
+            if state == trial.state:
+                return
+            for name, value in trial.user_attrs.items():
+                self._storage.set_trial_user_attr(trial_id, name, value)
+            self._storage.set_trial_state_values(trial_id, trial.state, trial.values)
+        self._copied[place] = (trial_id, trial.state)
+
+
+def _open(path: Path) -> RDBStorage:
+    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 10}})
+    sqlalchemy.event.listen(storage.engine, "connect", _set_pragmas)
+    storage.engine.dispose()  # the connections that were made before the pragmas
+    return storage
+
+
+def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
+    # A reader is never in the way, and a lost last second does not matter: the file is derived.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+def _close(storage: RDBStorage, path: Path) -> None:
+    storage.remove_session()
+    storage.engine.dispose()
+    _fold_in_log(path)
+
+
+def _keep_previous(path: Path) -> None:
+    """Rename the former file, with its write-ahead log if a crash left one, so that the log meets no other file."""
+    if not path.exists():
+        return
+    with contextlib.suppress(sqlite3.DatabaseError):
+        _fold_in_log(path)
+    previous = path.with_name("optuna.previous.db")
+    _remove(previous)
+    for suffix in ("", "-wal"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(previous.with_name(previous.name + suffix))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+
+
+def _fold_in_log(path: Path) -> None:
+    """Leave all of a database in its one file."""
+    with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
+        with contextlib.suppress(sqlite3.OperationalError):  # a reader has it open; the log then stays beside it
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA journal_mode=DELETE")
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,136 @@
+"""A plan in words: what `--dry-run` prints. Imports no torch, ray or optuna."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from iae_models.architectures import flops_per_step, memory_bytes, num_parameters
+from iae_models.config import DATASETS, RunConfig
+from study.blocks import Block, short_name, shown_value
+from study.parameters import described
+from study.plan import Plan, PlannedRun
+from study.spec import StudySpec
+
+
+def describe(plan: Plan, spec: StudySpec) -> str:
+    """Return the plan as text: the runs of every block, what is done and to do, and memory and time where known."""
+    parts = [
+        f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": "),
+        _table(plan, spec),
+        "\n".join(_axes_of(block) for block in spec.blocks if block.axes),
+        "\n".join([*_search_lines(plan, spec), *_cost_lines(plan)]),
+        "\n".join(f"Warning: {warning}" for warning in spec.warnings),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _table(plan: Plan, spec: StudySpec) -> str:
+    head = ("block", "code", "cells", "replicates", "runs", "done", "failed", "to do", "search")
+    rows = [_row(block.name, block.family, block, plan) for block in spec.blocks]
+    todo = len(plan.todo)
+    search = sum(plan.search_runs.values())
+    total = ("total", "", "", "", len(plan.wanted), len(plan.finished), len(plan.failed), todo, f"+{search}")
+    return aligned([head, *rows, tuple(map(str, total))])
+
+
+def _row(name: str, family: str, block: Block, plan: Plan) -> tuple[str, ...]:
+    runs = [run for run in plan.wanted if run.block == name]
+    cells = {run.config_key for run in runs if run.origin == "grid"}
+    keys = {run.key for run in runs}
+    finished, failed = len(keys & plan.finished), len(keys & plan.failed)
+    search = f"+{plan.search_runs[name]}" if name in plan.search_runs else ""
+    counts = (len(cells), block.replicates, len(runs), finished, failed, len(runs) - finished)
+    return (name, family, *map(str, counts), search)
+
+
+def _axes_of(block: Block) -> str:
+    """Return "gaussian: z = 2, 5, 20 × n = 10, 100; searched: z range 2 to 40 (log)"."""
+    grids = [f"{short_name(axis.name)} = {_listed([shown_value(value) for value in axis.grid])}" for axis in block.axes]
+    text = " × ".join(grid for grid, axis in zip(grids, block.axes, strict=True) if axis.grid) or "no grid"
+    searched = [
+        f"{short_name(axis.name)} {described(axis.search)}" for axis in block.searched if axis.search is not None
+    ]
+    return f"{block.name}: {text}" + (f"; searched: {', '.join(searched)}" if searched else "")
+
+
+def _listed(values: Sequence[str]) -> str:
+    return ", ".join(values) if len(values) <= 12 else f"{', '.join(values[:10])}, … ({len(values)} values)"
+
+
+def _search_lines(plan: Plan, spec: StudySpec) -> list[str]:
+    if not any(block.searched for block in spec.blocks):
+        return []
+    goals = ", then ".join(
+        f"{item.direction} {item.measure}{' (uses labels)' if item.uses_labels else ''}" for item in spec.objectives
+    )
+    return [
+        f"Search: {goals}, on validation images; sampler {spec.search.sampler}, seed {spec.search.seed}, "
+        f"{sum(plan.search_runs.values())} runs left of {spec.budget.runs}.",
+    ]
+
+
+def _cost_lines(plan: Plan) -> list[str]:
+    runs = [*plan.todo] or [*plan.wanted]
+    if not runs:
+        return ["Nothing to run."]
+    configs = list({run.config_key: run.config for run in runs}.values())
+    parameters, memory = [num_parameters(item) for item in configs], [memory_bytes(item) for item in configs]
+    compute = sum(flops_per_step(run.config) * run.config.train.steps for run in plan.todo)
+    lines = [
+        f"Each run: {_span([item / 1e6 for item in parameters])} million parameters, "
+        f"about {max(memory) / 1e6:,.0f} MB at most, beside {max(map(_image_bytes, configs)) / 1e6:,.0f} MB of images "
+        "and the libraries.",
+        f"Training to do: {sum(run.config.train.steps for run in plan.todo):,} steps, about {compute / 1e12:,.4g} TFLOP.",
+    ]
+    if plan.extra:
+        lines.append(
+            f"{len(plan.extra)} further runs in the folder are not wanted by this specification; they are kept."
+        )
+    return [*lines, _time_line(plan, plan.todo)]
+
+
+def _time_line(plan: Plan, todo: Sequence[PlannedRun]) -> str:
+    num_runs = len(todo) + sum(plan.search_runs.values())
+    if num_runs == 0:
+        return "Time: nothing is left to do."
+    if plan.run_time_s is None:
+        return "Time: unknown until the first run finishes."
+    return (
+        f"Time: about {duration(num_runs * plan.run_time_s)} for {num_runs} runs one after the other "
+        f"({duration(plan.run_time_s)} each, from finished runs); several at a time take less."
+    )
+
+
+def _image_bytes(config: RunConfig) -> int:
+    info = DATASETS[config.data.name]
+    channels, height, width = info.image_shape
+    return sum(info.sizes) * channels * height * width
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the two units that matter, such as "1 h 5 min"."""
+    total = round(seconds)
+    if total < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{total} s"
+    minutes, rest = divmod(total, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes < 10 else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of texts as a table: the first two columns to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,139 @@
+"""The layout of a study folder, and the only code that spells its paths. Imports no ray, no torch, no optuna.
+
+    STUDY/
+      study.yaml                   the specification, word for word
+      study.json                   the resolved study: blocks, objectives, budget, plan; versions and machine
+      lock                         held by the driver while it runs
+      runs/<run key>/run.json      what the run is: written when it is planned or proposed
+                     result.json   its measures: written last, so its presence means "finished"
+                     failure.json  why it failed, if it did
+                     samples.npz   uint8 images, and samples.png, the same as a picture
+                     weights.safetensors
+                     events.out.tfevents.*
+      history/part-*.parquet       losses over steps: immutable parts, written by the driver
+      classifiers/                 the measuring classifier, one per data set and split
+      optuna.db                    derived from the runs; can be rebuilt
+      report/                      derived from all of it; can be rebuilt
+
+A run folder's state is derived from what lies in it: see `run_status`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+class StudyFolder:
+    """The paths of one study folder."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+        self.specification = self.root / "study.yaml"
+        self.resolved = self.root / "study.json"
+        self.lock = self.root / "lock"
+        self.runs = self.root / "runs"
+        self.history = self.root / "history"
+        self.classifiers = self.root / "classifiers"
+        self.optuna = self.root / "optuna.db"
+        self.report = self.root / "report"
+
+    def run(self, key: str) -> RunFolder:
+        """Return the folder of the run `key`, whether or not it exists."""
+        return RunFolder(self.runs / key)
+
+    def run_folders(self) -> list[RunFolder]:
+        """Return the folders of all planned runs, in the order of their keys."""
+        if not self.runs.is_dir():
+            return []
+        return [RunFolder(path) for path in sorted(self.runs.iterdir()) if (path / "run.json").is_file()]
+
+
+class RunFolder:
+    """The paths of one run's folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.key = root.name
+        self.run = root / "run.json"
+        self.result = root / "result.json"
+        self.failure = root / "failure.json"
+        self.samples = root / "samples.npz"
+        self.picture = root / "samples.png"
+        self.weights = root / "weights.safetensors"
+
+
+def run_status(folder: RunFolder) -> str:
+    """Return "finished", "failed" or "planned" for a run's folder.
+
+    A result wins over a failure: it is written last, after a failed attempt was repeated.
+    """
+    if folder.result.is_file():
+        return "finished"
+    return "failed" if folder.failure.is_file() else "planned"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: The file holds no JSON object; the message names the file.
+        FileNotFoundError: There is no such file.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} must be a JSON file, but is not: {error}.") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold a JSON object, but holds {type(value).__name__}.")
+    return value
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object so that a crash leaves either the old file or the new one.
+
+    Raises:
+        ValueError: The value holds NaN or infinity, which JSON does not have; store None with a status instead.
+    """
+    text = json.dumps(value, indent=1, allow_nan=False, default=_plain) + "\n"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return the value, or None where JSON could not hold it."""
+    return value if math.isfinite(value) else None
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit flush it to disk and rename it to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    raise TypeError(f"cannot store {type(value).__name__} as JSON: {value!r}")

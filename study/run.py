@@ -1,0 +1,142 @@
+"""Train and measure one run, and write its folder: the part of a worker that needs torch."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from analysis.measures.classifier import Classifier, classifier_for
+from analysis.measures.samples import sample_panels
+from analysis.measures.suite import quick_suite
+from iae_models.config import RunConfig, code_hash, run_config, run_key
+from iae_models.data import ImageData, load
+from iae_models.state import save_weights
+from iae_models.training import Progress, evaluation_model, initial_state, train
+from study.pictures import contact_sheet, write_png
+from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.trial import Workplace
+
+
+def train_and_measure(run: RunFolder, place: Workplace) -> Iterator[Progress]:
+    """Train one run to its end, report by report, then measure it and write its results.
+
+    `result.json` is written last, so that its presence means that all else is there.
+
+    Raises:
+        Diverged: A loss or parameter left the finite numbers.
+        ValueError: The run's record does not fit its name, or its data set is not the published one.
+        DataMissing: Its data set is not there.
+    """
+    started_at, begin = _now(), time.perf_counter()
+    config, replicate = _configuration(run)
+    _prepare_torch(place)
+    data = _data(config.data.name, place.data_root, place.device)
+    state = initial_state(config, replicate, torch.device(place.device))
+    _remove_events(run)
+    with SummaryWriter(run.root) as events:
+        for progress in train(state, data, config):
+            for name, value in progress.values.items():
+                events.add_scalar(name, value, progress.step)
+            yield progress
+        trained = time.perf_counter()
+        measures, accuracy = _measure(run, state, data, config, replicate, place)
+        for measure in measures:
+            if measure["subject"] == "model" and measure["value"] is not None:
+                events.add_scalar(f"measure/{measure['split']}/{measure['name']}", measure["value"], config.train.steps)
+    end = time.perf_counter()
+    result = {
+        "key": run.key,
+        "status": "finished",
+        "steps": config.train.steps,
+        "train_time_s": trained - begin,
+        "measure_time_s": end - trained,
+        "wall_time_s": end - begin,
+        "started_at": started_at,
+        "finished_at": _now(),
+        "code_hash": code_hash(),
+        "device": _device_name(place.device),
+        "threads": place.threads,
+        "versions": _versions(),
+        "classifier": accuracy,
+        "measures": measures,
+    }
+    write_json(run.result, result)
+
+
+def _configuration(run: RunFolder) -> tuple[RunConfig, int]:
+    record = read_json(run.run)
+    config, replicate = run_config(record["config"]), int(record["replicate"])
+    if run_key(config, replicate) != run.key:
+        raise ValueError(
+            f"{run.run.name} must describe the run {run.key}, but describes {run_key(config, replicate)}: it was written "
+            "by another recipe or for other data."
+        )
+    return config, replicate
+
+
+def _prepare_torch(place: Workplace) -> None:
+    torch.set_num_threads(place.threads)
+    # On a GPU a few kernels have no deterministic form; there it is asked for, not demanded.
+    torch.use_deterministic_algorithms(True, warn_only=place.device != "cpu")
+    torch.backends.cudnn.benchmark = False
+
+
+@lru_cache(maxsize=1)
+def _data(name: str, root: str | None, device: str) -> ImageData:
+    return load(name, None if root is None else Path(root)).to(torch.device(device))
+
+
+@lru_cache(maxsize=1)
+def _classifier(name: str, root: str | None, device: str, folder: Path) -> Classifier:
+    return classifier_for(_data(name, root, device), folder)
+
+
+def _measure(
+    run: RunFolder, state: Any, data: ImageData, config: RunConfig, replicate: int, place: Workplace
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    model = evaluation_model(state, data)
+    # The network as it was before the first step: the same seed makes it again, so nothing was kept of it while training.
+    untrained = evaluation_model(initial_state(config, replicate, torch.device(place.device)), data)
+    folder = StudyFolder(Path(place.study)).classifiers
+    classifier = _classifier(config.data.name, place.data_root, place.device, folder)
+    measures = [asdict(item) for item in quick_suite(model, untrained, data, classifier, replicate)]
+    panels = sample_panels(model, data, replicate)
+    with atomic_path(run.samples) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **panels)  # type: ignore[arg-type]
+    with atomic_path(run.picture) as temporary:
+        write_png(contact_sheet(panels), temporary)
+    with atomic_path(run.weights) as temporary:
+        save_weights(model, temporary)
+    return measures, {"hash": classifier.hash, "accuracy": classifier.accuracy}
+
+
+def _remove_events(run: RunFolder) -> None:
+    """Remove what an interrupted attempt left, or TensorBoard would draw both."""
+    for path in run.root.glob("events.out.tfevents.*"):
+        path.unlink()
+
+
+def _device_name(device: str) -> str:
+    if device == "cpu":
+        return f"cpu ({platform.machine()})"
+    return f"cuda ({torch.cuda.get_device_name()})"
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "numpy", "ray", "optuna")
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,81 @@
+"""The Ray Tune searcher: a thin shell around the dispatcher, which Ray asks for lanes.
+
+Ray ends the whole experiment when a searcher or a callback raises, so nothing here does: see `guarded`.
+"""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from ray.tune.search import Searcher
+
+from study.dispatch import Dispatcher
+from study.trial import Workplace
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def guarded(otherwise: Any = None) -> Callable[[Method], Method]:
+    """Make a method of an object with a `dispatcher` record what it would raise, stop the handing out, and go on.
+
+    Args:
+        otherwise: What the method then returns.
+    """
+
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(self, *args, **kwargs)
+            except Exception:  # noqa: BLE001 - Ray would end the experiment, running lanes and all
+                self.dispatcher.stop(traceback.format_exc())
+                return otherwise
+
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
+
+
+class LaneSearcher(Searcher):
+    """Suggests lanes to Ray Tune until the dispatcher has none left.
+
+    Args:
+        dispatcher: Who decides.
+        place: Where the workers find their runs.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, place: Workplace) -> None:
+        super().__init__()
+        self.dispatcher = dispatcher
+        self._place = asdict(place)
+        self._lanes: dict[str, list[str]] = {}
+
+    @guarded(otherwise=Searcher.FINISHED)
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the configuration of a `LaneTrainable`, None to be asked again later, or FINISHED."""
+        lane = self.dispatcher.next_lane()
+        if lane is None:
+            return None
+        if not lane:
+            return Searcher.FINISHED
+        self._lanes[trial_id] = [run.key for run in lane]
+        return {"lane": self._lanes[trial_id], "place": self._place}
+
+    @guarded()
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Take a lane back, whether it came to its end or lost its worker."""
+        self.dispatcher.lane_ended(self._lanes.pop(trial_id, []))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing: a study goes on from its run folders, not from Ray's."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give Ray nothing to pickle: it stores its tuner beside the experiment."""
+        return {}

@@ -1,0 +1,92 @@
+"""What one worker does with one run. Imports no ray; torch only where a run begins.
+
+`perform` never raises: whatever happens to a run is written into its folder, so one bad configuration costs nobody else
+anything.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from study.failures import record_failure
+from study.records import StudyFolder
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a worker finds its runs, and what it trains them with.
+
+    Attributes:
+        study: Absolute path of the study folder, seen alike by the driver and by all workers.
+        data_root: Folder of the data sets; None stands for the loader's default.
+        device: A torch device, "cpu" or "cuda".
+        threads: Threads of one training process.
+    """
+
+    study: str
+    data_root: str | None = None
+    device: str = "cpu"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """One sign of life of a run.
+
+    Attributes:
+        key: The run.
+        status: "running", or how it ended.
+        step: Training steps done.
+        time_s: Seconds since the run began.
+        values: Losses by name at this step; empty at the end.
+        reason: Why it failed.
+    """
+
+    key: str
+    status: Literal["running", "finished", "failed"]
+    step: int
+    time_s: float
+    values: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+
+def perform(key: str, place: Workplace) -> Iterator[Report]:
+    """Train, measure and record one run, one report at a time; the last one says how it ended.
+
+    An error of the run itself becomes its `failure.json`.
+    """
+    run = StudyFolder(Path(place.study)).run(key)
+    begin = time.perf_counter()
+    step = 0
+    try:
+        # Torch takes seconds to import and the driver, which imports this module, has no need of it.
+        from study.run import train_and_measure  # noqa: PLC0415
+
+        for progress in train_and_measure(run, place):
+            step = progress.step
+            yield Report(key, "running", step, time.perf_counter() - begin, dict(progress.values))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this run's own
+        reason = one_line(error)
+        record_failure(run, "diverged" if is_divergence(error) else "error", reason, step, traceback.format_exc())
+        yield Report(key, "failed", step, time.perf_counter() - begin, reason=reason)
+    else:
+        yield Report(key, "finished", step, time.perf_counter() - begin)
+
+
+def is_divergence(error: Exception) -> bool:
+    """Return whether the error says that training left the finite numbers."""
+    return isinstance(error, ArithmeticError) and type(error).__name__ == "Diverged"
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line; a divergence speaks for itself, any other error is named."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else ""
+    if isinstance(error, Exception) and is_divergence(error) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

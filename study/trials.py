@@ -1,0 +1,153 @@
+"""The runs of a study folder as a table, a JSON list or CSV, read from its records. Imports no torch, ray, optuna or pandas.
+
+    python -m study.trials DIR [-f table|json|csv]
+
+One row a run: its name, block, label, replicate, status, the configuration that distinguishes it, and the final measures of
+the trained model on test images. A measure that is undefined or refused has no value; the reason is in the run's
+`result.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from study.records import RunFolder, StudyFolder, read_json, run_status
+
+IDENTITY = ("key", "block", "label", "replicate", "origin", "trial", "status", "reason")
+
+TABLE_COLUMNS = ("key", "block", "label", "replicate", "status")
+TABLE_MEASURES = (
+    "critic_accuracy",
+    "rate",
+    "r2_mean",
+    "share_z_pixel",
+    "dispersion_ratio",
+    "label_preservation",
+    "clustering_error",
+)
+"""Measures that a table has room for; JSON and CSV have all of them."""
+
+
+def trial_rows(folder: StudyFolder) -> list[dict[str, Any]]:
+    """Return one flat row for each run of a study.
+
+    A row has the keys of `IDENTITY`, then the configuration's changed fields by dotted name, then the measures of the
+    trained model on test images by name. A record that cannot be read gives the status "unreadable" and the reason.
+    """
+    return [_row(run) for run in folder.run_folders()]
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as a JSON list of objects; a value that a run lacks is null."""
+    columns = columns_of(rows)
+    return json.dumps([{name: row.get(name) for name in columns} for row in rows], indent=1, ensure_ascii=False)
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as CSV with a header; a value that a run lacks is empty."""
+    columns = columns_of(rows)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    return buffer.getvalue().removesuffix("\n")
+
+
+def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as text for a terminal, with the measures that say most and the reason of what failed."""
+    if not rows:
+        return "no runs"
+    measures = [name for name in TABLE_MEASURES if any(row.get(name) is not None for row in rows)]
+    columns = [*TABLE_COLUMNS, *measures, *(["reason"] if any(row["reason"] for row in rows) else [])]
+    cells = [[_rounded(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(line[index]) for line in [columns, *cells]) for index in range(len(columns))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if name in measures or name == "replicate" else cell.ljust(width)
+            for name, cell, width in zip(columns, line, widths, strict=True)
+        ).rstrip()
+        for line in [columns, *cells]
+    ]
+    return "\n".join(lines)
+
+
+FORMATS = {"table": as_table, "json": as_json, "csv": as_csv}
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return every column of the rows: identity, configuration fields, measures, each in the order of appearance."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    fields = [name for name in names if "." in name]
+    measures = [name for name in names if "." not in name and name not in IDENTITY]
+    return [*IDENTITY, *fields, *measures]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the runs of a study folder; return 0, or 2 where the folder holds no study."""
+    parser = argparse.ArgumentParser("python -m study.trials", description="List the runs of a study folder.")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a study folder, such as runs/decomposition")
+    parser.add_argument("-f", "--format", choices=list(FORMATS), default="table", help="how to write them")
+    options = parser.parse_args(arguments)
+    folder = StudyFolder(options.folder)
+    if not (folder.runs.is_dir() or folder.resolved.is_file()):
+        print(f"{options.folder} must be a study folder, but holds neither runs nor study.json.", file=sys.stderr)
+        return 2
+    try:
+        print(FORMATS[options.format](trial_rows(folder)), flush=True)
+    except BrokenPipeError:
+        # the reader, such as `head`, has seen enough; Python must not complain again while it closes the output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _row(run: RunFolder) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(IDENTITY)
+    row |= {"key": run.key, "status": run_status(run)}
+    try:
+        record = read_json(run.run)
+        row |= {name: record.get(name) for name in ("block", "label", "replicate", "origin", "trial")}
+        row |= {str(name): value for name, value in _mapping(record.get("config")).items()}
+        if row["status"] == "finished":
+            row |= _measures(read_json(run.result).get("measures"))
+        elif row["status"] == "failed":
+            row["reason"] = read_json(run.failure).get("reason")
+    except (OSError, ValueError) as error:
+        row |= {"status": "unreadable", "reason": str(error)}
+    return row
+
+
+def _measures(measures: Any) -> dict[str, float | None]:
+    """Return the values of the trained model on test images by name."""
+    entries = [item for item in measures if isinstance(item, dict)] if isinstance(measures, list) else []
+    return {
+        str(item.get("name")): item.get("value")
+        for item in entries
+        if item.get("subject") == "model" and item.get("split") == "test"
+    }
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as CSV holds it: booleans and lists as JSON, nothing as an empty cell."""
+    return json.dumps(value) if isinstance(value, (bool, list, dict)) else value
+
+
+def _rounded(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

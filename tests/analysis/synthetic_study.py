@@ -1,0 +1,248 @@
+"""Write study folders with planted effects, in the format of `study.records` and without training anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from iae_models.config import changed_values, config_key, flatten, run_config, run_key
+from study.records import StudyFolder, write_json
+
+PLANTED = {"share_z_pixel": 0.12, "share_z_feature": 0.20, "label_preservation": 0.25, "r2_mean": -0.05}
+"""Trained minus frozen, the same in every cell."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What a synthetic study holds.
+
+    Attributes:
+        gaussian: (latent dimension, noise dimension) of the Gaussian cells.
+        categorical: (K, noise dimension) of the categorical cells.
+        frozen: Whether every Gaussian cell has its frozen twin.
+        replicates: Seeds a cell.
+        searched: Number of searched Gaussian configurations, of one replicate each.
+        seed_sd: Standard deviation of what a seed does to all cells, trained and frozen alike.
+        noise_sd: Standard deviation of what is left between runs.
+        history: Whether losses are logged.
+        samples: Whether sample images are written.
+    """
+
+    gaussian: Sequence[tuple[int, int]] = tuple((z, n) for z in (2, 5, 20) for n in (10, 100))
+    categorical: Sequence[tuple[int, int]] = ((10, 10), (30, 10))
+    frozen: bool = True
+    replicates: int = 3
+    searched: int = 4
+    seed_sd: float = 0.02
+    noise_sd: float = 0.01
+    history: bool = True
+    samples: bool = True
+
+
+def write_study(root: Path, planted: Planted | None = None) -> Path:
+    """Write a study folder of finished runs and return it."""
+    planted = planted or Planted()
+    folder = StudyFolder(root)
+    random = np.random.default_rng(0)
+    seeds = {name: random.normal(0, planted.seed_sd, 10) for name in PLANTED}
+    wanted, losses = [], []
+    for replicate in range(planted.replicates):
+        for block, fields in _cells(planted):
+            key = _write_run(folder, block, fields, replicate, seeds, random, planted)
+            wanted.append(key)
+            losses.append(_losses(key, random))
+    for trial in range(planted.searched):
+        fields = {"model.latent_dim": int(random.integers(3, 40)), "model.noise_dim": int(random.integers(1, 200))}
+        key = _write_run(folder, "gaussian", fields, 0, seeds, random, planted, trial=trial)
+        losses.append(_losses(key, random))
+    write_json(folder.resolved, _study(planted, wanted))
+    if planted.history and losses:
+        folder.history.mkdir(parents=True, exist_ok=True)
+        for part, chunk in enumerate((losses[: len(losses) // 2], losses[len(losses) // 2 :])):
+            columns = {name: sum((table[name] for table in chunk), []) for name in losses[0]}
+            pq.write_table(pa.table(columns), folder.history / f"part-{part:06d}.parquet")
+    return root
+
+
+def fail_run(root: Path, key: str, reason: str = "reconstruction_discriminator became nan at step 1200") -> None:
+    """Turn a finished run into a failed one."""
+    run = StudyFolder(root).run(key)
+    run.result.unlink()
+    run.samples.unlink(missing_ok=True)
+    failure = {"key": key, "status": "failed", "reason": reason, "kind": "diverged", "traceback": "", "step": 1200}
+    write_json(run.failure, {**failure, "failed_at": "2026-01-01T00:00:00+00:00"})
+
+
+def share_of_code(latent_dim: float, noise_dim: float) -> float:
+    """Return the S_z of a frozen encoder that the synthetic studies plant: it rises with the code and falls with the noise."""
+    return float(0.7 * latent_dim / (latent_dim + 4) * 50 / (50 + noise_dim) ** 1.0 + 0.1)
+
+
+def _cells(planted: Planted) -> list[tuple[str, dict[str, Any]]]:
+    gaussian = [{"model.latent_dim": z, "model.noise_dim": n} for z, n in planted.gaussian]
+    cells = [("gaussian", fields) for fields in gaussian]
+    if planted.frozen:
+        cells += [("frozen", {**fields, "model.train_encoder": False}) for fields in gaussian]
+    return cells + [
+        ("categorical", {"model.code": "categorical", "model.num_categories": k, "model.noise_dim": n})
+        for k, n in planted.categorical
+    ]
+
+
+def _write_run(
+    folder: StudyFolder,
+    block: str,
+    fields: dict[str, Any],
+    replicate: int,
+    seeds: dict[str, np.ndarray],
+    random: np.random.Generator,
+    planted: Planted,
+    trial: int | None = None,
+) -> str:
+    config = run_config({"model.width": 0.125, **fields})
+    key = run_key(config, replicate)
+    run = folder.run(key)
+    symbol, size = ("z", config.model.latent_dim) if config.model.code == "gaussian" else ("K", config.model.num_categories)
+    record = {
+        "key": key,
+        "config_key": config_key(config),
+        "replicate": replicate,
+        "block": block,
+        "origin": "grid" if trial is None else "search",
+        "label": f"{symbol}={size} n={config.model.noise_dim}" + ("" if config.model.train_encoder else " frozen"),
+        "config": changed_values(config),
+        "all": flatten(config),
+        "data_fingerprint": "0" * 64,
+        "recipe": 1,
+        "created_at": "2026-01-01T00:00:00+00:00",
+    }
+    write_json(run.run, record if trial is None else {**record, "trial": trial, "parameters": fields})
+    if planted.samples:
+        _write_samples(run.samples, config.model.code, config.model.num_categories, random)
+    write_json(run.result, _result(key, _measures(config.model, replicate, seeds, random, planted.noise_sd)))
+    return key
+
+
+def _result(key: str, measures: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "key": key,
+        "status": "finished",
+        "steps": 2000,
+        "train_time_s": 30.0,
+        "measure_time_s": 3.0,
+        "wall_time_s": 34.0,
+        "started_at": "2026-01-01T00:00:00+00:00",
+        "finished_at": "2026-01-01T00:00:34+00:00",
+        "code_hash": "abcdef123456",
+        "device": "cpu",
+        "threads": 1,
+        "versions": {"python": "3.11.2", "torch": "2.15.0"},
+        "classifier": {"hash": "fedcba654321", "accuracy": 0.969},
+        "measures": measures,
+    }
+
+
+def _measures(
+    model: Any, replicate: int, seeds: dict[str, np.ndarray], random: np.random.Generator, noise_sd: float
+) -> list[dict[str, Any]]:
+    base = share_of_code(model.code_dim, model.noise_dim)
+    frozen = {"share_z_pixel": base, "share_z_feature": base, "label_preservation": base, "r2_mean": base - 0.1}
+    values: dict[tuple[str, str], float | None] = {}
+    for name, value in frozen.items():
+        gain = PLANTED[name] if model.train_encoder else 0.0
+        values[name, "model"] = value + gain + (1 + gain) * seeds[name][replicate] + random.normal(0, noise_sd)
+        values[name, "untrained"] = value - 0.05 + random.normal(0, noise_sd)
+        if model.code == "gaussian":
+            values[name, "pca"] = value + 0.05
+    for subject in ("model", "untrained"):
+        for space in ("pixel", "feature"):
+            rest = 1 - float(values[f"share_z_{space}", subject] or 0)
+            values[f"share_n_{space}", subject] = 0.8 * rest
+            values[f"share_zn_{space}", subject] = 0.2 * rest
+    noisy = model.noise_dim > 0
+    values["dispersion_ratio", "model"] = 0.8 + random.normal(0, noise_sd) if noisy else None
+    values["critic_accuracy", "model"] = 0.7 - 0.05 * np.log10(model.noise_dim + 1) + random.normal(0, noise_sd)
+    values["mse_mean", "model"] = 0.04 + random.normal(0, 0.001)
+    values["mse_mean", "mean_image"] = 0.067
+    values["rate", "model"] = float(np.log(1 + model.code_dim)) + random.normal(0, noise_sd)
+    if model.code == "categorical":
+        values["clustering_error", "model"] = 1.2 / np.sqrt(model.num_categories) + random.normal(0, 2 * noise_sd)
+        values["clustering_error", "kmeans"] = 1.4 / np.sqrt(model.num_categories)
+        values["clustering_error", "chance"] = 0.88
+        values["used_clusters", "model"] = float(model.num_categories - replicate)
+    return [_measure(name, split, subject, value) for (name, subject), value in values.items() for split in _SPLITS]
+
+
+_SPLITS = ("validation", "test")
+
+
+def _measure(name: str, split: str, subject: str, value: float | None) -> dict[str, Any]:
+    number = None if value is None else float(value)
+    undefined = "without noise all reconstructions of one code are the same"
+    return {
+        "name": name,
+        "split": split,
+        "subject": subject,
+        "value": number,
+        "low": None if number is None else number - 0.015,
+        "high": None if number is None else number + 0.015,
+        "n": 1000 if split == "test" else 500,
+        "unit": "fraction",
+        "status": "ok" if number is not None else "undefined",
+        "reason": "" if number is not None else undefined,
+    }
+
+
+def _losses(key: str, random: np.random.Generator) -> dict[str, list[Any]]:
+    steps = np.arange(100, 2001, 100)
+    table: dict[str, list[Any]] = {"run": [], "step": [], "time_s": [], "name": [], "value": []}
+    for name, level in (("loss/autoencoder/reconstruction", 2.0), ("loss/reconstruction_discriminator/gan", 1.0)):
+        curve = level * (0.5 + np.exp(-steps / 500)) + random.normal(0, 0.05, len(steps))
+        for column, values in zip(table, ([key] * 20, steps, steps / 60, [name] * 20, curve), strict=True):
+            table[column].extend(values.tolist() if isinstance(values, np.ndarray) else values)
+    return table
+
+
+def _write_samples(path: Path, code: str, categories: int, random: np.random.Generator) -> None:
+    columns = min(categories, 20) if code == "categorical" else 8
+    arrays = {
+        "originals": _blobs((8,), random),
+        "reconstructions": _blobs((8, 5), random),
+        "generated": _blobs((8, columns), random),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+
+def _blobs(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    """Draw uint8 images with shape (*shape, 1, 28, 28) of one bright spot each."""
+    grid = np.arange(28)
+    x, y = random.uniform(8, 20, (2, *shape, 1, 1))
+    distance = (grid[None, :] - x) ** 2 + (grid[:, None] - y) ** 2
+    return (255 * np.exp(-distance / 40)).astype(np.uint8)[..., None, :, :]
+
+
+def _study(planted: Planted, wanted: list[str]) -> dict[str, Any]:
+    names = sorted({block for block, _ in _cells(planted)})
+    return {
+        "name": "decomposition",
+        "question": "What does the code keep, and what does the noise invent?",
+        "spec": {"name": "decomposition"},
+        "blocks": [{"name": name, "family": "categorical" if name == "categorical" else "gaussian"} for name in names],
+        "objectives": [
+            {"measure": "critic_accuracy", "direction": "minimize", "split": "validation"},
+            {"measure": "rate", "direction": "maximize", "split": "validation"},
+        ],
+        "runs": wanted,
+        "versions": {"python": "3.11.2", "torch": "2.15.0", "ray": "2.60.0"},
+        "machine": {"processor": "x86_64", "cpus": 2, "gpus": []},
+        "launched_at": "2026-01-01T00:00:00+00:00",
+        "smoke": False,
+        "oracle": False,
+    }

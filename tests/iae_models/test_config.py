@@ -1,0 +1,96 @@
+"""Configuration: names, rules, and identities that survive an added field."""
+
+import dataclasses
+
+import pytest
+
+from iae_models import config as module
+from iae_models.config import (
+    ModelConfig,
+    RunConfig,
+    changed_values,
+    config_key,
+    default_values,
+    field_types,
+    flatten,
+    run_config,
+    run_key,
+    stream_seed,
+)
+
+
+def test_a_flattened_configuration_builds_the_same_one() -> None:
+    config = run_config({"model.latent_dim": 5, "train.steps": 10, "model.width": 1})
+    assert run_config(flatten(config)) == config
+    assert changed_values(config) == {"model.latent_dim": 5, "train.steps": 10}
+
+
+def test_a_value_at_its_default_does_not_rename_a_run() -> None:
+    assert run_key(run_config({"model.width": 1}), 3) == run_key(RunConfig(), 3)
+    assert run_key(run_config({"model.latent_dim": 5}), 3) != run_key(RunConfig(), 3)
+    assert run_key(RunConfig(), 2) != run_key(RunConfig(), 3)
+
+
+def test_an_added_field_renames_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = config_key(run_config({"model.latent_dim": 5}))
+
+    @dataclasses.dataclass(frozen=True)
+    class Longer(ModelConfig):
+        added: int = 7
+
+    monkeypatch.setattr(module, "SECTIONS", module.SECTIONS | {"model": Longer})
+    clear = (field_types, default_values)
+    for function in clear:
+        function.cache_clear()
+    try:
+        config = RunConfig(model=Longer(latent_dim=5))
+        assert "model.added" in flatten(config)
+        assert config_key(config) == before
+        assert config_key(RunConfig(model=Longer(latent_dim=5, added=8))) != before
+    finally:
+        monkeypatch.undo()
+        for function in clear:
+            function.cache_clear()
+
+
+def test_the_identity_follows_data_and_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = config_key(RunConfig())
+    monkeypatch.setattr(module, "RECIPE_VERSION", module.RECIPE_VERSION + 1)
+    assert config_key(RunConfig()) != before
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({"model.latent_dims": 5}, KeyError, "model.latent_dims"),
+        ({"model.latent_dim": -1}, ValueError, "latent_dim must be at least 0, but got -1"),
+        ({"model.latent_dim": True}, TypeError, "latent_dim must be an integer, but got True"),
+        ({"model.latent_dim": 5.0}, TypeError, "latent_dim must be an integer, but got 5.0"),
+        ({"model.width": "1"}, TypeError, "width must be a number, but got '1'"),
+        ({"train.beta1": float("nan")}, TypeError, "beta1 must be finite, but got nan"),
+        ({"model.code": "gausian"}, ValueError, "code must be one of"),
+        ({"data.name": "mnits"}, ValueError, "name must be one of"),
+        ({"train.batch_size": 4000}, ValueError, "train.batch_size must be at most the 3500 training images"),
+        ({"model.num_categories": 10}, ValueError, "num_categories must be left out where code is 'gaussian'"),
+        ({"model.code": "categorical", "model.latent_dim": 3}, ValueError, "latent_dim must be left out"),
+        (
+            {"model.code": "categorical", "model.num_categories": 2, "model.category_probabilities": [0.5, 0.4]},
+            ValueError,
+            "category_probabilities must be positive and sum to 1",
+        ),
+        (
+            {"model.discriminator_norm": "paper", "model.discriminator_batching": "separate"},
+            ValueError,
+            "mean logit the same on the real and on the fake batch",
+        ),
+    ],
+)
+def test_rules_name_the_field_and_the_value(values: dict[str, object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        run_config(values)
+
+
+def test_streams_differ_by_name_and_replicate_alone() -> None:
+    seeds = {stream_seed(replicate, name) for replicate in range(3) for name in ("train/x", "train/n", "init")}
+    assert len(seeds) == 9
+    assert stream_seed(1, "train/x") == stream_seed(1, "train/x")

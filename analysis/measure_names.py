@@ -1,8 +1,8 @@
-"""Every measure by name: what it says, in which unit, which way is better, and where it is undefined. Imports no torch.
+"""Every measure by name: what it says, its unit, which way is better, and where it is undefined. Imports no torch.
 
-`analysis.measures` computes them; a study's objectives, tables and figures name them. z is the code, n the decoder's noise,
-x an image, x̂ and x̂' two reconstructions from one code, c the measuring classifier. Formulas and sources stand beside the
-functions that compute them.
+`analysis.measures` computes them; a study's objectives, tables and figures name them. z is the code, n the decoder's
+noise, x an image, x̂ and x̂' two reconstructions from one code. Formulas and sources stand beside the functions that
+compute them.
 """
 
 from __future__ import annotations
@@ -54,52 +54,46 @@ _NO_NOISE = UndefinedWhere("model.noise_dim", 0, "without noise all reconstructi
 _CATEGORICAL_ONLY = UndefinedWhere("model.code", "gaussian", "it is a measure of categorical codes")
 _GAUSSIAN_ONLY = UndefinedWhere("model.code", "categorical", "it is a measure of Gaussian codes")
 
-_EVERY = (_NO_CODE,)
+_CODE = (_NO_CODE,)
 _CATEGORICAL = (_CATEGORICAL_ONLY,)
 _GAUSSIAN = (_NO_CODE, _GAUSSIAN_ONLY)
 
 MEASURES: dict[str, MeasureInfo] = {
     "mse_single": MeasureInfo(
         "MSE, one draw",
-        "squared intensity",
+        "intensity² per pixel",
         "Mean squared error per pixel of one reconstruction, images in [0, 1].",
         "lower",
-        undefined=_EVERY,
     ),
     "mse_mean": MeasureInfo(
         "MSE, mean of draws",
-        "squared intensity",
+        "intensity² per pixel",
         "Mean squared error per pixel of the mean reconstruction over noise, corrected for the finite number of draws.",
         "lower",
-        undefined=_EVERY,
     ),
     "r2_mean": MeasureInfo(
         "R² of the mean",
         "fraction",
         "Share of the images' pixel variance that the mean reconstruction over noise explains.",
         "higher",
-        undefined=_EVERY,
     ),
     "share_z_pixel": MeasureInfo(
         "S_z, pixels",
         "fraction",
         "Share of the pixel variance of generated images that the code decides alone, codes drawn from q(z).",
         "neither",
-        undefined=_EVERY,
     ),
     "share_n_pixel": MeasureInfo(
         "S_n, pixels",
         "fraction",
         "Share of the pixel variance of generated images that the noise decides alone, codes drawn from q(z).",
         "neither",
-        undefined=_EVERY,
     ),
     "share_zn_pixel": MeasureInfo(
         "S_zn, pixels",
         "fraction",
         "Share of the pixel variance of generated images that code and noise decide only together.",
         "neither",
-        undefined=_EVERY,
     ),
     "share_z_feature": MeasureInfo(
         "S_z, features",
@@ -107,7 +101,6 @@ MEASURES: dict[str, MeasureInfo] = {
         "Share of the variance of generated images in the classifier's features that the code decides alone.",
         "neither",
         uses_labels=True,
-        undefined=_EVERY,
     ),
     "share_n_feature": MeasureInfo(
         "S_n, features",
@@ -115,7 +108,6 @@ MEASURES: dict[str, MeasureInfo] = {
         "Share of the variance of generated images in the classifier's features that the noise decides alone.",
         "neither",
         uses_labels=True,
-        undefined=_EVERY,
     ),
     "share_zn_feature": MeasureInfo(
         "S_zn, features",
@@ -123,14 +115,24 @@ MEASURES: dict[str, MeasureInfo] = {
         "Share of the variance in the classifier's features that code and noise decide only together.",
         "neither",
         uses_labels=True,
-        undefined=_EVERY,
     ),
     "share_z_pixel_prior": MeasureInfo(
         "S_z, pixels, prior",
         "fraction",
         "Share of the pixel variance of generated images that the code decides alone, codes drawn from the prior.",
         "neither",
-        undefined=_EVERY,
+    ),
+    "share_n_pixel_prior": MeasureInfo(
+        "S_n, pixels, prior",
+        "fraction",
+        "Share of the pixel variance of generated images that the noise decides alone, codes drawn from the prior.",
+        "neither",
+    ),
+    "share_zn_pixel_prior": MeasureInfo(
+        "S_zn, pixels, prior",
+        "fraction",
+        "Share of the pixel variance that code and noise decide only together, codes drawn from the prior.",
+        "neither",
     ),
     "label_preservation": MeasureInfo(
         "label preservation",
@@ -138,7 +140,6 @@ MEASURES: dict[str, MeasureInfo] = {
         "Probability that the classifier gives a reconstruction the class that it gives the original.",
         "higher",
         uses_labels=True,
-        undefined=_EVERY,
     ),
     "label_agreement": MeasureInfo(
         "label agreement",
@@ -146,7 +147,6 @@ MEASURES: dict[str, MeasureInfo] = {
         "Probability that the classifier gives two reconstructions of one code the same class.",
         "neither",
         uses_labels=True,
-        undefined=_EVERY,
     ),
     "tau_z": MeasureInfo(
         "τ_z",
@@ -154,50 +154,47 @@ MEASURES: dict[str, MeasureInfo] = {
         "Share of the variance of the classifier's class that the code decides: label agreement above chance.",
         "neither",
         uses_labels=True,
-        undefined=_EVERY,
     ),
     "dispersion_ratio": MeasureInfo(
         "dispersion ratio ρ",
         "ratio",
-        "Squared distance of two reconstructions of one code over that of an image to its reconstruction; 1 is calibrated.",
+        "Squared distance of two reconstructions of one code over that of image and reconstruction; 1 is calibrated.",
         "one",
-        undefined=(_NO_CODE, _NO_NOISE),
+        undefined=(_NO_NOISE,),
     ),
     "energy_score_pixel": MeasureInfo(
         "energy score, pixels",
-        "intensity",
+        "intensity (Euclidean norm)",
         "Conditional energy score E‖x − x̂‖ − ½ E‖x̂ − x̂'‖ in pixels.",
         "lower",
-        undefined=_EVERY,
     ),
     "energy_score_feature": MeasureInfo(
         "energy score, features",
-        "ratio",
+        "feature (Euclidean norm)",
         "Conditional energy score E‖x − x̂‖ − ½ E‖x̂ − x̂'‖ in the classifier's features.",
         "lower",
         uses_labels=True,
-        undefined=_EVERY,
     ),
     "information_low": MeasureInfo(
         "I_σ, lower bound",
         "nat",
         "Lower bound of the information between the image and its code blurred by one standard deviation.",
         "higher",
-        undefined=_EVERY,
+        undefined=_GAUSSIAN,
     ),
     "information_high": MeasureInfo(
         "I_σ, upper bound",
         "nat",
         "Upper bound of the information between the image and its code blurred by one standard deviation.",
         "higher",
-        undefined=_EVERY,
+        undefined=_GAUSSIAN,
     ),
     "rate": MeasureInfo(
         "rate",
         "nat",
         "Information that the code offers: the lower bound of I_σ, or the entropy of the most probable category.",
         "higher",
-        undefined=_EVERY,
+        undefined=_CODE,
     ),
     "label_information": MeasureInfo(
         "I(y; z)",
@@ -205,14 +202,14 @@ MEASURES: dict[str, MeasureInfo] = {
         "Information between the label and the code.",
         "higher",
         uses_labels=True,
-        undefined=_EVERY,
+        undefined=_CODE,
     ),
     "prior_accuracy": MeasureInfo(
         "q(z) against p(z), accuracy",
         "fraction",
         "Held-out accuracy of a classifier that tells inferred codes from the prior's; .5 is a perfect match.",
         "lower",
-        undefined=_EVERY,
+        undefined=_CODE,
     ),
     "prior_moment_kl": MeasureInfo(
         "KL of moments to the prior",
@@ -233,19 +230,26 @@ MEASURES: dict[str, MeasureInfo] = {
         "fraction",
         "Held-out accuracy of a small fresh critic that tells (x, ẑ) from (x̂, ẑ); .5 is calibrated.",
         "lower",
-        undefined=_EVERY,
     ),
     "clustering_error": MeasureInfo(
         "clustering error",
         "fraction",
-        "Share of images whose cluster's majority label, learnt on other images, is not their own. It falls with K by itself.",
+        "Share of images whose cluster's majority label, learnt on other images, is not theirs; falls as K grows.",
+        "lower",
+        uses_labels=True,
+        undefined=_CATEGORICAL,
+    ),
+    "clustering_error_exemplar": MeasureInfo(
+        "clustering error, exemplars",
+        "fraction",
+        "Clustering error where a cluster has the label of its most confident image, as in adversarial autoencoders.",
         "lower",
         uses_labels=True,
         undefined=_CATEGORICAL,
     ),
     "ami": MeasureInfo(
         "adjusted mutual information",
-        "ratio",
+        "fraction",
         "Mutual information of cluster and label, adjusted for chance. Not comparable across K.",
         "higher",
         uses_labels=True,

@@ -1,7 +1,7 @@
 """From the files of a study folder to tidy tables. Imports no torch, no ray, no optuna.
 
-Nothing in a study folder may stop a report: a file that is missing, cut short or edited by hand becomes a status of its row
-or an entry of `StudyResults.problems`.
+Nothing in a study folder may stop a report: a file that is missing, cut short or edited by hand becomes a status of its
+row or an entry of `StudyResults.problems`.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class StudyResults:
 
     Attributes:
         folder: Where it was read.
-        runs: One row a run: the columns above, what the result says of itself, and every configuration field under its dotted name.
-            `status` is "finished", "failed", "planned" or "unreadable".
+        runs: One row a run: the columns above, what the result says of itself, and every configuration field under its
+            dotted name. `status` is "finished", "failed", "planned" or "unreadable".
         measures: One row a measured value; `value` is NaN wherever `status` is none of `USABLE`.
         history: One row a logged value, ordered by run, name and step.
-        study: The resolved study as `study.json` has it, with `name`, `question`, `blocks`, `objectives` and `runs` always
-            there and of the right type.
+        study: The resolved study as `study.json` has it, with `name`, `question`, `blocks`, `objectives` and `runs`
+            always there and of the right type.
         problems: One line for each file or value that could not be used, naming it.
     """
 
@@ -90,8 +90,8 @@ def load_samples(folder: RunFolder) -> tuple[dict[str, np.ndarray], str]:
     """Read a run's sample images.
 
     Returns:
-        The arrays by name, uint8 with shape (rows, columns, C, H, W) or (N, C, H, W), and "" or the reason why some are not
-        there.
+        The arrays by name, uint8 with shape (rows, columns, C, H, W) or (N, C, H, W), and "" or the reason why some are
+        not there.
     """
     if not folder.samples.is_file():
         return {}, f"{folder.key}/samples.npz: there is no such file."
@@ -118,9 +118,7 @@ def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
     return study
 
 
-def _load_runs(
-    folder: StudyFolder, study: Mapping[str, Any], problems: list[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows: dict[str, dict[str, Any]] = {}
     measures: list[dict[str, Any]] = []
     for root in sorted(folder.runs.iterdir()) if folder.runs.is_dir() else []:
@@ -191,7 +189,9 @@ def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.Da
     usable = table["status"].isin(USABLE)
     invalid = usable & table["value"].isna()
     for _, item in table[invalid].iterrows():
-        problems.append(f"runs/{item['run']}/result.json: {item['name']} must be a finite number where its status is ok.")
+        problems.append(
+            f"runs/{item['run']}/result.json: {item['name']} must be a finite number where its status is ok."
+        )
     table.loc[invalid, ["status", "reason"]] = ["invalid", "the recorded value is no finite number"]
     table.loc[~table["status"].isin(USABLE), ["value", "low", "high"]] = math.nan
     identity = ["run", "name", "split", "subject"]
@@ -273,4 +273,3 @@ def _place(path: Path) -> str:
 
 def _one_line(message: object) -> str:
     return " ".join(str(message).split())
-

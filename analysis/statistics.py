@@ -1,25 +1,27 @@
 """Means, intervals and paired differences over cells and seeds. Draws nothing, reads no files.
 
-A *cell* is one configuration of the grid; its replicates differ in their seed only. Two kinds of uncertainty are kept apart:
+A *cell* is one configuration of the grid; its replicates differ in their seed only. Two kinds of uncertainty are kept
+apart:
 
-* *seed-level*: what another seed would have given. Three seeds estimate a variance badly (a bootstrap over three values covers
-  its 95 % about 74 % of the time), so the variance is pooled over the C cells of a group, which gives Σ(R_c − 1) degrees of
-  freedom, and the interval of a cell is mean ± t·s_pooled/√R_c.
+* *seed-level*: what another seed would have given. Three seeds estimate a variance badly (a bootstrap over three values
+covers
+  its 95 % about 74 % of the time), so the variance is pooled over the C cells of a group, which gives Σ(R_c − 1)
+  degrees of freedom, and the interval of a cell is mean ± t·s_pooled/√R_c.
 * *image-level*: what other test images would have given the same network. Each measure brings its own.
 
 Replicate r has the same seed in every cell, so a mean over cells may carry a common error. Its variance is therefore
 computed twice, pooled as if all runs were independent, s²/C²·Σ1/R_c, and clustered by seed,
-R/(R − 1)·Σ_r(Σ_c e_cr/(C·R_c))² with e the residuals from the cell means, and the larger one is used with its own degrees of
-freedom (ΣR_c − C, or R − 1). Simulated coverage of the 95 % interval of 6 cells × 3 seeds is .97, .96, .94, .94 where the
-seeds' standard deviation is 0, .2, .5, 1 times the residual one; pooling alone gives .95, .93, .85, .72.
+R/(R − 1)·Σ_r(Σ_c e_cr/(C·R_c))² with e the residuals from the cell means, and the larger one is used with its own
+degrees of freedom (ΣR_c − C, or R − 1). Simulated coverage of the 95 % interval of 6 cells × 3 seeds is .97, .96, .94,
+.94 where the seeds' standard deviation is 0, .2, .5, 1 times the residual one; pooling alone gives .95, .93, .85, .72.
 
 References:
-    Liang & Zeger (1986), Longitudinal data analysis using generalized linear models. https://doi.org/10.1093/biomet/73.1.13
+    Liang & Zeger (1986), Longitudinal data analysis using generalized linear models.
+    https://doi.org/10.1093/biomet/73.1.13
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -142,8 +144,8 @@ def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Add what places a run in the figures to the table of runs.
 
     Adds `code_size` (latent dimension, or number of categories), `noise_dim`, `trained_encoder`, `family` (the code and
-    every further field in which grid runs of that code differ, so that no figure averages over it) and `pair` (equal for
-    two runs that differ in nothing but whether the encoder is trained).
+    every further field in which grid runs of that code differ, so that no figure averages over it) and `pair` (equal
+    for two runs that differ in nothing but whether the encoder is trained).
     """
     table = runs.copy()
     table["code"] = table["model.code"].fillna("unknown").astype(str)
@@ -167,6 +169,12 @@ def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def without_identities(values: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what noise dimension 0 makes true by identity: the code then decides all, so S_z and τ_z are 1."""
+    identity = values["name"].str.startswith("share_") | values["name"].isin(["label_agreement", "tau_z"])
+    return values[~(identity & (values["noise_dim"] == 0))]
+
+
 def joined(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the measures of `runs` (a table of `describe_runs`), with what places each run beside them."""
     columns = ["key", *CELL, "replicate", "block", "origin", "trial", "label", "code", "pair"]
@@ -182,9 +190,9 @@ def cell_summary(values: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for each (name, split, subject, cell): `mean`, `sd` (of this cell alone), `pooled_sd` and
-        `degrees_of_freedom` (over the cells of the same family, encoder and measure), the seed-level interval `low`, `high`,
-        `num_seeds`, the mean image-level half width `image_half_width`, `num_undefined`, `num_saturated`, and `status`, which
-        is "ok" where there is a mean.
+        `degrees_of_freedom` (over the cells of the same family, encoder and measure), the seed-level interval `low`,
+        `high`, `num_seeds`, the mean image-level half width `image_half_width`, `num_undefined`, `num_saturated`, and
+        `status`, which is "ok" where there is a mean.
     """
     columns = [*CELL, "label", "block", "name", "split", "subject", "unit"]
     if values.empty:
@@ -227,7 +235,8 @@ def control_differences(values: pd.DataFrame) -> pd.DataFrame:
         values: A table of `joined`, grid runs only.
 
     Returns:
-        One row for each pair and measure of the model: `trained`, `control` and `difference`, which is trained minus frozen.
+        One row for each pair and measure of the model: `trained`, `control` and `difference`, which is trained minus
+        frozen.
     """
     model = values[(values["subject"] == "model") & values["value"].notna()]
     keys = ["pair", "replicate", "name", "split"]
@@ -271,9 +280,8 @@ def paired_summary(pairs: pd.DataFrame) -> pd.DataFrame:
     for (code, name, split), group in pairs.groupby(["code", "name", "split"], sort=True):
         result = estimate(group, "difference")
         cells_low, cells_high = bootstrap_interval(group.groupby("config_key")["difference"].mean().tolist())
-        rows.append(
-            {"code": code, "name": name, "split": split, **vars(result), "cells_low": cells_low, "cells_high": cells_high}
-        )
+        bounds = {"cells_low": cells_low, "cells_high": cells_high}
+        rows.append({"code": code, "name": name, "split": split, **vars(result), **bounds})
     return pd.DataFrame(rows)
 
 
@@ -286,8 +294,8 @@ def configuration_objectives(values: pd.DataFrame, objectives: Sequence[dict[str
 
     Returns:
         One row a configuration that has all objectives, the grid's first and then the searched ones in their order:
-        `config_key`, `code`, `block`, `label`, `origin`, `trial`, `num_seeds`, and one column `objective_0`, `objective_1`, …
-        each.
+        `config_key`, `code`, `block`, `label`, `origin`, `trial`, `num_seeds`, and one column `objective_0`,
+        `objective_1`, … each.
     """
     table = pd.DataFrame(
         values.groupby("config_key").agg(
@@ -319,14 +327,13 @@ def pareto_front(points: np.ndarray) -> np.ndarray:
     """
     no_worse = (points[:, None, :] <= points[None, :, :]).all(axis=2)
     better = (points[:, None, :] < points[None, :, :]).any(axis=2)
-    front: np.ndarray = ~(no_worse & better).any(axis=0)
-    return front
+    return np.logical_not(np.any(no_worse & better, axis=0))
 
 
 def _text(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    return json.dumps(value).strip('"') if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _worst(statuses: pd.Series[str]) -> str:

@@ -17,7 +17,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -243,7 +243,7 @@ class TrainConfig:
     steps: int = 2000
     batch_size: int = 64
     generator_lr: float = 1e-3
-    discriminator_lr: float = 2e-4
+    discriminator_lr: float = 1e-3
     regularization_lr: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
@@ -389,7 +389,7 @@ def check_types(config: Any) -> None:
         TypeError: A value has the wrong type. (A bool is no int, and a float must be finite.)
         ValueError: A value is none of the annotated literals.
     """
-    hints = _hints(type(config))
+    hints = _hints(typing.cast("Any", type(config)))
     for item in dataclasses.fields(config):
         _check_type(item.name, getattr(config, item.name), hints[item.name])
 
@@ -406,7 +406,7 @@ def check_value(name: str, value: Any) -> None:
 
 
 @cache
-def _hints(cls: Hashable) -> dict[str, Any]:
+def _hints(cls: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 

@@ -100,9 +100,11 @@ def virtual_adversarial_loss(
 def balance_loss(probabilities: Tensor, prior: Tensor) -> Tensor:
     """Return KL(batch mean of the cluster probabilities ‖ prior), in nats, for probabilities with shape (N, K)."""
     mean = probabilities.mean(0).clamp_min(1e-8)
-    return (mean * (mean.log() - prior.log())).sum()
+    divergence: Tensor = (mean * (mean.log() - prior.log())).sum()
+    return divergence
 
 
 def _unit(direction: Tensor) -> Tensor:
     norm = direction.flatten(1).norm(dim=1).clamp_min(1e-12)
-    return (direction / norm.view(-1, *[1] * (direction.dim() - 1))).detach()
+    unit: Tensor = direction / norm.view(-1, *[1] * (direction.dim() - 1))
+    return unit.detach()

@@ -17,8 +17,8 @@ from iae_models.architectures import CONDITIONING_WIDTH, REGULARIZATION_WIDTHS, 
 class Encoder(nn.Module):
     """ẑ = f(x, ε), with a last layer that is linear and batch normalized.
 
-    For categorical codes a softmax turns it into probabilities. The noise ε is mapped linearly and added before the first activation, which for a fully connected first layer is
-    the same as concatenating it to the image.
+    For categorical codes a softmax turns it into probabilities. The noise ε is mapped linearly and added before the
+    first activation, which for a fully connected first layer is the same as concatenating it to the image.
     """
 
     def __init__(

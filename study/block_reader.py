@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from iae_models.config import SECTIONS, default_values, run_config
@@ -17,12 +18,11 @@ from study.fields import Fields
 from study.parameters import Parameter, described, message_of, read_parameters
 from study.problems import Mark, Problem, shown
 from study.search_space import Axis
-from study.yaml_source import Located
 
 BLOCK_KEYS = ("name", "parameters", "replicates")
 
-MAX_CELLS = 10_000
-"""Largest number of cells of all blocks of a study."""
+MAX_CELLS = 5_000
+"""Largest number of cells in the grids of a study."""
 
 MAX_BLOCKS = 50
 """Largest number of blocks of a study."""
@@ -40,6 +40,16 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 """What a study and a block may be called: names of folders and of Optuna studies."""
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """A block and the places of what it was read from."""
+
+    block: Block
+    parameters: Mapping[str, Parameter]
+    mark: Mark
+    path: str
+
+
 def read_blocks(fields: Fields, name: str, replicates: int) -> tuple[Block, ...]:
     """Read the blocks of a study; without `blocks` there is one that is called as the study is.
 
@@ -51,24 +61,15 @@ def read_blocks(fields: Fields, name: str, replicates: int) -> tuple[Block, ...]
     shared: dict[str, Parameter] = {}
     if "parameters" in fields:
         shared = read_parameters(fields.values["parameters"], "parameters", fields.problems)
-    if "blocks" not in fields:
-        return (_checked_block(name, shared, replicates, fields.mark, fields.problems),)
-    items = fields.items("blocks")
-    if isinstance(fields.values["blocks"].value, list) and not items:
-        fields.report("must hold at least one block, but got []", "blocks")
-    if len(items) > MAX_BLOCKS:
-        fields.report(f"must hold at most {MAX_BLOCKS} blocks, but got {len(items)}", "blocks")
-    blocks: list[Block] = []
-    marks: dict[str, Mark] = {}
-    for index, item in enumerate(items[:MAX_BLOCKS]):
-        block = _read_block(item, f"blocks[{index}]", shared, replicates, fields.problems)
-        mark = item.value["name"].mark if isinstance(item.value, dict) and "name" in item.value else item.mark
-        if block.name in marks:
-            message = f"must be a name of its own, but {shown(block.name)} also stands in line {marks[block.name].line}"
-            fields.problems.append(Problem(mark, f"blocks[{index}].name", message))
-        marks.setdefault(block.name, mark)
-        blocks.append(block)
-    return tuple(blocks)
+    if "blocks" in fields:
+        drafts = _read_drafts(fields, shared, replicates)
+    else:
+        drafts = [_Draft(_build_block(name, shared, replicates, fields.problems), shared, fields.mark, "parameters")]
+    num_cells = sum(draft.block.max_cells for draft in drafts)
+    if num_cells > MAX_CELLS:
+        fields.report(f"the grids must have at most {MAX_CELLS} cells together, but have {num_cells}")
+    fields.problems.extend(_rule_problems(drafts, MAX_CELLS if num_cells <= MAX_CELLS else MAX_CORNERS))
+    return tuple(draft.block for draft in drafts)
 
 
 def read_name(fields: Fields, default: str) -> str:
@@ -83,44 +84,54 @@ def read_name(fields: Fields, default: str) -> str:
     return name
 
 
-def _read_block(
-    node: Located, path: str, shared: Mapping[str, Parameter], replicates: int, problems: list[Problem]
-) -> Block:
-    fields = Fields(node, path, BLOCK_KEYS, problems)
-    if "name" not in fields and isinstance(node.value, dict):
+def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: int) -> list[_Draft]:
+    items = fields.items("blocks")
+    if isinstance(fields.values["blocks"].value, list) and not items:
+        fields.report("must hold at least one block, but got []", "blocks")
+    if len(items) > MAX_BLOCKS:
+        fields.report(f"must hold at most {MAX_BLOCKS} blocks, but got {len(items)}", "blocks")
+    drafts: list[_Draft] = []
+    marks: dict[str, Mark] = {}
+    for index, item in enumerate(items[:MAX_BLOCKS]):
+        own = Fields(item, f"blocks[{index}]", BLOCK_KEYS, fields.problems)
+        draft = _read_block(own, f"block-{index}", shared, replicates)
+        name = draft.block.name
+        if name in marks:
+            own.report(f"must be a name of its own, but {shown(name)} also stands in line {marks[name].line}", "name")
+        marks.setdefault(name, own.values["name"].mark if "name" in own else own.mark)
+        drafts.append(draft)
+    return drafts
+
+
+def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Parameter], replicates: int) -> _Draft:
+    if "name" not in fields and fields.values:
         fields.report("must have a name")
-    name = read_name(fields, path.replace("[", "-").removesuffix("]"))
-    own = {}
-    if "parameters" in fields:
-        own = read_parameters(fields.values["parameters"], fields.child("parameters"), problems)
+    name = read_name(fields, default_name)
+    path = fields.child("parameters")
+    own = read_parameters(fields.values["parameters"], path, fields.problems) if "parameters" in fields else {}
     # a block's own entry replaces the shared one as a whole
-    return _checked_block(name, {**shared, **own}, fields.integer("replicates", replicates, 1), node.mark, problems)
+    parameters = {**shared, **own}
+    block = _build_block(name, parameters, fields.integer("replicates", replicates, 1), fields.problems)
+    return _Draft(block, parameters, fields.mark, path)
 
 
-def _checked_block(
-    name: str, parameters: Mapping[str, Parameter], replicates: int, mark: Mark, problems: list[Problem]
-) -> Block:
-    block = _build_block(name, parameters, replicates, problems)
-    if block.max_cells > MAX_CELLS:
-        message = f"the grid of a block must have at most {MAX_CELLS} cells, but that of {name!r} has {block.max_cells}"
-        problems.append(Problem(mark, "", message))
-    unread = {key for key, item in parameters.items() if not item.axis.grid and item.axis.search is None}
-    if not unread & set(_DECIDING_FIELDS):
-        problems.extend(_rule_problems(block, parameters, mark))
-    return block
-
-
-def _rule_problems(block: Block, parameters: Mapping[str, Parameter], mark: Mark) -> Iterable[Problem]:
-    """Return every rule of the configuration that the block's cells and corners break, each place once."""
-    found: dict[tuple[Mark, str], Problem] = {}
-    num_faulty = 0
-    for values in itertools.chain(itertools.islice(block.cells(), MAX_CELLS), _corners(block)):
-        problems = list(_configuration_problems(values, parameters, mark))
-        found.update({(problem.mark, problem.message): problem for problem in problems})
-        num_faulty += bool(problems)
-        if num_faulty >= MAX_FAULTY_CELLS:
-            break
-    return found.values()
+def _rule_problems(drafts: Iterable[_Draft], max_cells: int) -> list[Problem]:
+    """Return every rule of the configuration that a cell or a corner breaks; of very many, the first ones."""
+    found: list[Problem] = []
+    num_checked = num_faulty = 0
+    for draft in drafts:
+        unread = {key for key, item in draft.parameters.items() if not item.axis.grid and item.axis.search is None}
+        if unread & set(_DECIDING_FIELDS):
+            continue
+        cells = itertools.islice(draft.block.cells(), max(0, max_cells - num_checked))
+        for values in itertools.chain(cells, _corners(draft.block)):
+            problems = list(_configuration_problems(values, draft))
+            found += problems
+            num_checked += 1
+            num_faulty += bool(problems)
+            if num_faulty >= MAX_FAULTY_CELLS:
+                return found
+    return found
 
 
 def _build_block(name: str, parameters: Mapping[str, Parameter], replicates: int, problems: list[Problem]) -> Block:
@@ -130,7 +141,7 @@ def _build_block(name: str, parameters: Mapping[str, Parameter], replicates: int
     for key, item in parameters.items():
         axis = item.axis
         if item.fixed or (key == "model.code" and len(axis.grid) == 1):
-            fixed |= {key: value for value in axis.grid}
+            fixed.update((key, value) for value in axis.grid)
             continue
         if key == "model.code" and len(axis.grid) > 1:
             message = "must be one value in a block: codes of two kinds have different keys; make a block for each"
@@ -190,14 +201,12 @@ def _corners(block: Block) -> Iterator[dict[str, Any]]:
         yield block.values({axis.name: value for axis, value in zip(block.axes, product, strict=True)})
 
 
-def _configuration_problems(
-    values: Mapping[str, Any], parameters: Mapping[str, Parameter], mark: Mark
-) -> Iterator[Problem]:
+def _configuration_problems(values: Mapping[str, Any], draft: _Draft) -> Iterator[Problem]:
     """Yield every rule of the configuration that these values break, at the place of the value that breaks it."""
     left = dict(values)
     while (error := _error_of(left)) is not None:
         name = _blamed_field(left, error)
-        yield _problem_at(name, values.get(name), parameters, mark, message_of(error))
+        yield _problem_at(name, values.get(name), draft, message_of(error))
         if name not in left:
             return
         # go on without the value that is to blame, so that one run shows all that is wrong
@@ -218,14 +227,15 @@ def _blamed_field(values: Mapping[str, Any], error: Exception) -> str:
     for section, cls in SECTIONS.items():
         own = {name: value for name, value in values.items() if name.startswith(f"{section}.")}
         if _error_of(own) is not None:
-            return next((f"{section}.{word}" for word in words if word in cls.__dataclass_fields__), section)
+            words += [f"{section}.{word}" for word in words if word in cls.__dataclass_fields__]
+            break
     return next((word for word in words if word in default_values()), "")
 
 
-def _problem_at(name: str, value: Any, parameters: Mapping[str, Parameter], mark: Mark, message: str) -> Problem:
-    if name not in parameters:
-        return Problem(mark, "parameters", message)
-    item = parameters[name]
+def _problem_at(name: str, value: Any, draft: _Draft, message: str) -> Problem:
+    if name not in draft.parameters:
+        return Problem(draft.mark, draft.path, message)
+    item = draft.parameters[name]
     for index, (own, place) in enumerate(zip(item.axis.grid, item.value_marks, strict=False)):
         if own == value:
             return Problem(place, item.path if item.fixed else f"{item.path}.grid[{index}]", message)

@@ -1,11 +1,11 @@
 """Optuna over one block: what has been measured so far, and which configuration to try next. Imports no ray, no torch.
 
-A trial is a configuration; its values are the means over its replicates. The study lives in memory and is made anew at every
-launch from the run folders, so nothing stale is ever left in it: finished configurations enter as history, those still to
-run as running trials that the sampler keeps away from.
+A trial is a configuration; its values are the means over its replicates. The study lives in memory and is made anew at
+every launch from the run folders, so nothing stale is ever left in it: finished configurations enter as history, those
+still to run as running trials that the sampler keeps away from.
 
-A log range that also includes 0 is two parameters, since a logarithm has no place for it: `<name>=0`, true or false, and
-`<name>` itself where that is false.
+A log range that also includes 0 is two parameters, since a logarithm has no place for it: `<name>=0`, true or false,
+and `<name>` itself where that is false.
 """
 
 from __future__ import annotations
@@ -26,8 +26,14 @@ from study.plan import PlannedRun, searched_runs
 from study.search_space import Axis, Choices, FloatRange, IntegerRange, SearchSpace, ZeroOrRange
 from study.spec import StudySpec
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would print a line for every study and trial
+
 MAX_ATTEMPTS = 20
 """Proposals in a row that are no new configuration, after which a block's search counts as exhausted."""
+
+
+Parameters = dict[str, tuple[Any, BaseDistribution]]
+"""Optuna's parameters by name, each with the distribution that it comes from."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ class BlockSearch:
         self.name = f"{spec.name}.{block.name}"
         self.exhausted = ""
         self._numbers: dict[str, int] = {}
-        members = [(item, parameters) for item in known if (parameters := encode(block, flatten(item.config))) is not None]
+        encoded = [(item, encode(block, flatten(item.config))) for item in known]
+        members = [(item, parameters) for item, parameters in encoded if parameters is not None]
         # A new seed for every launch that knows more, or the first proposals would come again.
         seed = spec.search.seed + sum(item.number is not None for item, _ in members)
         self.study = optuna.create_study(
@@ -117,16 +124,16 @@ class BlockSearch:
         else:
             self.study.tell(number, list(values))
 
-    def _add(self, item: Known, parameters: Mapping[str, tuple[Any, BaseDistribution]]) -> None:
+    def _add(self, item: Known, parameters: Parameters) -> None:
         number = len(self.study.get_trials(deepcopy=False))
-        # Proposals that were turned down left no run; empty trials stand in for them, so that numbers stay what they were.
+        # Proposals that were turned down left no run; empty trials stand in for them, so that numbers stay the same.
         for _ in range(number, item.number or 0):
             self.study.add_trial(optuna.create_trial(state=TrialState.FAIL, user_attrs={"reason": "proposal not run"}))
-        state = TrialState.COMPLETE if item.values is not None else TrialState.FAIL if item.reason else TrialState.RUNNING
+        unfinished = TrialState.FAIL if item.reason else TrialState.RUNNING
         key = config_key(item.config)
         attributes = _attributes(key, "grid" if item.number is None else "search", item.label)
         trial = optuna.create_trial(
-            state=state,
+            state=unfinished if item.values is None else TrialState.COMPLETE,
             values=item.values,
             params={name: value for name, (value, _) in parameters.items()},
             distributions={name: distribution for name, (_, distribution) in parameters.items()},
@@ -157,7 +164,7 @@ def suggest(trial: optuna.Trial, block: Block) -> dict[str, Any]:
     return chosen
 
 
-def encode(block: Block, values: Mapping[str, Any]) -> dict[str, tuple[Any, BaseDistribution]] | None:
+def encode(block: Block, values: Mapping[str, Any]) -> Parameters | None:
     """Return the Optuna parameters of a configuration, each with its distribution.
 
     Args:
@@ -167,7 +174,7 @@ def encode(block: Block, values: Mapping[str, Any]) -> dict[str, tuple[Any, Base
     Returns:
         What `suggest` would have had to choose; None if it never could.
     """
-    parameters: dict[str, tuple[Any, BaseDistribution]] = {}
+    parameters: Parameters = {}
     expected = default_values() | dict(block.fixed)
     for axis in block.axes:
         if not axis.is_active(values):
@@ -198,12 +205,12 @@ def _suggest(trial: optuna.Trial, name: str, space: SearchSpace) -> Any:
             return trial.suggest_float(name, low, high, log=log, step=width)
 
 
-def _encode(name: str, space: SearchSpace, value: Any) -> dict[str, tuple[Any, BaseDistribution]]:
+def _encode(name: str, space: SearchSpace, value: Any) -> Parameters:
     match space:
         case Choices(values):
             return {name: (_plain(value), CategoricalDistribution([_plain(item) for item in values]))}
         case ZeroOrRange(span):
-            zero = {_zero_name(name): (value == 0, CategoricalDistribution([False, True]))}
+            zero: Parameters = {_zero_name(name): (value == 0, CategoricalDistribution([False, True]))}
             return zero if value == 0 else zero | _encode(name, span, value)
         case IntegerRange(low, high, log, step):
             return {name: (value, IntDistribution(low, high, log=log, step=step))}

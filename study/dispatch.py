@@ -1,7 +1,7 @@
 """Which runs go out next, and what is known of those that came back. Imports no ray, no torch.
 
-A dispatcher hands out lanes: the grids' runs first, then what the searches propose. How a run ended is read from its folder,
-never from a message, so it makes no difference whether a worker could still report.
+A dispatcher hands out lanes: the grids' runs first, then what the searches propose. How a run ended is read from its
+folder, never from a message, so it makes no difference whether a worker could still report.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+import optuna
 
 from iae_models.config import DATASETS, RECIPE_VERSION, RunConfig, changed_values, flatten, run_config
 from study.block_search import BlockSearch, Known
@@ -94,9 +96,9 @@ class Dispatcher:
             record_run(folder, run)
 
     @property
-    def stopped(self) -> bool:
-        """Whether no further lane goes out."""
-        return self._stopped
+    def studies(self) -> list[optuna.Study]:
+        """The Optuna studies of all blocks."""
+        return [search.study for search in self.searches.values()]
 
     def stop(self, problem: str = "") -> None:
         """Hand out nothing any more; a problem is kept if it is the first."""
@@ -124,6 +126,7 @@ class Dispatcher:
         for run in lane:
             set_aside(self.folder.run(run.key))
             self._live[run.key] = run
+            self.standing.reports[run.key] = Report(run.key, "running", 0, 0.0)
         return lane
 
     def note(self, report: Report) -> None:

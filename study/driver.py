@@ -14,35 +14,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-
-from study.spec import Resources
-
-# Read by Ray when it is imported, or by its processes when they start.
-os.environ |= {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
-}
+from typing import Any
 
 import ray
 from ray import tune
 from ray.tune.stopper import Stopper
 
 from study.dispatch import Dispatcher
+from study.failures import BadInput
 from study.lane import LaneTrainable
 from study.progress import DriverCallback
 from study.search import LaneSearcher
+from study.spec import Resources
 from study.trial import Workplace
+
+SWITCHES = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+}
+"""Environment variables for Ray: it reports nothing home, writes no logs of its own, and leaves signals to us."""
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 """The folder that holds the packages, which workers import as well."""
-
-
-class Infeasible(ValueError):
-    """The machine, or the cluster, can never give a lane what it asks for."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +69,21 @@ class Lanes:
 
 
 class _StopSwitch(Stopper):
-    """Ends a Tune experiment within a tenth of a second after `pressed` is set."""
+    """Ends a Tune experiment between two of its steps, a tenth of a second after `pressed` is set.
+
+    Ray's own way would wait up to ten seconds for workers whose work is repeated anyway.
+    """
 
     def __init__(self) -> None:
         self.pressed = False
 
-    def __call__(self, trial_id: str, result: dict[str, object]) -> bool:
+    def __call__(self, trial_id: str, result: dict[str, object]) -> bool:  # noqa: ARG002 - Ray's signature
         return False
 
     def stop_all(self) -> bool:
-        return self.pressed
+        if self.pressed:
+            raise KeyboardInterrupt
+        return False
 
 
 @contextlib.contextmanager
@@ -91,11 +94,12 @@ def cluster(address: str | None, threads: int) -> Iterator[None]:
         address: Address of a cluster; None starts one of this machine's own.
         threads: Threads of one worker process.
     """
+    os.environ.update(SWITCHES)
     # Threads are counted when torch is imported, so the workers need these from their first moment.
     variables = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
     runtime_env = {"env_vars": variables | {"PYTHONPATH": path}}
-    options = {"runtime_env": runtime_env, "log_to_driver": False, "logging_level": logging.ERROR}
+    options: dict[str, Any] = {"runtime_env": runtime_env, "log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         # A token would be written under HOME, and nobody but this process talks to this Ray.
         os.environ["RAY_AUTH_MODE"] = "disabled"
@@ -115,33 +119,30 @@ def lanes_of(resources: Resources) -> Lanes:
     """Fit a study's lanes into what the connected Ray has.
 
     Raises:
-        Infeasible: Not even one lane fits.
+        BadInput: Not even one lane fits.
     """
-    available = ray.cluster_resources()
+    available = ray.cluster_resources()  # type: ignore[no-untyped-call]
     cpus, gpus = available.get("CPU", 0.0), available.get("GPU", 0.0)
     share = resources.gpus_per_lane if gpus else 0.0
     number = int(cpus / resources.cpus_per_lane)
     if share:
         number = min(number, int(gpus / share + 1e-9))
     if number < 1:
-        raise Infeasible(
-            f"resources must fit at least one lane, but a lane asks for {resources.cpus_per_lane:g} CPU and {share:g} GPU, "
-            f"and Ray has {cpus:g} CPU and {gpus:g} GPU."
+        raise BadInput(
+            f"resources must fit at least one lane, but a lane asks for {resources.cpus_per_lane:g} CPU and {share:g} "
+            f"GPU, and Ray has {cpus:g} CPU and {gpus:g} GPU."
         )
     return Lanes(min(number, resources.max_concurrent or number), resources.cpus_per_lane, share)
 
 
-def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: Workplace, callback: DriverCallback) -> bool:
+def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: Workplace, callback: DriverCallback) -> None:
     """Run lanes on the connected Ray until the dispatcher has none left.
 
-    Returns:
-        Whether it was interrupted by SIGINT or SIGTERM.
-
     Raises:
-        KeyboardInterrupt: It was interrupted twice.
+        KeyboardInterrupt: SIGINT or SIGTERM ended it.
     """
     switch = _StopSwitch()
-    with tempfile.TemporaryDirectory(prefix="study-") as storage, _interrupts(dispatcher, switch):
+    with tempfile.TemporaryDirectory(prefix="study-") as storage, _interrupts(switch):
         bundle = {"CPU": lanes.cpus} | ({"GPU": lanes.gpus} if lanes.gpus else {})
         tuner = tune.Tuner(
             tune.with_resources(LaneTrainable, tune.PlacementGroupFactory([bundle])),
@@ -154,22 +155,25 @@ def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: Workplace, callback: 
                 trial_dirname_creator=lambda trial: f"lane_{trial.trial_id}",
             ),
             run_config=tune.RunConfig(
-                name="lanes", storage_path=storage, callbacks=[callback], stop=switch, verbose=0
+                name="lanes",
+                storage_path=storage,
+                callbacks=[callback],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                stop=switch,
+                verbose=0,
             ),
         )
         tuner.fit()
-    return switch.pressed
 
 
 @contextlib.contextmanager
-def _interrupts(dispatcher: Dispatcher, switch: _StopSwitch) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM stop the lanes in order, and a second one at once."""
+def _interrupts(switch: _StopSwitch) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM stop the lanes between two steps, and a second one at once."""
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(_: int, __: FrameType | None) -> None:
         if switch.pressed:
             raise KeyboardInterrupt
         switch.pressed = True
-        dispatcher.stop()
 
     former = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

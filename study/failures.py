@@ -1,4 +1,4 @@
-"""Why a run failed: written beside it, and set aside when the run is tried again. Imports no ray, no torch, no optuna."""
+"""Why a run failed: written beside it, and set aside when the run is tried again. Imports no ray, torch or optuna."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from study.records import RunFolder, read_json, write_json
 
 Kind = Literal["diverged", "error", "lost"]
 """A loss became NaN; an exception was raised; or the worker died without a word."""
+
+
+class BadInput(ValueError):
+    """What was asked for cannot be started; nothing was."""
 
 
 def record_failure(run: RunFolder, kind: Kind, reason: str, step: int = 0, traceback: str = "") -> None:
@@ -35,7 +39,7 @@ def record_failure(run: RunFolder, kind: Kind, reason: str, step: int = 0, trace
 
 
 def set_aside(run: RunFolder) -> None:
-    """Rename a former attempt's `failure.json` to the first free of `failure.1.json`, `failure.2.json`, …"""
+    """Rename a former attempt's `failure.json` to `failure.<number>.json`, the first number that is free."""
     if not run.failure.is_file():
         return
     number = 1

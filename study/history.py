@@ -1,8 +1,8 @@
 """Losses over steps, from the lanes into immutable Parquet parts.
 
-The driver is the only writer. A part is written whole and then renamed, so a reader never sees half of one, and parts are
-numbered on from what a former launch left. A run that was interrupted and repeated has rows in several parts: whoever reads
-them keeps, for each (run, step, name), the row of the highest part.
+The driver is the only writer. A part is written whole and then renamed, so a reader never sees half of one, and parts
+are numbered on from what a former launch left. A run that was interrupted and repeated has rows in several parts: a
+reader keeps, for each (run, step, name), the row of the highest part.
 """
 
 from __future__ import annotations
@@ -68,5 +68,5 @@ class HistoryWriter:
 
 def next_part(folder: Path) -> int:
     """Return the number of the next part: one more than the highest in the folder."""
-    numbers = [int(match[1]) for path in folder.glob("part-*") if (match := re.fullmatch(r"part-(\d+)\.parquet", path.name))]
-    return max(numbers, default=-1) + 1
+    matches = (re.fullmatch(r"part-(\d+)\.parquet", path.name) for path in folder.glob("part-*"))
+    return max((int(match[1]) for match in matches if match), default=-1) + 1

@@ -1,7 +1,7 @@
 """One driver per study folder, also after a crash.
 
-The lock is the kernel's (`flock`), so it is free the moment its holder dies, however it dies. What is written into the file
-only tells a second driver who the first one is.
+The lock is the kernel's (`flock`), so it is free the moment its holder dies, however it dies. What is written into the
+file only tells a second driver who the first one is.
 """
 
 from __future__ import annotations

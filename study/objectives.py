@@ -67,14 +67,14 @@ def read_objectives(fields: Fields, blocks: Sequence[Block]) -> tuple[Objective,
 
 def warnings_of(objectives: Sequence[Objective], blocks: Sequence[Block]) -> tuple[str, ...]:
     """Return what is allowed but misleading in the objectives of a study that searches, one sentence each."""
-    warnings = []
     searching = [block for block in blocks if block.searched]
-    names = {objective.measure for objective in objectives}
-    if "clustering_error" in names and any(_searches(block, "model.num_categories") for block in searching):
-        warnings.append(
-            "The search over model.num_categories minimizes clustering_error, which falls as the number of categories "
-            "grows whatever is learnt: it will propose the largest number. Fix it, or minimize critic_accuracy."
-        )
+    warnings = [
+        f"The search over model.num_categories minimizes {objective.measure}, which falls as the number of categories "
+        "grows whatever is learnt: it will propose the largest number. Fix it, or minimize critic_accuracy."
+        for objective in objectives
+        if objective.measure.startswith("clustering_error") and objective.direction == "minimize"
+        if any(_searches(block, "model.num_categories") for block in searching)
+    ]
     warnings += [
         f"{objective.measure} is best at 1, so neither direction is a goal of its own: read the search's result beside "
         "critic_accuracy."

@@ -1,8 +1,8 @@
 """`optuna.db`: the searches of a study folder, for `optuna-dashboard` and other readers. It is derived, never a source.
 
 At each launch it is written anew from the run folders and takes the former file's place, which is kept as
-`optuna.previous.db`: a finished Optuna trial cannot be changed, but the mean over replicates that it stands for can. While
-the study runs, changes are copied in batches. The file holds no path, so a study folder can be moved.
+`optuna.previous.db`: a finished Optuna trial cannot be changed, but the mean over replicates that it stands for can.
+While the study runs, changes are copied in batches. The file holds no path, so a study folder can be moved.
 """
 
 from __future__ import annotations
@@ -119,10 +119,10 @@ def _keep_previous(path: Path) -> None:
 
 def _fold_in_log(path: Path) -> None:
     """Leave all of a database in its one file."""
-    with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
-        with contextlib.suppress(sqlite3.OperationalError):  # a reader has it open; the log then stays beside it
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute("PRAGMA journal_mode=DELETE")
+    # A reader may have it open; then the log stays beside it, which is as good.
+    with contextlib.closing(sqlite3.connect(path)) as connection, contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=DELETE")
 
 
 def _remove(path: Path) -> None:

@@ -23,7 +23,8 @@ SETTABLE = (
 
 def apply_override(root: Located, argument: str, problems: list[Problem]) -> Located:
     """Return the study with one `--set` argument, `key=value`, applied; the value is read as YAML."""
-    source = Mark(f"--set {argument}" if len(argument) <= 60 else f"--set {argument[:57]}...")
+    line = " ".join(argument.split())
+    source = Mark(f"--set {line}" if len(line) <= 60 else f"--set {line[:57]}...")
     key, equals, text = argument.partition("=")
     key = key.strip()
     if not equals:

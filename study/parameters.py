@@ -76,10 +76,10 @@ def read_parameter(name: str, node: Located, path: str, problems: list[Problem])
     values = _read_values(name, items, fields.child("grid"), problems, indexed=True)
     marks = tuple(item.mark for item in items) if len(values) == len(items) else (node.mark,) * len(values)
     if space is not None:
-        for value, mark in zip(values, marks, strict=True):
+        for index, value in enumerate(values):
             if value not in space:
                 message = f"must lie in the searched {described(space)}, but got {shown(value)}"
-                problems.append(Problem(mark, fields.child("grid"), message))
+                problems.append(Problem(marks[index], fields.child(f"grid[{index}]"), message))
     return Parameter(Axis(name, values, space, _read_when(name, fields)), False, node.mark, path, marks)
 
 
@@ -87,17 +87,13 @@ def _read_grid(fields: Fields) -> list[Located]:
     items = fields.items("grid")
     if "grid" in fields and fields.values["grid"].value == []:
         fields.report("must hold at least one value, but got []", "grid")
-    seen: list[tuple[type, Any]] = []
-    distinct = []
+    distinct: dict[str, Located] = {}
     for item in items:
-        value = (type(item.plain), item.plain)
-        if value in seen:
+        value = repr(item.plain)
+        if value in distinct:
             fields.report(f"must hold each value once, but got {shown(item.plain)} again", "grid", item.mark)
-            continue
-        if len(seen) < 1000:  # comparing every pair of a longer list would take too long; equal cells are merged anyway
-            seen.append(value)
-        distinct.append(item)
-    return distinct
+        distinct.setdefault(value, item)
+    return list(distinct.values())
 
 
 def _read_values(

@@ -19,8 +19,8 @@ def contact_sheet(panels: Mapping[str, npt.NDArray[Any]]) -> Pixels:
     """Lay out sample panels on one sheet: originals with their reconstructions, then generated images below.
 
     Args:
-        panels: `originals` (N, C, H, W), `reconstructions` (N, draws, C, H, W) and `generated` (rows, columns, C, H, W),
-            uint8; each may be missing.
+        panels: Any of `originals` (N, C, H, W), `reconstructions` (N, draws, C, H, W) and `generated` (rows, columns,
+            C, H, W), all uint8.
 
     Returns:
         Pixels of the sheet, with shape (H', W', 3).
@@ -46,7 +46,7 @@ def _tile(grid: npt.NDArray[Any]) -> Pixels:
         for column in range(columns):
             top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
             image = np.moveaxis(grid[row, column], 0, -1)
-            sheet[top : top + height, left : left + width] = image if channels == 3 else image[..., :1]  # noqa: PLR2004
+            sheet[top : top + height, left : left + width] = image if channels == 3 else image[..., :1]
     return sheet
 
 

@@ -1,7 +1,7 @@
-"""Which runs a study wants, which of them its folder already holds, and what is left. Imports no torch, ray or optuna.
+"""Which runs a study wants, which its folder already holds, and what is left. Imports no torch, ray or optuna.
 
-The folder is the truth: launching a study runs the difference between what the specification wants and what is finished.
-That one rule resumes after a kill, repeats failures, and adds replicates, grid values or budget.
+The folder is the truth: launching a study runs the difference between what the specification wants and what is
+finished. That one rule resumes after a kill, repeats failures, and adds replicates, grid values or budget.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ def _cell(values: Mapping[str, Any], block: Block) -> tuple[RunConfig, str, str]
 def _proposed_runs(spec: StudySpec, folders: Iterable[RunFolder]) -> list[PlannedRun]:
     """Return the runs of every configuration in the folder that a search proposed and could propose by today's spec.
 
-    All replicates of such a configuration are wanted: a kill may have come between two of them, or the study may want more
-    than it did.
+    All replicates of such a configuration are wanted: a kill may have come between two of them, or the study may want
+    more than it did.
     """
     blocks = {block.name: block for block in spec.blocks if block.searched}
     runs: dict[str, PlannedRun] = {}
@@ -155,8 +155,9 @@ def _proposed_runs(spec: StudySpec, folders: Iterable[RunFolder]) -> list[Planne
 
 def _recorded_runs(record: Mapping[str, Any], block: Block) -> list[PlannedRun]:
     """Return the runs of the configuration in a record; none where today's fields, rules and search do not allow it."""
+    config = record.get("config")
     try:
-        values = flatten(run_config(record["config"]))
+        values = flatten(run_config(config if isinstance(config, dict) else {"": config}))
     except (KeyError, TypeError, ValueError):
         return []
     if not block.holds(values):

@@ -60,13 +60,11 @@ def _listed(values: Sequence[str]) -> str:
 def _search_lines(plan: Plan, spec: StudySpec) -> list[str]:
     if not any(block.searched for block in spec.blocks):
         return []
-    goals = ", then ".join(
+    goals = ", ".join(
         f"{item.direction} {item.measure}{' (uses labels)' if item.uses_labels else ''}" for item in spec.objectives
     )
-    return [
-        f"Search: {goals}, on validation images; sampler {spec.search.sampler}, seed {spec.search.seed}, "
-        f"{sum(plan.search_runs.values())} runs left of {spec.budget.runs}.",
-    ]
+    left = f"{sum(plan.search_runs.values())} runs left of {spec.budget.runs}"
+    return [f"Search: {goals}, on validation images; sampler {spec.search.sampler}, seed {spec.search.seed}, {left}."]
 
 
 def _cost_lines(plan: Plan) -> list[str]:
@@ -76,11 +74,12 @@ def _cost_lines(plan: Plan) -> list[str]:
     configs = list({run.config_key: run.config for run in runs}.values())
     parameters, memory = [num_parameters(item) for item in configs], [memory_bytes(item) for item in configs]
     compute = sum(flops_per_step(run.config) * run.config.train.steps for run in plan.todo)
+    steps = sum(run.config.train.steps for run in plan.todo)
+    size = f"{_span([item / 1e6 for item in parameters])} million parameters, about {max(memory) / 1e6:,.0f} MB at most"
+    images = f"{max(map(_image_bytes, configs)) / 1e6:,.0f} MB of images"
     lines = [
-        f"Each run: {_span([item / 1e6 for item in parameters])} million parameters, "
-        f"about {max(memory) / 1e6:,.0f} MB at most, beside {max(map(_image_bytes, configs)) / 1e6:,.0f} MB of images "
-        "and the libraries.",
-        f"Training to do: {sum(run.config.train.steps for run in plan.todo):,} steps, about {compute / 1e12:,.4g} TFLOP.",
+        f"Each run: {size}, beside {images} and the libraries.",
+        f"Training to do: {steps:,} steps, about {_operations(compute)}.",
     ]
     if plan.extra:
         lines.append(
@@ -99,6 +98,10 @@ def _time_line(plan: Plan, todo: Sequence[PlannedRun]) -> str:
         f"Time: about {duration(num_runs * plan.run_time_s)} for {num_runs} runs one after the other "
         f"({duration(plan.run_time_s)} each, from finished runs); several at a time take less."
     )
+
+
+def _operations(number: float) -> str:
+    return f"{number / 1e15:,.0f} PFLOP" if number >= 1e16 else f"{number / 1e12:,.0f} TFLOP"
 
 
 def _image_bytes(config: RunConfig) -> int:

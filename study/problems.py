@@ -47,8 +47,12 @@ class SpecError(ValueError):
     """A study that cannot be run. Its text lists every problem, one a line, in the order of the file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        unique = dict.fromkeys(problems)
-        self.problems = tuple(sorted(unique, key=lambda item: (item.mark.file, item.mark.line, item.mark.column)))
+        first: dict[tuple[Mark, str], Problem] = {}
+        for problem in problems:
+            first.setdefault((problem.mark, problem.message), problem)
+        self.problems = tuple(
+            sorted(first.values(), key=lambda item: (item.mark.file, item.mark.line, item.mark.column))
+        )
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -79,8 +79,8 @@ def _configuration(run: RunFolder) -> tuple[RunConfig, int]:
     config, replicate = run_config(record["config"]), int(record["replicate"])
     if run_key(config, replicate) != run.key:
         raise ValueError(
-            f"{run.run.name} must describe the run {run.key}, but describes {run_key(config, replicate)}: it was written "
-            "by another recipe or for other data."
+            f"{run.run.name} must describe the run {run.key}, but describes {run_key(config, replicate)}: it was "
+            "written by another recipe or for other data."
         )
     return config, replicate
 
@@ -106,7 +106,7 @@ def _measure(
     run: RunFolder, state: Any, data: ImageData, config: RunConfig, replicate: int, place: Workplace
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     model = evaluation_model(state, data)
-    # The network as it was before the first step: the same seed makes it again, so nothing was kept of it while training.
+    # The network as it was before the first step: the same seed makes it again, so nothing of it was kept meanwhile.
     untrained = evaluation_model(initial_state(config, replicate, torch.device(place.device)), data)
     folder = StudyFolder(Path(place.study)).classifiers
     classifier = _classifier(config.data.name, place.data_root, place.device, folder)

@@ -2,6 +2,7 @@
 
 Ray ends the whole experiment when a searcher or a callback raises, so nothing here does: see `guarded`.
 """
+# ruff: noqa: ARG002 - the signatures are Ray's
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ class LaneSearcher(Searcher):
         self._lanes: dict[str, list[str]] = {}
 
     @guarded(otherwise=Searcher.FINISHED)
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """Return the configuration of a `LaneTrainable`, None to be asked again later, or FINISHED."""
         lane = self.dispatcher.next_lane()
         if lane is None:

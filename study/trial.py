@@ -65,7 +65,7 @@ def perform(key: str, place: Workplace) -> Iterator[Report]:
     step = 0
     try:
         # Torch takes seconds to import and the driver, which imports this module, has no need of it.
-        from study.run import train_and_measure  # noqa: PLC0415
+        from study.run import train_and_measure
 
         for progress in train_and_measure(run, place):
             step = progress.step

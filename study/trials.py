@@ -1,10 +1,10 @@
-"""The runs of a study folder as a table, a JSON list or CSV, read from its records. Imports no torch, ray, optuna or pandas.
+"""The runs of a study folder as a table, a JSON list or CSV, from its records alone. Imports no torch, ray or pandas.
 
     python -m study.trials DIR [-f table|json|csv]
 
-One row a run: its name, block, label, replicate, status, the configuration that distinguishes it, and the final measures of
-the trained model on test images. A measure that is undefined or refused has no value; the reason is in the run's
-`result.json`.
+One row a run: its name, block, label, replicate, status, the configuration fields that differ from their defaults, and
+the final measures of the trained model on test images. A measure that is undefined or refused has no value; the reason
+is in the run's `result.json`.
 """
 
 from __future__ import annotations

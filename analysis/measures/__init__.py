@@ -1,7 +1,7 @@
-"""Measures of the information decomposition: pure functions on tensors, and the suite that applies them to a trained model.
+"""Measures of the information decomposition: pure functions on tensors, and the suite that applies them to a model.
 
-Notation: x an image, y its label, ẑ = f(x, ε) its code, n the decoder's noise, x̂ = g(ẑ, n) and x̂' two draws for the same code, c the
-measuring classifier and φ its penultimate features.
+Notation: x an image, y its label, ẑ = f(x, ε) its code, n the decoder's noise, x̂ = g(ẑ, n) and x̂' two draws for the
+same code, c the measuring classifier and φ its penultimate features.
 
     measurement      what a value carries: interval, number of images, unit, status
     intervals        95 % image-level intervals of means, ratios, proportions and jackknifed statistics
@@ -16,7 +16,11 @@ measuring classifier and φ its penultimate features.
     clustering       error of the map from clusters to labels, adjusted mutual information, use of the clusters
     classifier       the measuring classifier
     controls         PCA as a linear autoencoder, k-means
+    two_sample       the small network behind critic and prior_match
+    probe            the classifiers of codes behind I(y; ẑ)
     samples          pictures
+    bench            images, classifier and streams that all subjects of a suite share
+    subjects         the controls' part of the suite
     suite            all of it for one run
 
 A new measure is a function that returns an `Estimate`; `suite` gives it its name.

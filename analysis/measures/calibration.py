@@ -1,6 +1,7 @@
 """Is the decoder's spread its error? At the optimum x, x̂ and x̂' are independent and alike given ẑ.
 
-    dispersion_ratio  ρ = E‖x̂ − x̂'‖² / E‖x − x̂‖²: 1 at the optimum, 0 where noise is ignored, 2k²/(1 + k²) for a spread k times too wide
+    dispersion_ratio  ρ = E‖x̂ − x̂'‖² / E‖x − x̂‖²: 1 at the optimum, 0 where noise is ignored,
+                      2k²/(1 + k²) for a spread k times too wide
     energy_score      E‖x − x̂‖ − ½E‖x̂ − x̂'‖, conditional on the code: smallest for p(x|ẑ)
 
 ρ is near 1 for a decoder that ignores its code, too, so it never stands alone; `critic` sees that.

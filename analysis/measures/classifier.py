@@ -1,0 +1,197 @@
+"""The measuring classifier c and its features φ: what labels of reconstructions are read off with.
+
+One is trained for each data set and split, on training images, stored with its hash and accuracies, and used for
+every run of a study. φ are the 128 activations before the last layer. Training depends on nothing but the data, so
+two processes make the same one; the one that is on disk first stays.
+
+    <name>-<first 12 digits of the fingerprint>.safetensors   parameters
+    <name>-<first 12 digits of the fingerprint>.json          hash, validation_accuracy, test_accuracy; written last
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+from torch.nn.functional import conv2d, cross_entropy, pad
+
+from analysis.measures.draws import in_chunks
+from iae_models.config import stream_seed
+
+if TYPE_CHECKING:
+    from iae_models.data import ImageData, Split
+
+REQUIRED_ACCURACY = 0.95
+"""Label measures refuse a classifier below this."""
+
+CHANNELS = (16, 32)
+FEATURES = 128
+STEPS = 500
+BATCH = 64
+LEARNING_RATE = 2e-3
+SHIFT = 2
+"""Training images are moved by up to so many pixels in each direction."""
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained classifier.
+
+    Attributes:
+        parameters: Weights and biases by name.
+        hash: SHA-256 of the stored parameters, the first 12 hexadecimal digits.
+        validation_accuracy: Fraction of validation images with the right label.
+        test_accuracy: Fraction of test images with the right label.
+    """
+
+    parameters: Mapping[str, Tensor]
+    hash: str
+    validation_accuracy: float
+    test_accuracy: float
+
+    @property
+    def accuracy(self) -> float:
+        """The lower of the two held-out accuracies, which decides whether label measures believe it."""
+        return min(self.validation_accuracy, self.test_accuracy)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return φ(x) with shape (N, 128) of images with shape (N, C, H, W) in [0, 1]."""
+        return in_chunks(lambda part: _features(self.parameters, part), x)
+
+    def logits_of_features(self, features: Tensor) -> Tensor:
+        """Return class logits with shape (N, classes) of features with shape (N, 128)."""
+        return features @ self.parameters["last.weight"] + self.parameters["last.bias"]
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Return labels c(x), int64 with shape (N,), of images with shape (N, C, H, W) in [0, 1]."""
+        return self.logits_of_features(self.features(x)).argmax(1)
+
+    def to(self, device: torch.device | str) -> Classifier:
+        """Return the classifier on another device."""
+        parameters = {name: value.to(device) for name, value in self.parameters.items()}
+        return Classifier(parameters, self.hash, self.validation_accuracy, self.test_accuracy)
+
+
+def train_classifier(data: ImageData) -> Classifier:
+    """Train the classifier of a data set by 500 steps of Adam on randomly shifted training images."""
+    generator = torch.Generator(data.train.x.device).manual_seed(stream_seed(0, "measure/classifier"))
+    with torch.inference_mode(False), torch.enable_grad():
+        parameters = _initial(tuple(data.train.x.shape[1:]), data.num_classes, generator)
+        adam = torch.optim.Adam(parameters.values(), lr=LEARNING_RATE)
+        for step in range(STEPS):
+            adam.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+            index = torch.randint(len(data.train), (BATCH,), generator=generator, device=generator.device)
+            x = _shifted(data.train.images(index), generator)
+            logits = _features(parameters, x) @ parameters["last.weight"] + parameters["last.bias"]
+            loss = cross_entropy(logits, data.train.y[index])
+            adam.zero_grad()
+            torch.autograd.backward(loss)
+            adam.step()
+    return _judged({name: value.detach() for name, value in parameters.items()}, data)
+
+
+def classifier_for(data: ImageData, folder: Path) -> Classifier:
+    """Return the classifier that is stored in `folder` for this data, after training and storing it if there is none.
+
+    Raises:
+        ValueError: The stored parameters are not those whose hash was recorded.
+    """
+    stem = f"{data.name}-{data.fingerprint[:12]}"
+    weights, record = folder / f"{stem}.safetensors", folder / f"{stem}.json"
+    if not record.is_file():
+        _store(train_classifier(data), data, weights, record)
+    values = json.loads(record.read_text(encoding="utf-8"))
+    stored = weights.read_bytes()
+    if _hash(stored) != values["hash"]:
+        raise ValueError(
+            f"{weights} must have the hash {values['hash']} that {record.name} names, but has {_hash(stored)}: "
+            "remove both files to train the classifier again."
+        )
+    classifier = Classifier(load(stored), values["hash"], values["validation_accuracy"], values["test_accuracy"])
+    return classifier.to(data.train.x.device)
+
+
+def _store(classifier: Classifier, data: ImageData, weights: Path, record: Path) -> None:
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    _write_once(weights, save({name: value.cpu().contiguous() for name, value in classifier.parameters.items()}))
+    # another process may have been first: judge what lies there
+    kept = {name: value.to(data.train.x.device) for name, value in load(weights.read_bytes()).items()}
+    judged = _judged(kept, data)
+    values = {
+        "hash": judged.hash,
+        "validation_accuracy": judged.validation_accuracy,
+        "test_accuracy": judged.test_accuracy,
+    }
+    _write_once(record, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Write a file in one piece unless it exists."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        temporary.write_bytes(content)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+
+
+def _judged(parameters: dict[str, Tensor], data: ImageData) -> Classifier:
+    digest = _hash(save({name: value.cpu().contiguous() for name, value in parameters.items()}))
+    classifier = Classifier(parameters, digest, 0.0, 0.0)
+    return Classifier(parameters, digest, _accuracy(classifier, data.validation), _accuracy(classifier, data.test))
+
+
+def _accuracy(classifier: Classifier, split: Split) -> float:
+    with torch.inference_mode():
+        return (classifier.predict(split.images()) == split.y).double().mean().item()
+
+
+def _hash(stored: bytes) -> str:
+    return hashlib.sha256(stored).hexdigest()[:12]
+
+
+def _features(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    for name in ("first", "second"):
+        x = torch.relu(conv2d(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"], stride=2, padding=2))
+    return torch.relu(x.flatten(1) @ parameters["hidden.weight"] + parameters["hidden.bias"])
+
+
+def _initial(shape: tuple[int, ...], num_classes: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return parameters with He's initialization and zero biases."""
+    channels, height, width = shape
+    first, second = CHANNELS
+    flat = second * math.ceil(height / 4) * math.ceil(width / 4)
+    shapes: dict[str, tuple[int, ...]] = {
+        "first": (first, channels, 5, 5),
+        "second": (second, first, 5, 5),
+        "hidden": (flat, FEATURES),
+        "last": (FEATURES, num_classes),
+    }
+    parameters = {}
+    for name, size in shapes.items():
+        inputs, outputs = (math.prod(size[1:]), size[0]) if len(size) == 4 else size
+        weight = torch.randn(size, generator=generator, device=generator.device) * math.sqrt(2 / inputs)
+        parameters[f"{name}.weight"] = weight.requires_grad_()
+        parameters[f"{name}.bias"] = torch.zeros(outputs, device=generator.device).requires_grad_()
+    return parameters
+
+
+def _shifted(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Move each image by up to `SHIFT` pixels, with zeros where nothing is known."""
+    num, channels, height, width = x.shape
+    down, right = torch.randint(2 * SHIFT + 1, (2, num, 1), generator=generator, device=generator.device)
+    rows = (down + torch.arange(height, device=x.device))[:, None, :, None]
+    columns = (right + torch.arange(width, device=x.device))[:, None, None, :]
+    image = torch.arange(num, device=x.device)[:, None, None, None]
+    channel = torch.arange(channels, device=x.device)[None, :, None, None]
+    return pad(x, (SHIFT,) * 4)[image, channel, rows, columns]

@@ -30,7 +30,7 @@ from analysis.measures.information import cluster_entropy
 from analysis.measures.measurement import Estimate, exact
 
 MapRule = Callable[[Tensor, Tensor, int], Tensor]
-"""From codes with shape (N, K), labels with shape (N,) and the number of classes to the label of each cluster, shape (K,)."""
+"""From codes (N, K), labels (N,) and the number of classes to the label of each cluster, with shape (K,)."""
 
 
 def majority_map(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -65,7 +65,14 @@ def clustering_error(
 
 
 def cross_fitted_error(codes: Tensor, labels: Tensor, num_classes: int, rule: MapRule = majority_map) -> Estimate:
-    """Return the error of two maps, each fitted on one half of the images and scored on the other; shapes (N, K) and (N,)."""
+    """Return the error of two maps, each fitted on one half of the images and scored on the other.
+
+    Args:
+        codes: Codes with shape (N, K).
+        labels: Their labels, int64 with shape (N,).
+        num_classes: Number of classes.
+        rule: How a map is fitted.
+    """
     half = torch.arange(len(codes), device=codes.device) % 2 == 0
     wrong = torch.zeros_like(labels, dtype=torch.bool)
     for part in (half, ~half):
@@ -96,11 +103,8 @@ def cluster_use(codes: Tensor) -> dict[str, Estimate]:
     """Return used_clusters, code_entropy and confidence of codes with shape (N, K) that sum to 1."""
     num, size = codes.shape
     clusters = codes.argmax(1)
-    entropy = cluster_entropy(clusters)
-    scale = math.log(size)
-    ends = [None if end is None else end / scale for end in (entropy.value, entropy.low, entropy.high)]
     return {
-        "used_clusters": exact(float(len(clusters.unique())), num, "clusters"),
-        "code_entropy": Estimate(*ends, num, "fraction"),
+        "used_clusters": exact(float((clusters.bincount() > 0).sum()), num, "clusters"),
+        "code_entropy": intervals.scaled(cluster_entropy(clusters), 1 / math.log(size), "fraction"),
         "confidence": intervals.mean(codes.max(1).values, "fraction"),
     }

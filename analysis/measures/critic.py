@@ -1,13 +1,14 @@
 """Can a small fresh critic tell (x, ẑ) from (x̂, ẑ)? The label-free objective of a study.
 
-At the optimum of the reconstruction GAN the two are one distribution and the accuracy is .5; a decoder that ignores its code, one
-that spreads too far or too little, and one whose images look wrong, all show. The critic is trained on training images and judged
-on held-out ones.
+At the optimum of the reconstruction GAN the two are one distribution and the accuracy is .5; a decoder that ignores
+its code, one that spreads too far or too little, and one whose images look wrong, all show. The critic is trained on
+training images and judged on held-out ones.
 
-It must be weak enough to grade models after minutes of training, which any larger network tells from data without an error, and
-strong enough to see a missing dependence between image and code. So it sees images averaged down to about 7 x 7, and codes, through
-four groups of features: with the linear regressions of image on code and of code on image fitted on real pairs, the two residuals
-and their squares. Capacity, budget and number of training images are the same for every model and data set.
+It must be weak enough to grade models after minutes of training, which any larger network tells from data without an
+error, and strong enough to see a missing dependence between image and code. So it sees images averaged down to about
+7 x 7, and codes, through four groups of features: with the linear regressions of image on code and of code on image
+fitted on real pairs, the two residuals and their squares. Capacity, budget and number of training images are the same
+for every model and data set.
 
 Reference: Lopez-Paz and Oquab (2016), Revisiting classifier two-sample tests. https://arxiv.org/abs/1610.06545
 """
@@ -31,6 +32,9 @@ SIDE = 7
 STEPS = 100
 NUM_TRAIN = 3500
 """Training images that the critic learns from, at most."""
+
+NUM_DRAWS = 2
+"""Reconstructions of each of them, which take turns."""
 
 RIDGE = 1e-3
 """Penalty of the two regressions, relative to unit mean variance."""
@@ -74,7 +78,7 @@ def _accuracy(critic: two_sample.Parameters, features: Callable[[Tensor, Tensor]
 
 
 def _fit_features(x: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the map from images and codes to the critic's features, shape (N, 2 (D + code_dim)), fitted on real pairs."""
+    """Return the map from images and codes to features with shape (N, 2 (D + code_dim)), fitted on real pairs."""
     scale_x, scale_z = _standardizer(_pool(x)), _standardizer(z)
     real_x, real_z = scale_x(_pool(x)), scale_z(z)
     image_of_code, code_of_image = _ridge(real_z, real_x), _ridge(real_x, real_z)

@@ -1,13 +1,13 @@
 """Codes and decoded images: the raw material of most measures.
 
-The pick-freeze design decodes every code four times. In a fixed random order of the images, image i and its successor share two
-noises a_i and b_i, which makes the square
+The pick-freeze design decodes every code four times. In a fixed random order of the images, image i and its successor
+share two noises a_i and b_i, which makes the square
 
     y = g(z_i, a_i)        y_n = g(z_i, b_i)
     y_z = g(z_{i+1}, a_i)  y_i = g(z_{i+1}, b_i)
 
-so that each image's own four draws, g(z_i, ·) at a_i, b_i, a_{i−1}, b_{i−1}, are independent given its code. All noise is drawn
-at once and sliced, so the size of a chunk changes no draw.
+so that each image's own four draws, g(z_i, ·) at a_i, b_i, a_{i−1}, b_{i−1}, are independent given its code. All
+noise is drawn at once and sliced, so the size of a chunk changes no draw.
 
 Reference: Saltelli et al. (2010), Variance based sensitivity analysis of model output (the pick-freeze design).
 """
@@ -51,6 +51,10 @@ class Model(Protocol):
     def encoder_noise_dim(self) -> int:
         """Length of the encoder's noise; 0 for a deterministic encoder."""
 
+    @property
+    def prior(self) -> object:
+        """The prior p(z), one of `iae_models.priors`."""
+
     def infer(self, x: Tensor, eps: Tensor) -> Tensor:
         """Return codes (N, code_dim) of images (N, C, H, W) in [0, 1] and noise (N, encoder_noise_dim)."""
 
@@ -72,18 +76,25 @@ class Draws:
     """Images with their codes and four decodes each, in the order of the design.
 
     Attributes:
-        x: Images with shape (N, C, H, W), or None where the codes come from the prior.
+        x: Images with shape (N, C, H, W).
+        y: Their labels, int64 with shape (N,).
         z: Codes with shape (N, code_dim).
         x_hat: Decoded images with shape (N, 4, C, H, W).
     """
 
-    x: Tensor | None
+    x: Tensor
+    y: Tensor
     z: Tensor
     x_hat: Tensor
 
 
 def infer(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Return codes with shape (N, code_dim) of images with shape (N, C, H, W), one draw of ε for each."""
+    """Return codes with shape (N, code_dim) of images with shape (N, C, H, W), one draw of ε for each.
+
+    A model without a code, such as an unconditional generative adversarial network, gives empty ones.
+    """
+    if model.code_dim == 0:
+        return x.new_zeros(len(x), 0)
     eps = model.sample_encoder_noise(len(x), generator)
     return in_chunks(model.infer, x, eps)
 
@@ -93,17 +104,20 @@ def generate(model: Model, z: Tensor, generator: torch.Generator) -> Tensor:
     return in_chunks(model.generate, z, model.sample_noise(len(z), generator))
 
 
-def draw(model: Model, x: Tensor, generator: torch.Generator) -> Draws:
-    """Encode images with shape (N, C, H, W) and decode each code four times."""
-    x = x[_order(len(x), generator)]
+def draw(model: Model, x: Tensor, y: Tensor, generator: torch.Generator) -> Draws:
+    """Encode images with shape (N, C, H, W) and labels (N,), in a random order, and decode each code four times."""
+    order = torch.randperm(len(x), generator=generator, device=generator.device)
+    x, y = x[order], y[order]
     z = infer(model, x, generator)
-    return Draws(x, z, _decode(model, z, generator))
+    return Draws(x, y, z, decode(model, z, generator))
 
 
-def draw_prior(model: Model, num: int, generator: torch.Generator) -> Draws:
-    """Draw `num` codes from the prior and decode each four times."""
-    z = model.sample_prior(num, generator)
-    return Draws(None, z, _decode(model, z, generator))
+def decode(model: Model, z: Tensor, generator: torch.Generator) -> Tensor:
+    """Return four decodes of each code, in the design above, with shape (N, 4, C, H, W) for codes (N, code_dim)."""
+    first = model.sample_noise(len(z), generator)
+    second = model.sample_noise(len(z), generator)
+    noises = (first, second, first.roll(1, 0), second.roll(1, 0))
+    return torch.stack([in_chunks(model.generate, z, n) for n in noises], 1)
 
 
 def squares(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -114,15 +128,4 @@ def squares(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def in_chunks(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     """Apply a function of rows to tensors with equal numbers of rows, a chunk at a time."""
-    return torch.cat([function(*parts) for parts in zip(*(item.split(CHUNK) for item in inputs), strict=True)])
-
-
-def _decode(model: Model, z: Tensor, generator: torch.Generator) -> Tensor:
-    first = model.sample_noise(len(z), generator)
-    second = model.sample_noise(len(z), generator)
-    noises = (first, second, first.roll(1, 0), second.roll(1, 0))
-    return torch.stack([in_chunks(model.generate, z, n) for n in noises], 1)
-
-
-def _order(num: int, generator: torch.Generator) -> Tensor:
-    return torch.randperm(num, generator=generator, device=generator.device)
+    return torch.cat([function(*parts) for parts in zip(*(torch.split(item, CHUNK) for item in inputs), strict=True)])

@@ -1,19 +1,21 @@
 """How much the code says about the image and about the label, in nats.
 
-**I(x; ẑ + σξ).** The mutual information of image and code is infinite for a deterministic encoder, so Gaussian noise of σ code standard
-deviations is added to the code. With the centres z_i of n images and queries z̃_j = z_j + σsξ_j, s² the code's mean variance,
+**I(x; ẑ + σξ).** The mutual information of image and code is infinite for a deterministic encoder, so Gaussian noise
+of σ code standard deviations is added to the code. With the centres z_i of n images and queries z̃_j = z_j + σsξ_j,
+s² the code's mean variance,
 
     information_low   mean_j [log N(z̃_j; z_j) − log (1/n) Σ_i N(z̃_j; z_i)]
     information_high  the same with i ≠ j and 1/(n − 1)
 
-bracket the truth in expectation. They can say no more than about ln n. Where the encoder itself is noisy, N(z̃; z_i) becomes the mean
-over its draws of ε; the lower bound leaves out the draw that made z̃_j, the upper bound keeps it.
+bracket the truth in expectation. They can say no more than about ln n. Where the encoder itself is noisy, N(z̃; z_i)
+becomes the mean over its draws of ε; the lower bound leaves out the draw that made z̃_j, the upper bound keeps it.
 
-**Rate.** For a Gaussian code with a deterministic encoder it is information_low; for a categorical code the entropy of argmax ẑ.
+**Rate.** For a Gaussian code with a deterministic encoder it is information_low; for a categorical code the entropy
+of argmax ẑ.
 
-**I(y; ẑ).** Categorical: the contingency table of labels and argmax codes. Continuous: H(y) minus the held-out cross-entropy of a probe,
-the equal mixture of a linear and a nearest-neighbour classifier, which is a lower bound. Entropies carry Miller and Madow's
-correction (occupied cells − 1) / 2n.
+**I(y; ẑ).** Categorical: the contingency table of labels and argmax codes. Continuous: H(y) minus the held-out
+cross-entropy of a probe, the equal mixture of a linear and a nearest-neighbour classifier, which is a lower bound.
+Entropies carry Miller and Madow's correction (occupied cells − 1) / 2n.
 
 References:
     Poole et al. (2019), On variational bounds of mutual information. https://arxiv.org/abs/1905.06922
@@ -44,7 +46,7 @@ def information_bracket(z: Tensor, generator: torch.Generator, sigma: float = 1.
     """Return information_low and information_high, marked as saturated above ln n − 1.
 
     Args:
-        z: Codes with shape (n, d) of a deterministic encoder, or with shape (n, M, d), M ≥ 2, draws of a stochastic one.
+        z: Codes with shape (n, d) of a deterministic encoder; of a stochastic one M ≥ 2 draws, with shape (n, M, d).
         generator: Where the queries' noise is drawn from.
         sigma: Standard deviation of the added noise, in code standard deviations.
     """
@@ -67,7 +69,7 @@ def information_bracket(z: Tensor, generator: torch.Generator, sigma: float = 1.
 
 
 def cluster_entropy(clusters: Tensor) -> Estimate:
-    """Return the Miller-Madow entropy of clusters, int64 with shape (N,): the rate of a deterministic categorical encoder."""
+    """Return the Miller-Madow entropy of clusters, int64 with shape (N,): the rate of a categorical code."""
     surprise, correction = _surprise(clusters)
     return intervals.linearized(surprise.mean().item() + correction, surprise, UNIT)
 
@@ -108,7 +110,7 @@ def code_label_information(
 
 
 def _log_kernels(queries: Tensor, centres: Tensor, width: float) -> Tensor:
-    """Return the log of the mean unnormalized kernel over the draws of every image i, at every query j, shape (n, n)."""
+    """Return log mean exp(−‖z̃_j − z_i‖² / 2 width²) over the draws of image i, with shape (n, n) for queries j."""
     num, draws, _ = centres.shape
     # exact distances: the expanded square loses digits where codes are close together
     distance = torch.cdist(queries, centres.flatten(0, 1), compute_mode="donot_use_mm_for_euclid_dist")

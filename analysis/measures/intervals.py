@@ -1,8 +1,8 @@
 """95 % image-level intervals: what another sample of images, from the same model, would have given.
 
-A smooth statistic of n images is treated through its influence function ψ (the delta method): its variance is Var ψ / n. Where
-images share a decoder noise with the next one in the order, as `draws` arranges it, the covariance of neighbours is added. They say
-nothing of other seeds.
+A smooth statistic of n images is treated through its influence function ψ (the delta method): its variance is Var ψ /
+n. Where images share a decoder noise with the next one in the order, as `draws` arranges it, the covariance of
+neighbours is added. They say nothing of other seeds.
 
 References:
     van der Vaart (1998), Asymptotic statistics, sections 3.1 and 20.1.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -81,8 +82,8 @@ def proportion(hits: Tensor) -> Estimate:
 def jackknife(value: float, left_out: list[float], num: int, unit: str, *, correct_bias: bool = False) -> Estimate:
     """Return a value with the interval of its grouped jackknife.
 
-    With θ_g the statistic without group g of G, the squared standard error is (G − 1)/G Σ (θ_g − θ̄)², and the bias, if it falls
-    as 1/n, is (G − 1)(θ̄ − θ).
+    With θ_g the statistic without group g of G, the squared standard error is (G − 1)/G Σ (θ_g − θ̄)², and the bias,
+    if it falls as 1/n, is (G − 1)(θ̄ − θ).
 
     Args:
         value: The statistic θ of all images.
@@ -115,3 +116,12 @@ def group_jackknife(
     index = torch.arange(num)
     left_out = [statistic(index[index % NUM_GROUPS != group]) for group in range(NUM_GROUPS)]
     return jackknife(statistic(index), left_out, num, unit, correct_bias=correct_bias)
+
+
+def scaled(value: Estimate, factor: float, unit: str) -> Estimate:
+    """Return an estimate in another unit."""
+
+    def scale(end: float | None) -> float | None:
+        return None if end is None else end * factor
+
+    return replace(value, value=scale(value.value), low=scale(value.low), high=scale(value.high), unit=unit)

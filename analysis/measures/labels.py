@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from analysis.measures import intervals
-from analysis.measures.measurement import Estimate, undefined
+from analysis.measures.measurement import Estimate, exact, undefined
 
 
 def label_preservation(labels: Tensor, decoded: Tensor) -> Estimate:
@@ -25,10 +25,9 @@ def label_preservation(labels: Tensor, decoded: Tensor) -> Estimate:
 
 
 def chance_preservation(labels: Tensor) -> Estimate:
-    """Return P[c(x') = c(x)] for two independent images, from labels with shape (N,): a perfect decoder without a code."""
-    counts = one_hot(labels).double()
-    chance, influence = _chance_agreement(counts)
-    return intervals.linearized(chance, influence, "fraction")
+    """Return Σ_c p_c² of labels with shape (N,): what a perfect decoder without a code preserves."""
+    frequencies = labels.bincount().double() / len(labels)
+    return exact(frequencies.square().sum().item(), len(labels), "fraction")
 
 
 def label_split(decoded: Tensor, num_classes: int) -> dict[str, Estimate]:
@@ -52,7 +51,7 @@ def label_split(decoded: Tensor, num_classes: int) -> dict[str, Estimate]:
 
 
 def _chance_agreement(frequencies: Tensor) -> tuple[float, Tensor]:
-    """Return Σ_c p_c² over pairs of different images, and its influence function, from frequencies with shape (N, classes)."""
+    """Return Σ_c p_c² over pairs of different images, and its influence function, of frequencies (N, classes)."""
     num = len(frequencies)
     total = frequencies.sum(0)
     own = frequencies.square().sum(1)

@@ -19,8 +19,8 @@ class Estimate:
         high: Its upper end, or None.
         n: Number of images (or codes) it was measured on.
         unit: Its unit; "fraction" for what lies in [0, 1].
-        status: "ok"; "saturated" where the value is only a bound; "undefined" where there is none by construction; "refused" where
-            an instrument is too bad.
+        status: "ok"; "saturated" where the value is only a bound; "undefined" where there is none by construction;
+            "refused" where an instrument is too bad.
         reason: Why the status is not "ok".
     """
 
@@ -76,7 +76,9 @@ def estimate(value: float, low: float, high: float, n: int, unit: str) -> Estima
 
 def exact(value: float, n: int, unit: str) -> Estimate:
     """Return an estimate without an interval: a count, or a value that an interval makes no sense for."""
-    return Estimate(value, None, None, n, unit) if math.isfinite(value) else undefined("the value is not finite", n, unit)
+    if not math.isfinite(value):
+        return undefined("the value is not finite", n, unit)
+    return Estimate(value, None, None, n, unit)
 
 
 def undefined(reason: str, n: int = 0, unit: str = "") -> Estimate:

@@ -4,8 +4,8 @@
     prior_moment_kl   KL(N(μ, Σ) ‖ N(0, I)) = ½ (tr Σ + μᵀμ − d − log det Σ) of the codes' moments, in nats
     prior_kl          KL(q̄ ‖ π) of the mean one-hot code and the prior's class probabilities, in nats
 
-The moments are blind to shape, the classifier is not. Categorical codes enter as the one-hot of their largest entry: soft codes
-differ from one-hot ones without saying anything about the prior.
+The moments are blind to shape, the classifier is not. Categorical codes enter as the one-hot of their largest entry:
+soft codes differ from one-hot ones without saying anything about the prior.
 
 Reference: Lopez-Paz and Oquab (2016), Revisiting classifier two-sample tests. https://arxiv.org/abs/1610.06545
 """
@@ -56,7 +56,7 @@ def prior_moment_kl(z: Tensor) -> Estimate:
         part = codes[index.to(codes.device)]
         mean, covariance = part.mean(0), part.T.cov().view(dim, dim)
         trace = covariance.diagonal().sum() + mean.square().sum()
-        return 0.5 * (trace - dim - torch.linalg.slogdet(covariance).logabsdet).item()
+        return float(0.5 * (trace - dim - torch.linalg.slogdet(covariance).logabsdet))
 
     value = intervals.group_jackknife(divergence, num, "nat", correct_bias=True)
     return undefined("the codes fill fewer dimensions than they have", num, "nat") if value.value is None else value

@@ -1,8 +1,8 @@
 """Probabilities of labels given codes: the equal mixture of a linear and a nearest-neighbour classifier.
 
-The linear one is right for codes that separate the classes by planes, the other for codes of few dimensions that do not. The
-cross-entropy of the mixture exceeds that of the better one by at most ln 2, and mostly lies below both; nothing is selected on
-held-out data.
+The linear one is right for codes that separate the classes by planes, the other for codes of few dimensions that do
+not. The cross-entropy of the mixture exceeds that of the better one by at most ln 2, and mostly lies below both;
+nothing is selected on held-out data.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def _linear(train_z: Tensor, train_labels: Tensor, z: Tensor, num_classes: int) 
         def closure() -> Tensor:
             optimizer.zero_grad()
             loss = cross_entropy(inputs @ weight + bias, targets) + PENALTY * weight.square().sum()
-            loss.backward()
+            torch.autograd.backward(loss)
             return loss
 
-        optimizer.step(closure)
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
     return log_softmax(z @ weight.detach() + bias.detach(), 1)
 
 

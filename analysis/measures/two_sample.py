@@ -1,8 +1,8 @@
 """A small fresh network that tells two samples apart: the classifier two-sample test.
 
-Its held-out accuracy is .5, give or take the sampling error, where the two distributions are one, however long it trained; above
-.5 it bounds their total variation distance from below: TV ≥ 2 · accuracy − 1. Capacity and budget are fixed, so that accuracies
-can be compared between runs.
+Its held-out accuracy is .5, give or take the sampling error, where the two distributions are one, however long it
+trained; above .5 it bounds their total variation distance from below: TV ≥ 2 · accuracy − 1. Capacity and budget are
+fixed, so that accuracies can be compared between runs.
 
 Reference: Lopez-Paz and Oquab (2016), Revisiting classifier two-sample tests. https://arxiv.org/abs/1610.06545
 """
@@ -29,8 +29,8 @@ def fit(
 ) -> Parameters:
     """Train a network with two hidden ReLU layers to give real rows positive and fake rows negative logits.
 
-    Adam with a learning rate that falls to zero along a cosine. Works under `torch.inference_mode` and leaves the global random
-    state alone.
+    Adam with a learning rate that falls to zero along a cosine. Works under `torch.inference_mode` and leaves the
+    global random state alone.
 
     Args:
         real: Maps row indices with shape (B,) to features of real rows with shape (B, D).
@@ -50,7 +50,7 @@ def fit(
             half = len(index)
             loss = softplus(-logits[:half]).mean() + softplus(logits[half:]).mean()
             adam.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             adam.step()
     return [item.detach() for item in parameters]
 
@@ -75,4 +75,4 @@ def _batches(num: int, steps: int, generator: torch.Generator) -> list[Tensor]:
     """Return the rows of each step: shuffled passes over all rows, cut into batches."""
     passes = math.ceil(steps * BATCH / num)
     order = torch.cat([torch.randperm(num, generator=generator, device=generator.device) for _ in range(passes)])
-    return list(order[: steps * BATCH].split(BATCH))
+    return list(torch.split(order[: steps * BATCH], BATCH))

@@ -1,13 +1,14 @@
 """Generalized Sobol' shares: how much of the output's variance the code, the noise and their interaction explain.
 
-For y = g(z, n) with independent z and n, in any Euclidean space, V = ½E‖y − y'‖² over independent (z, n) and (z', n'):
+For y = g(z, n) with independent z and n, in any Euclidean space, V = ½E‖y − y'‖² over independent (z, n) and (z',
+n'):
 
     T_n = E‖g(z, n) − g(z, n')‖² / 2V     S_z = 1 − T_n     share of the code alone
     T_z = E‖g(z, n) − g(z', n)‖² / 2V     S_n = 1 − T_z     share of the noise alone
                                           S_zn = T_z + T_n − 1
 
-The three sum to 1. A deterministic decoder has S_z = 1, one that ignores the code S_n = 1. S_z is a property of the decoder: it
-is explained variance of the data only where the decoder is calibrated.
+The three sum to 1. A deterministic decoder has S_z = 1, one that ignores the code S_n = 1. S_z is a property of the
+decoder: it is explained variance of the data only where the decoder is calibrated.
 
 Reference: Gamboa, Janon, Klein and Lagnoux (2014), Sensitivity analysis for multidimensional and functional outputs.
 https://arxiv.org/abs/1311.1797
@@ -21,6 +22,9 @@ from analysis.measures import intervals
 from analysis.measures.draws import squares
 from analysis.measures.measurement import Estimate, undefined
 
+SHARES = tuple(f"share_{part}_{space}" for space in ("pixel", "feature") for part in ("z", "n", "zn"))
+"""The names of the shares in the two spaces that every subject is measured in."""
+
 NO_VARIANCE = 1e-12
 """Variance of an output, as a fraction of its mean square, that is rounding and no variation."""
 
@@ -28,8 +32,8 @@ NO_VARIANCE = 1e-12
 def variance_shares(values: Tensor, suffix: str) -> dict[str, Estimate]:
     """Return share_z, share_n and share_zn, each with the suffix.
 
-    All four decodes of a square enter each term, which halves its variance, makes S_zn ≥ 0 and makes it exactly 0 for an additive
-    decoder (the parallelogram law).
+    All four decodes of a square enter each term. By the parallelogram law S_zn is then never negative, and exactly 0
+    for an additive decoder.
 
     Args:
         values: The decoder's outputs, or features of them, in the design of `draws`, with shape (N, 4, ...).

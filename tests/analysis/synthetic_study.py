@@ -108,7 +108,9 @@ def _write_run(
     config = run_config({"model.width": 0.125, **fields})
     key = run_key(config, replicate)
     run = folder.run(key)
-    symbol, size = ("z", config.model.latent_dim) if config.model.code == "gaussian" else ("K", config.model.num_categories)
+    symbol, size = (
+        ("z", config.model.latent_dim) if config.model.code == "gaussian" else ("K", config.model.num_categories)
+    )
     record = {
         "key": key,
         "config_key": config_key(config),

@@ -33,7 +33,7 @@ def trained_logits(name: str) -> Tensor:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return logits.detach()
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from iae_models.architectures import num_parameters
 from iae_models.config import RunConfig, run_config
 from iae_models.data import ImageData, Split
 from iae_models.state import load_weights, save_weights
@@ -68,6 +69,11 @@ def test_shapes(config: RunConfig, data: ImageData) -> None:
     assert ("infer" in model.capabilities) == (model.code_dim > 0)
 
 
+def test_the_plan_counts_the_parameters_that_the_model_has(config: RunConfig) -> None:
+    model = initial_state(config, 0).variant
+    assert num_parameters(config) == sum(value.numel() for value in model.parameters())
+
+
 def test_gradient_reaches_every_parameter_of_a_player_and_none_of_another(config: RunConfig, data: ImageData) -> None:
     state = initial_state(config, 0)
     owners = [id(parameter) for player in state.variant.players for parameter in player.parameters]
@@ -108,7 +114,7 @@ def test_weights_survive_a_file(config: RunConfig, data: ImageData, tmp_path: Pa
 
 
 def test_the_paper_gradient_is_blind_to_the_image() -> None:
-    """With only the negative pair, two images with one code get one gradient: nothing tells the encoder which x it was."""
+    """With only the negative pair, two images with one code get one gradient: nothing tells the encoder which."""
     state = initial_state(run_config(GAUSSIAN | {"model.regularization_weight": 0}), 0)
     z = torch.randn(4, 3, requires_grad=True)
     n = torch.randn(4, 4)

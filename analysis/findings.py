@@ -1,0 +1,386 @@
+"""What a study found, in sentences computed from its numbers. The same sentences whatever the sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.measure_names import MEASURES
+from analysis.statistics import GridMean, estimate, without_identities
+from analysis.tables import HEADLINE, Analysis, count_status, number, prose, signed, status_table
+
+CODE_NAMES = {"gaussian": "Gaussian", "categorical": "categorical"}
+UNUSED_NOISE = 0.3
+"""Below this dispersion ratio the decoder is said to make little use of its noise."""
+
+CALIBRATED = 0.55
+"""Up to this critic accuracy a cell is said to be near calibration."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the headline row: what it is, its value, and what it is to be compared with."""
+
+    title: str
+    value: str
+    note: str
+
+
+def answers(analysis: Analysis) -> list[str]:
+    """Return the sentences that answer the study's question; the first states trained minus frozen encoder."""
+    sentences = _training_effect(analysis)
+    sentences += _trends(analysis)
+    sentences += _noise_use(analysis)
+    sentences += _calibration(analysis)
+    sentences += _clustering(analysis)
+    return sentences
+
+
+def caveats(analysis: Analysis) -> list[str]:
+    """Return what a reader must know before believing the answers."""
+    return [
+        *_incomplete(analysis),
+        *_reproducibility(analysis),
+        *_label_use(analysis),
+        *_undefined(analysis),
+        "S_z and label preservation rise with the latent dimension for untrained networks and frozen random "
+        "encoders too, "
+        "and noise dimension 0 makes S_z = 1 by identity: read every value against its controls.",
+        "Intervals written here are 95 % seed-level intervals: what other seeds would have given. "
+        "The image-level ones (other test images, same networks) are in cells.csv and measures.csv.",
+    ]
+
+
+def headline(analysis: Analysis) -> list[Figure]:
+    """Return the few numbers of the first screen."""
+    total = len(analysis.results.runs)
+    figures = [Figure("runs finished", f"{count_status(analysis.results, 'finished')} / {total}", _run_note(analysis))]
+    for name in ("share_z_pixel", "label_preservation"):
+        effect = _effect(analysis, name)
+        if effect is not None:
+            title = f"{prose(name)}: trained − frozen"
+            figures.append(Figure(title, signed(effect.mean), _between(effect, sign=True)))
+    for name, note in (
+        ("critic_accuracy", "0.50 is calibrated"),
+        ("dispersion_ratio", "1 is calibrated, 0 ignores the noise"),
+    ):
+        mean = estimate(_model(analysis, name), "value")
+        if mean.num_runs:
+            figures.append(Figure(prose(name), number(mean.mean), f"{_between(mean)}; {note}".removeprefix("; ")))
+    cluster = _largest_clustering(analysis)
+    if cluster is not None:
+        size, error, kmeans = cluster
+        figures.append(Figure(f"clustering error, K = {size}", _percent(error.mean), f"k-means {_percent(kmeans)}"))
+    return figures
+
+
+def interval(mean: GridMean, sign: bool = False) -> str:
+    """Write a mean with its seed-level interval."""
+    value = signed(mean.mean) if sign else number(mean.mean)
+    return f"{value} ({_between(mean, sign) or 'no interval: one seed a cell'})"
+
+
+def _between(mean: GridMean, sign: bool = False) -> str:
+    write = signed if sign else number
+    return f"95 % interval {write(mean.low)} to {write(mean.high)}" if mean.has_interval else ""
+
+
+def _training_effect(analysis: Analysis) -> list[str]:
+    pairs = analysis.pairs
+    codes = [code for code in ("gaussian", "categorical") if (pairs["code"] == code).any()]
+    if not codes:
+        return [_no_control(analysis), *_untrained_effect(analysis)]
+    sentences = []
+    for code in codes:
+        chosen = pairs[(pairs["code"] == code) & pairs["name"].isin(HEADLINE)]
+        effects = {name: estimate(chosen[chosen["name"] == name], "difference") for name in HEADLINE}
+        effects = {name: effect for name, effect in effects.items() if effect.num_runs}
+        if not effects:
+            continue
+        parts = [f"{prose(name)} by {interval(effect, sign=True)}" for name, effect in effects.items()]
+        most = max(effects.values(), key=lambda effect: effect.num_runs)
+        sentences.append(
+            f"Training the encoder changes {_listed(parts)} against a frozen random encoder whose decoder and "
+            f"discriminators were trained alike: means over {_count(most.num_cells, CODE_NAMES[code] + ' cell')} and "
+            f"{_count(most.num_seeds, 'paired seed')}, {_count(most.num_runs, 'pair')}."
+        )
+        sentences.append(_verdict(effects, chosen))
+    return sentences + _untrained_effect(analysis)
+
+
+def _no_control(analysis: Analysis) -> str:
+    if not count_status(analysis.results, "finished"):
+        return "No run has finished, so there is nothing to report yet."
+    return (
+        "Trained minus frozen cannot be stated: no finished run has a twin with a frozen random encoder "
+        "(model.train_encoder: false) of the same configuration and seed."
+    )
+
+
+def _verdict(effects: dict[str, GridMean], pairs: pd.DataFrame) -> str:
+    groups: dict[str, list[str]] = {}
+    for name, effect in effects.items():
+        groups.setdefault(_side(effect), []).append(prose(name))
+    text = "; ".join(f"{side} for {_listed(names)}" for side, names in groups.items())
+    name = next(iter(effects))
+    means = pairs[pairs["name"] == name].groupby("label")["difference"].mean()
+    spread = ""
+    if len(means) > 1:
+        spread = (
+            f" Between cells the change of {prose(name)} goes from {signed(means.min())} ({means.idxmin()}) "
+            f"to {signed(means.max())} ({means.idxmax()})."
+        )
+    return f"The interval {text}.{spread}"
+
+
+def _side(effect: GridMean) -> str:
+    if not effect.has_interval:
+        return "cannot be computed (one seed a cell)"
+    if effect.low > 0:
+        return "lies above 0"
+    return "lies below 0" if effect.high < 0 else "contains 0"
+
+
+def _untrained_effect(analysis: Analysis) -> list[str]:
+    table = analysis.controls
+    sentences = []
+    for _, row in table[table["name"] == "label_preservation"].iterrows() if len(table) else []:
+        parts = [
+            f"{number(row[control])} for {words}"
+            for control, words in (("untrained", "the untrained network"), ("pca", "PCA of the same dimension"))
+            if pd.notna(row[control])
+        ]
+        if parts:
+            sentences.append(
+                f"In {CODE_NAMES.get(str(row['code']), row['code'])} cells the label preservation of trained models is "
+                f"{number(row['trained'])}, against {_listed(parts)}."
+            )
+    return sentences
+
+
+def _trends(analysis: Analysis) -> list[str]:
+    """Say how S_z moves with the latent dimension, and that its controls move too."""
+    cells = without_identities(analysis.cells)
+    chosen = cells[
+        (cells["name"] == "share_z_pixel") & (cells["family"].str.startswith("gaussian")) & cells["mean"].notna()
+    ]
+    trained = chosen[(chosen["subject"] == "model") & chosen["trained_encoder"]]
+    sizes = sorted(trained["code_size"].unique())
+    if len(sizes) < 2:
+        return []
+    low, high = sizes[0], sizes[-1]
+
+    def ends(table: pd.DataFrame) -> str:
+        means = table.groupby("code_size")["mean"].mean()
+        return f"{number(means.get(low))} to {number(means.get(high))}"
+
+    sentence = f"From latent dimension {low:g} to {high:g}, S_z in pixels goes from {ends(trained)}"
+    others = {
+        "the frozen encoder": chosen[(chosen["subject"] == "model") & ~chosen["trained_encoder"]],
+        "the untrained network": chosen[(chosen["subject"] == "untrained") & chosen["trained_encoder"]],
+    }
+    parts = [f"{name} from {ends(table)}" for name, table in others.items() if len(table)]
+    return [f"{sentence}; {_listed(parts)}." if parts else f"{sentence}."]
+
+
+def _noise_use(analysis: Analysis) -> list[str]:
+    model = _model(analysis, "dispersion_ratio")
+    mean = estimate(model, "value")
+    if not mean.num_runs:
+        return []
+    cells = model.groupby(["config_key", "label"])["value"].mean().reset_index("config_key", drop=True)
+    weak = list(cells[cells < UNUSED_NOISE].index)
+    use = (
+        f"it makes little use of it (ρ < {UNUSED_NOISE}) in {_listed(weak[:6])}"
+        + (" and others" if len(weak) > 6 else "")
+        if weak
+        else f"no cell falls below {UNUSED_NOISE}"
+    )
+    return [
+        f"Does the decoder use its noise? The dispersion ratio ρ is {interval(mean)} over "
+        f"{_count(mean.num_cells, 'cell')} with noise (1 is calibrated, 0 ignores the noise), "
+        f"from {number(mean.lowest)} to {number(mean.highest)}; {use}."
+    ]
+
+
+def _calibration(analysis: Analysis) -> list[str]:
+    model = _model(analysis, "critic_accuracy")
+    mean = estimate(model, "value")
+    if not mean.num_runs:
+        return []
+    cells = model.groupby("config_key")["value"].mean()
+    near = int((cells <= CALIBRATED).sum())
+    return [
+        f"Is the split about the data? A fresh critic tells (x, ẑ) from (x̂, ẑ) with accuracy {interval(mean)}, "
+        "where 0.50 is "
+        f"calibrated; {near} of {_count(len(cells), 'cell')} {'stays' if near == 1 else 'stay'} at or below "
+        f"{CALIBRATED}"
+        + (
+            ". In the others the split describes the decoder more than the data."
+            if near < len(cells)
+            else ", so the split may be read as one of the data."
+        )
+    ]
+
+
+def _clustering(analysis: Analysis) -> list[str]:
+    cluster = _largest_clustering(analysis)
+    if cluster is None:
+        return []
+    size, error, kmeans = cluster
+    text = (
+        f"With K = {size} categories the {analysis.split} clustering error is {_percent(error.mean)}"
+        + (f" (95 % interval {_percent(error.low)} to {_percent(error.high)})" if error.has_interval else "")
+        + f", mean of {_count(error.num_runs, 'run')}"
+    )
+    return [f"{text}; k-means with the same K has {_percent(kmeans)}." if pd.notna(kmeans) else f"{text}."]
+
+
+def _largest_clustering(analysis: Analysis) -> tuple[int, GridMean, float] | None:
+    table = analysis.grid[(analysis.grid["name"] == "clustering_error") & analysis.grid["value"].notna()]
+    model = table[(table["subject"] == "model") & table["trained_encoder"]]
+    if model.empty:
+        return None
+    size = model["code_size"].max()
+    kmeans = table[(table["subject"] == "kmeans") & (table["code_size"] == size)]["value"].mean()
+    # Pool the seeds' variance over all K, and centre it on the largest one.
+    largest = model[model["code_size"] == size]
+    pooled = analysis.cells[
+        (analysis.cells["name"] == "clustering_error")
+        & (analysis.cells["subject"] == "model")
+        & (analysis.cells["config_key"].isin(largest["config_key"]))
+    ]
+    mean = estimate(largest, "value")
+    if len(pooled) == 1:
+        row = pooled.iloc[0]
+        mean = GridMean(
+            row["mean"], row["low"], row["high"], 1, mean.num_runs, mean.num_seeds, 0, mean.lowest, mean.highest
+        )
+    return int(size), mean, float(kmeans)
+
+
+def _incomplete(analysis: Analysis) -> list[str]:
+    runs = analysis.results.runs
+    sentences = []
+    failed = runs[runs["status"] == "failed"]
+    if len(failed):
+        reasons = "; ".join(
+            f"{reason} ({count})" if count > 1 else str(reason)
+            for reason, count in failed["reason"].value_counts().head(3).items()
+        )
+        sentences.append(f"{_count(len(failed), 'run')} failed and {_enter(len(failed))} no mean: {reasons}.")
+    for status, words in (("planned", "not finished"), ("unreadable", "unreadable")):
+        count = int((runs["status"] == status).sum())
+        if count:
+            sentences.append(f"{_count(count, 'run')} {_are(count)} {words}; means are over the seeds that are there.")
+    if analysis.results.problems:
+        count = len(analysis.results.problems)
+        sentences.append(f"{_count(count, 'problem')} with the study's files, listed under Provenance.")
+    if analysis.results.study.get("smoke"):
+        sentences.append(
+            "This is a smoke run with a tiny budget: it shows that the study works, and nothing about models."
+        )
+    if len(runs) and analysis.split != "test":
+        sentences.append("Nothing was measured on test images; all values are on validation images.")
+    return sentences
+
+
+def _reproducibility(analysis: Analysis) -> list[str]:
+    finished = analysis.runs[analysis.runs["status"] == "finished"]
+    sentences = []
+    hashes = finished["code_hash"].dropna().unique()
+    if len(hashes) > 1:
+        sentences.append(f"The runs were made by {len(hashes)} versions of the code ({', '.join(map(str, hashes))}).")
+    seeds = finished[finished["origin"] == "grid"].groupby("config_key")["replicate"].nunique()
+    if len(seeds) and seeds.max() < 3:
+        sentences.append(
+            f"At most {_count(int(seeds.max()), 'seed')} a cell: three or more are needed to speak of seeds."
+        )
+    return sentences
+
+
+def _label_use(analysis: Analysis) -> list[str]:
+    objectives = [str(item["measure"]) for item in analysis.results.study["objectives"]]
+    labelled = [name for name in objectives if name in MEASURES and MEASURES[name].uses_labels]
+    sentences = []
+    if labelled:
+        names = _listed([prose(name) for name in labelled])
+        sentences.append(
+            f"Label-selected: the search used labels through {names}, so searched results are an oracle's."
+        )
+    elif objectives:
+        sentences.append(
+            f"The search used no labels: its objectives are {_listed([prose(name) for name in objectives])}, on "
+            "validation "
+            "images. Labels enter the measures that use the classifier, and the map from clusters to classes."
+        )
+    accuracy = analysis.runs["classifier_accuracy"].dropna()
+    if len(accuracy):
+        sentences.append(
+            f"The measuring classifier is right on {_percent(float(accuracy.min()), 1)} of held-out images."
+        )
+    return sentences
+
+
+def _undefined(analysis: Analysis) -> list[str]:
+    table = status_table(analysis)
+    table = table[table["subject"] == "model"]
+    sentences = []
+    words = {
+        "undefined": "undefined by construction",
+        "refused": "refused",
+        "saturated": "saturated, a bound and not a value",
+        "invalid": "not readable as a number",
+    }
+    for status, text in words.items():
+        chosen = table[table["status"] == status]
+        # A Gaussian code has no clusters: that is no news. What is undefined in some cells of its kind is.
+        if status == "undefined":
+            chosen = chosen[~chosen["reason"].str.contains("measure of", regex=False)]
+        if len(chosen):
+            names = _listed([prose(name) for name in sorted(chosen["name"].unique())])
+            count = int(chosen["num_runs"].max())
+            sentences.append(
+                f"{names}: {text} in {_count(count, 'run')} ({chosen['reason'].iloc[0] or 'no reason given'})."
+            )
+    return sentences
+
+
+def _effect(analysis: Analysis, name: str) -> GridMean | None:
+    pairs = analysis.pairs[analysis.pairs["name"] == name]
+    for code in ("gaussian", "categorical"):
+        chosen = pairs[pairs["code"] == code]
+        if len(chosen):
+            return estimate(chosen, "difference")
+    return None
+
+
+def _model(analysis: Analysis, name: str) -> pd.DataFrame:
+    grid = analysis.grid
+    return grid[(grid["name"] == name) & (grid["subject"] == "model") & grid["trained_encoder"] & grid["value"].notna()]
+
+
+def _run_note(analysis: Analysis) -> str:
+    failed = count_status(analysis.results, "failed")
+    return f"{failed} failed" if failed else "none failed"
+
+
+def _percent(value: float, digits: int = 0) -> str:
+    return f"{number(100 * value, digits)} %"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _enter(count: int) -> str:
+    return "enters" if count == 1 else "enter"
+
+
+def _listed(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else "none"

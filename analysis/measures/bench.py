@@ -1,0 +1,141 @@
+"""What all subjects of one suite are measured on, and the measures that trained models and controls share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from analysis.measures import clustering, critic
+from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier
+from analysis.measures.draws import Draws, Model, draw
+from analysis.measures.information import cluster_label_information, code_label_information
+from analysis.measures.labels import label_preservation, label_split
+from analysis.measures.measurement import Estimate, refused
+from analysis.measures.reconstruction import reconstruction
+from analysis.measures.variance_split import variance_shares
+from iae_models.config import stream_seed
+
+if TYPE_CHECKING:
+    from iae_models.data import ImageData
+
+LIMITS = {"validation": 1000, "test": 2000}
+"""Held-out images that are measured on, at most, by split. They are the first ones, a fair sample of a split."""
+
+LABELS = ("label_preservation", "label_agreement", "tau_z")
+"""The measures that believe the classifier's labels."""
+
+Table = dict[str, dict[str, Estimate]]
+"""Estimates by split and name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """The images, the classifier and the random streams of one suite.
+
+    Attributes:
+        data: The data set.
+        held_out: Images with shape (N, C, H, W) and labels with shape (N,), by split.
+        train_x: Training images that probes and critics learn from.
+        train_y: Their labels.
+        mean_image: Mean training image with shape (C, H, W).
+        classifier: The measuring classifier.
+        stream: Makes the random stream of a name.
+    """
+
+    data: ImageData
+    held_out: dict[str, tuple[Tensor, Tensor]]
+    train_x: Tensor
+    train_y: Tensor
+    mean_image: Tensor
+    classifier: Classifier
+    stream: Callable[[str], torch.Generator]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The draws of one subject on one split, with the classifier's features.
+
+    Attributes:
+        draws: Images, codes and decodes.
+        phi: Features of the images, with shape (N, F).
+        phi_hat: Features of the decodes, with shape (N, 4, F).
+    """
+
+    draws: Draws
+    phi: Tensor
+    phi_hat: Tensor
+
+
+def make_bench(data: ImageData, classifier: Classifier, replicate: int) -> Bench:
+    """Return the bench of a data set; streams are named after the replicate."""
+    device = data.train.x.device
+
+    def stream(name: str) -> torch.Generator:
+        return torch.Generator(device).manual_seed(stream_seed(replicate, f"measure/{name}"))
+
+    held_out = {}
+    for split, limit in LIMITS.items():
+        part = getattr(data, split)
+        held_out[split] = (part.images(slice(limit)), part.y[:limit])
+    train = slice(critic.NUM_TRAIN)
+    mean_image = (data.train.x.sum(0).double() / (255 * len(data.train))).float()
+    train_x, train_y = data.train.images(train), data.train.y[train]
+    return Bench(data, held_out, train_x, train_y, mean_image, classifier.to(device), stream)
+
+
+def take_sample(bench: Bench, model: Model, subject: str, split: str) -> Sample:
+    """Encode and decode the images of a split."""
+    draws = draw(model, *bench.held_out[split], bench.stream(f"{subject}/{split}/draws"))
+    phi = bench.classifier.features(draws.x)
+    phi_hat = bench.classifier.features(draws.x_hat.flatten(0, 1))
+    return Sample(draws, phi, phi_hat.view(*draws.x_hat.shape[:2], -1))
+
+
+def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
+    """Return reconstruction errors, variance shares and label measures."""
+    draws = sample.draws
+    return {
+        **reconstruction(draws.x, draws.x_hat, bench.mean_image),
+        **variance_shares(draws.x_hat, "pixel"),
+        **variance_shares(sample.phi_hat, "feature"),
+        **_measure_labels(bench, sample),
+    }
+
+
+def measure_label_information(bench: Bench, model: Model, train_z: Tensor, z: Tensor, y: Tensor) -> Estimate:
+    """Return I(y; ẑ) of codes with shape (N, code_dim) and labels with shape (N,)."""
+    if model.code == "categorical":
+        return cluster_label_information(y, z.argmax(1))
+    return code_label_information(train_z, bench.train_y, z, y, bench.data.num_classes)
+
+
+def measure_clusters(bench: Bench, codes: dict[str, Tensor]) -> Table:
+    """Return clustering errors and ami of codes with shape (N, K), by split.
+
+    The maps are fitted on validation images; to be scored on these, on the other half of them.
+    """
+    labels = {split: y for split, (_, y) in bench.held_out.items()}
+    fit, num_classes = (codes["validation"], labels["validation"]), bench.data.num_classes
+    rules = {"clustering_error": clustering.majority_map, "clustering_error_exemplar": clustering.exemplar_map}
+    table: Table = {split: {} for split in codes}
+    for name, rule in rules.items():
+        table["validation"][name] = clustering.cross_fitted_error(*fit, num_classes, rule)
+        table["test"][name] = clustering.clustering_error(*fit, codes["test"], labels["test"], num_classes, rule)
+    for split, z in codes.items():
+        table[split]["ami"] = clustering.adjusted_mutual_information(labels[split], z.argmax(1))
+    return table
+
+
+def _measure_labels(bench: Bench, sample: Sample) -> dict[str, Estimate]:
+    accuracy = bench.classifier.accuracy
+    if accuracy < REQUIRED_ACCURACY:
+        reason = f"the measuring classifier's accuracy is {accuracy:.3f}, below {REQUIRED_ACCURACY}"
+        return dict.fromkeys(LABELS, refused(reason, len(sample.phi), "fraction"))
+    labels = bench.classifier.logits_of_features(sample.phi).argmax(-1)
+    decoded = bench.classifier.logits_of_features(sample.phi_hat).argmax(-1)
+    preservation = {"label_preservation": label_preservation(labels, decoded)}
+    return preservation | label_split(decoded, bench.data.num_classes)

@@ -1,0 +1,192 @@
+"""The quick suite: every measure of one run, on validation and on test images, beside its controls.
+
+Random streams are named after replicate, subject, split and purpose, so neither another subject nor another measure
+changes a value. What is undefined for a kind of model is recorded as undefined, with the reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from analysis.measures import critic
+from analysis.measures.bench import (
+    LABELS,
+    LIMITS,
+    Bench,
+    Sample,
+    Table,
+    make_bench,
+    measure_clusters,
+    measure_decoder,
+    measure_label_information,
+    take_sample,
+)
+from analysis.measures.calibration import dispersion_ratio, energy_score
+from analysis.measures.classifier import Classifier
+from analysis.measures.clustering import cluster_use
+from analysis.measures.draws import Model, decode, generate, infer
+from analysis.measures.information import NUM_ENCODER_DRAWS, cluster_entropy, information_bracket
+from analysis.measures.measurement import Estimate, Measurement, undefined
+from analysis.measures.prior_match import prior_accuracy, prior_kl, prior_moment_kl
+from analysis.measures.subjects import measure_controls
+from analysis.measures.variance_split import SHARES, variance_shares
+from iae_models.priors import CategoricalPrior
+
+if TYPE_CHECKING:
+    from iae_models.data import ImageData
+
+RECONSTRUCTIONS = (
+    *("mse_single", "mse_mean", "r2_mean", *SHARES, *LABELS),
+    *("dispersion_ratio", "energy_score_pixel", "energy_score_feature", "critic_accuracy"),
+)
+PRIOR_SHARES = ("share_z_pixel_prior", "share_n_pixel_prior", "share_zn_pixel_prior")
+GAUSSIAN_CODES = ("information_low", "information_high", "prior_moment_kl")
+CATEGORICAL_CODES = (
+    *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami"),
+    *("used_clusters", "code_entropy", "confidence"),
+)
+CODES = ("rate", "label_information", "prior_accuracy", *GAUSSIAN_CODES, *CATEGORICAL_CODES)
+
+NUM_PRIOR_CODES = 500
+"""Codes from the prior whose decodes are split."""
+
+MEASURES = (*RECONSTRUCTIONS, *PRIOR_SHARES, *CODES)
+"""The names of all measures of a trained model, on each split."""
+
+
+def quick_suite(
+    model: Model, untrained: Model, data: ImageData, classifier: Classifier, replicate: int
+) -> list[Measurement]:
+    """Measure a trained model and its controls.
+
+    Args:
+        model: The trained model, in evaluation mode, on the device of the data.
+        untrained: The same network before its first step, in evaluation mode.
+        data: The data set that it was trained on.
+        classifier: The measuring classifier of that data set.
+        replicate: Seeds all draws.
+
+    Returns:
+        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it.
+    """
+    with torch.inference_mode():
+        bench = make_bench(data, classifier, replicate)
+        tables = {"model": _measure_model(bench, model)} | measure_controls(bench, model, untrained)
+    return [
+        estimate.named(name, split, subject)
+        for subject, table in tables.items()
+        for split, values in table.items()
+        for name, estimate in values.items()
+    ]
+
+
+def _measure_model(bench: Bench, model: Model) -> Table:
+    table: Table = {split: {name: _skipped(name, model) for name in MEASURES} for split in LIMITS}
+    infers, generates = "infer" in model.capabilities, "generate" in model.capabilities
+    found = []
+    if generates:
+        found.append(_measure_prior_shares(bench, model))
+    if generates and (infers or model.code_dim == 0):
+        samples = {split: take_sample(bench, model, "model", split) for split in LIMITS}
+        found.append({split: _measure_sample(bench, model, sample) for split, sample in samples.items()})
+        found.append(_measure_critic(bench, model, samples))
+    if infers and model.code_dim > 0:
+        found.append(_measure_codes(bench, model))
+    for part in found:
+        for split, values in part.items():
+            table[split] |= values
+    return table
+
+
+def _skipped(name: str, model: Model) -> Estimate:
+    """Return the undefined estimate of a measure that this kind of model cannot have."""
+    if name in CODES and model.code_dim == 0:
+        return undefined("there is no code")
+    if name in (CATEGORICAL_CODES if model.code == "gaussian" else GAUSSIAN_CODES):
+        return undefined(f"not for {model.code} codes")
+    return undefined("the model cannot " + " and ".join(sorted({"infer", "generate"} - model.capabilities)))
+
+
+def _measure_prior_shares(bench: Bench, model: Model) -> Table:
+    table: Table = {}
+    for split in LIMITS:
+        stream = bench.stream(f"model/{split}/prior")
+        x_hat = decode(model, model.sample_prior(NUM_PRIOR_CODES, stream), stream)
+        table[split] = variance_shares(x_hat, "pixel_prior")
+    return table
+
+
+def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
+    x, x_hat = sample.draws.x, sample.draws.x_hat
+    return {
+        **measure_decoder(bench, sample),
+        "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
+        "energy_score_pixel": energy_score(x, x_hat, "intensity (Euclidean norm)"),
+        "energy_score_feature": energy_score(sample.phi, sample.phi_hat, "feature (Euclidean norm)"),
+    }
+
+
+def _measure_critic(bench: Bench, model: Model, samples: dict[str, Sample]) -> Table:
+    stream = bench.stream("model/critic")
+    z = infer(model, bench.train_x, stream)
+    x_hat = torch.stack([generate(model, z, stream) for _ in range(critic.NUM_DRAWS)], 1)
+    held_out = {
+        split: critic.Pairs(sample.draws.x, sample.draws.z, sample.draws.x_hat) for split, sample in samples.items()
+    }
+    accuracies = critic.critic_accuracy(critic.Pairs(bench.train_x, z, x_hat), held_out, stream)
+    return {split: {"critic_accuracy": accuracy} for split, accuracy in accuracies.items()}
+
+
+def _measure_codes(bench: Bench, model: Model) -> Table:
+    train_z = infer(model, bench.train_x, bench.stream("model/codes"))
+    codes = {split: infer(model, x, bench.stream(f"model/{split}/codes")) for split, (x, _) in bench.held_out.items()}
+    if model.code == "categorical":
+        table = measure_clusters(bench, codes)
+        one_hot_codes = {split: _one_hot(z) for split, z in codes.items()}
+        accuracies = _measure_prior_accuracy(bench, model, _one_hot(train_z), one_hot_codes)
+    else:
+        table = {split: _measure_gaussian_code(bench, model, z, split) for split, z in codes.items()}
+        accuracies = _measure_prior_accuracy(bench, model, train_z, codes)
+    for split, z in codes.items():
+        if model.code == "categorical":
+            table[split] |= _measure_categorical_code(model, z)
+        y = bench.held_out[split][1]
+        table[split]["label_information"] = measure_label_information(bench, model, train_z, z, y)
+        table[split]["prior_accuracy"] = accuracies[split]
+    return table
+
+
+def _measure_gaussian_code(bench: Bench, model: Model, z: Tensor, split: str) -> dict[str, Estimate]:
+    stream = bench.stream(f"model/{split}/information")
+    draws = z
+    if model.encoder_noise_dim:
+        x = bench.held_out[split][0]
+        draws = torch.stack([infer(model, x, stream) for _ in range(NUM_ENCODER_DRAWS)], 1)
+    bracket = information_bracket(draws, stream)
+    return bracket | {"rate": bracket["information_low"], "prior_moment_kl": prior_moment_kl(z)}
+
+
+def _measure_categorical_code(model: Model, z: Tensor) -> dict[str, Estimate]:
+    rate = cluster_entropy(z.argmax(1))
+    if model.encoder_noise_dim:
+        rate = rate.saturated("an upper bound: the encoder is stochastic")
+    values = cluster_use(z) | {"rate": rate}
+    if isinstance(model.prior, CategoricalPrior):
+        values["prior_kl"] = prior_kl(z.argmax(1), torch.tensor(model.prior.probabilities, device=z.device))
+    return values
+
+
+def _measure_prior_accuracy(
+    bench: Bench, model: Model, train_z: Tensor, codes: dict[str, Tensor]
+) -> dict[str, Estimate]:
+    stream = bench.stream("model/prior")
+    train = (train_z, model.sample_prior(len(train_z), stream))
+    return prior_accuracy(train, {split: (z, model.sample_prior(len(z), stream)) for split, z in codes.items()}, stream)
+
+
+def _one_hot(codes: Tensor) -> Tensor:
+    return one_hot(codes.argmax(1), codes.shape[1]).float()

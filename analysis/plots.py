@@ -1,0 +1,439 @@
+"""One function a figure, `(table, axes)`: it draws numbers that are computed elsewhere, and computes none.
+
+Sizes are inches on paper and points of type: a figure is at most `PAGE_WIDTH` wide, and no type is smaller than 8
+points, so it can be printed as it is. The colours are Okabe and Ito's, which people with any colour vision tell apart;
+markers and line styles differ as well. No function uses pyplot, so none depends on or changes global state.
+
+References:
+    Okabe & Ito (2008), Color universal design. https://jfly.uni-koeln.de/color/
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+from analysis.tables import axis_label, number
+
+PAGE_WIDTH = 7.2
+STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "figure.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.7,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "hatch.linewidth": 0.6,
+    "hatch.color": "#999999",
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4,
+    "svg.hashsalt": "report",
+    "savefig.facecolor": "white",
+}
+
+SUBJECTS: dict[str, tuple[str, str, str, str]] = {
+    "model": ("trained", "#0072B2", "o", "-"),
+    "frozen": ("frozen random encoder", "#D55E00", "s", "--"),
+    "untrained": ("untrained network", "#7a7a7a", "^", ":"),
+    "pca": ("PCA, same dimension", "#009E73", "D", "-."),
+    "kmeans": ("k-means, same K", "#CC79A7", "D", "-."),
+    "chance": ("chance", "#333333", "_", ":"),
+}
+"""Name in the legend, colour, marker and line of every subject."""
+
+SHARES = (("z", "code alone", "#0072B2"), ("n", "noise alone", "#E69F00"), ("zn", "interaction", "#b5b5b5"))
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "share_z_pixel": (0, 1),
+    "share_z_feature": (0, 1),
+    "label_preservation": (0, 1),
+    "r2_mean": (0, 1),
+    "critic_accuracy": (0.5, 1),
+    "dispersion_ratio": (0, 2),
+}
+"""Colour limits of the maps, so that maps of different studies can be compared; what lies outside has the end's
+colour."""
+
+COLOURS = {"critic_accuracy": "Oranges", "dispersion_ratio": "PuOr"}
+"""Colour maps of the calibration measures; the others have shades of blue."""
+
+_SEQUENCE = mpl.colormaps["cividis"]
+
+
+def math_label(measure: str) -> str:
+    """Return a measure's label and unit with subscripts as Matplotlib writes them."""
+    return re.sub(r"\b([SIτ])_(zn|z|n|σ)", r"$\\mathregular{\1_{\2}}$", axis_label(measure))
+
+
+def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
+    """Draw one measure over (code size, noise dimension), with its seed-level half width.
+
+    Args:
+        cells: Rows of `statistics.cell_summary` for one measure, split, subject and family, with `num_wanted`.
+        axes: Where to draw.
+        measure: Name of the measure, for title and colour limits.
+    """
+    sizes, noises = sorted(cells["code_size"].dropna().unique()), sorted(cells["noise_dim"].dropna().unique())
+    low, high = LIMITS.get(measure, (float(cells["mean"].min()), float(cells["mean"].max())))
+    mappable = ScalarMappable(Normalize(low, high if high > low else low + 1), COLOURS.get(measure, "Blues"))
+    for _, cell in cells.iterrows():
+        if pd.isna(cell["code_size"]) or pd.isna(cell["noise_dim"]):
+            continue
+        row, column = sizes.index(cell["code_size"]), noises.index(cell["noise_dim"])
+        _draw_cell(cell, axes, column, row, mappable)
+    axes.set_xlim(-0.5, len(noises) - 0.5)
+    axes.set_ylim(-0.5, len(sizes) - 0.5)
+    axes.set_xticks(range(len(noises)), [f"{value:g}" for value in noises])
+    axes.set_yticks(range(len(sizes)), [f"{value:g}" for value in sizes])
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title(math_label(measure))
+
+
+def _draw_cell(cell: pd.Series[Any], axes: Axes, column: int, row: int, mappable: ScalarMappable) -> None:
+    corner = (column - 0.48, row - 0.48)
+    if pd.isna(cell["mean"]):
+        axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor="white", edgecolor="#999999", hatch="////", linewidth=0))
+        axes.text(
+            column, row, "–", ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        )
+        return
+    colour = mappable.to_rgba(cell["mean"])
+    axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=colour, linewidth=0))
+    text = number(cell["mean"])
+    if math.isfinite(cell["low"]):
+        text += f"\n±{number(cell['mean'] - cell['low'])}"
+    if cell["num_seeds"] < cell["num_wanted"]:
+        text += f"\nn = {cell['num_seeds']} of {cell['num_wanted']}"
+    ink = "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
+    axes.text(column, row, text, ha="center", va="center", color=ink, linespacing=1.15)
+
+
+def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measure: str) -> None:
+    """Draw a measure against the code's size for the trained model and its controls, every seed as a dot.
+
+    Args:
+        cells: Rows of `statistics.cell_summary` for one measure, split, code and noise dimension.
+        seeds: The runs behind them, of `statistics.joined`.
+        axes: Where to draw.
+        measure: Name of the measure.
+    """
+    sizes = sorted(cells["code_size"].dropna().unique())
+    # Sizes are spaced as their logarithms, which 0 does not have; subjects stand side by side within a tenth of a step.
+    for offset, subject in enumerate(("model", "frozen", "untrained", "pca")):
+        name, colour, marker, line = SUBJECTS[subject]
+        chosen = _subject_rows(cells, subject).sort_values("code_size")
+        chosen = chosen[chosen["mean"].notna()]
+        if chosen.empty:
+            continue
+        x = _positions(chosen["code_size"], sizes) + 0.09 * (offset - 1.5)
+        axes.plot(x, chosen["mean"], line, marker=marker, color=colour, label=name)
+        _intervals(axes, x, chosen, colour)
+        dots = _subject_rows(seeds, subject)
+        axes.plot(
+            _positions(dots["code_size"], sizes) + 0.09 * (offset - 1.5),
+            dots["value"],
+            ".",
+            color=colour,
+            alpha=0.45,
+            ms=3,
+        )
+    axes.set_xticks(range(len(sizes)), [f"{value:g}" for value in sizes])
+    axes.set_xlim(-0.4, len(sizes) - 0.6)
+    axes.grid(axis="y")
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.set_title(math_label(measure))
+
+
+def _subject_rows(table: pd.DataFrame, subject: str) -> pd.DataFrame:
+    if subject in ("model", "frozen"):
+        return table[(table["subject"] == "model") & (table["trained_encoder"] == (subject == "model"))]
+    return table[(table["subject"] == subject) & table["trained_encoder"]]
+
+
+def _positions(values: pd.Series[float], ordered: list[float]) -> np.ndarray:
+    return np.asarray([ordered.index(value) for value in values], dtype=float)
+
+
+def _intervals(axes: Axes, x: np.ndarray, rows: pd.DataFrame, colour: str) -> None:
+    known = rows["low"].notna().to_numpy()
+    if known.any():
+        axes.vlines(x[known], rows["low"][known], rows["high"][known], color=colour, linewidth=1.4)
+
+
+def paired_differences(pairs: pd.DataFrame, summary: dict[str, float], axes: Axes, measure: str) -> None:
+    """Draw trained minus frozen in every cell, every pair of seeds as a dot, with the mean over cells as a band.
+
+    Args:
+        pairs: Rows of `statistics.control_differences` for one measure and code.
+        summary: `mean`, `low` and `high` of the difference over cells and seeds.
+        axes: Where to draw.
+        measure: Name of the measure.
+    """
+    order = pairs.drop_duplicates("config_key").sort_values(["family", "code_size", "noise_dim"], ascending=False)
+    rows = {key: index for index, key in enumerate(order["config_key"])}
+    height = pairs["config_key"].map(rows)
+    name, colour, _, _ = SUBJECTS["model"]
+    axes.axvline(0, color="#333333", linewidth=0.8)
+    if math.isfinite(summary["low"]):
+        axes.axvspan(summary["low"], summary["high"], color=colour, alpha=0.15, linewidth=0)
+    axes.axvline(summary["mean"], color=colour, linewidth=1.2)
+    axes.plot(pairs["difference"], height, "o", color=colour, alpha=0.6, markersize=3.5, markeredgewidth=0)
+    means = pairs.groupby("config_key")["difference"].mean()
+    axes.plot(means, [rows[key] for key in means.index], "|", color="black", markersize=9, markeredgewidth=1.4)
+    axes.set_yticks(range(len(order)), list(order["label"]))
+    axes.set_ylim(-0.6, len(order) - 0.4)
+    axes.grid(axis="x")
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(_signed_tick))
+    axes.set_title(math_label(measure))
+
+
+def _signed_tick(value: float, _: int | None = None) -> str:
+    return f"{value:+.2g}".replace("-", "−") if abs(value) > 1e-9 else "0"
+
+
+def share_bars(cells: pd.DataFrame, axes: Axes, space: str) -> None:
+    """Stack the shares of code, noise and their interaction, one bar a cell, the bars of a group side by side.
+
+    Args:
+        cells: Rows of `statistics.cell_summary` for the three shares of one space, with one split, in the order of the
+            bars, and a column `group`.
+        axes: Where to draw.
+        space: "pixel" or "feature".
+    """
+    bars = cells.drop_duplicates("config_key").reset_index(drop=True)
+    x = np.arange(len(bars)) + 0.7 * (bars["group"] != bars["group"].shift()).cumsum().to_numpy()
+    wide = cells.pivot_table(index="config_key", columns="name", values="mean", dropna=False)
+    bottom = np.zeros(len(bars))
+    for short, name, colour in SHARES:
+        column = f"share_{short}_{space}"
+        known = wide[column].reindex(bars["config_key"]).to_numpy() if column in wide else np.full(len(bars), np.nan)
+        # An estimated interaction can fall a little below zero; a bar cannot.
+        heights = np.clip(np.nan_to_num(known), 0, None)
+        axes.bar(x, heights, 0.84, bottom, color=colour, label=name)
+        for place, foot, height in zip(x, bottom, heights, strict=True):
+            if height >= 0.12 and len(bars) <= 18:
+                ink = "white" if short == "z" else "black"
+                axes.text(place, foot + height / 2, f"{height:.2f}".lstrip("0"), ha="center", va="center", color=ink)
+        bottom += heights
+    for place in x[bottom == 0]:
+        axes.add_patch(Rectangle((float(place) - 0.42, 0), 0.84, 1, facecolor="white", hatch="////", linewidth=0))
+        axes.text(float(place), 0.5, "–", ha="center", va="center")
+    for group, members in bars.groupby("group", sort=False) if space == "pixel" else ():
+        axes.text(float(x[members.index].min()) - 0.42, 1.03, str(group), ha="left", va="bottom", fontweight="bold")
+    axes.set_xticks(x, [f"{bar.code_size:g}\n{bar.noise_dim:g}" for bar in bars.itertuples()])
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(x[0] - 0.6, x[-1] + 0.6)
+    axes.set_ylim(0, 1.001)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+    axes.set_ylabel(
+        {"pixel": "share of variance,\npixels", "feature": "share of variance,\nfeatures"}.get(space, space)
+    )
+
+
+def clustering(cells: pd.DataFrame, dots: pd.DataFrame, axes: Axes) -> None:
+    """Draw the clustering error against K beside k-means and chance, every seed as a dot.
+
+    Args:
+        cells: Rows of `statistics.cell_summary` for `clustering_error`.
+        dots: Runs of `statistics.joined`, grid and search; searched ones are drawn hollow.
+        axes: Where to draw.
+    """
+    for subject in ("chance", "kmeans"):
+        name, colour, marker, line = SUBJECTS[subject]
+        means = dots[dots["subject"] == subject].groupby("code_size")["value"].mean()
+        if len(means):
+            axes.plot(means.index, means, line, marker=marker, color=colour, label=name)
+    name, colour, marker, _ = SUBJECTS["model"]
+    model = dots[(dots["subject"] == "model") & dots["trained_encoder"]]
+    for family, noise, spread in _series(cells):
+        rows = cells[
+            (cells["family"] == family) & (cells["noise_dim"].fillna(-1) == noise) & (cells["subject"] == "model")
+        ]
+        rows = rows[rows["mean"].notna() & rows["trained_encoder"]].sort_values("code_size")
+        x = rows["code_size"].to_numpy() * (1 + 0.02 * spread)
+        label = "IAE" + (f", n = {noise:g}" if noise >= 0 else "") + family.removeprefix("categorical")
+        axes.plot(
+            x, rows["mean"], "-", marker=marker, color=colour, alpha=1 / (1 + abs(spread)), label=f"{label} (mean)"
+        )
+        _intervals(axes, x, rows, colour)
+    grid, searched = model[model["origin"] == "grid"], model[model["origin"] == "search"]
+    axes.plot(grid["code_size"] * 0.97, grid["value"], ".", color=colour, alpha=0.55, label="IAE, one seed")
+    if len(searched):
+        axes.plot(searched["code_size"], searched["value"], "o", color=colour, mfc="none", label="IAE, searched")
+    sizes = sorted(model["code_size"].dropna().unique())
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(sizes, [f"{value:g}" for value in sizes])
+    axes.set_ylim(0, 1)
+    axes.grid(axis="y")
+    axes.set_xlabel("number of categories K")
+    axes.set_ylabel("clustering error")
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def _series(cells: pd.DataFrame) -> list[tuple[str, float, int]]:
+    found = (
+        cells.assign(noise=cells["noise_dim"].fillna(-1))[["family", "noise"]].drop_duplicates().sort_values("noise")
+    )
+    return [(str(row["family"]), float(row["noise"]), index) for index, (_, row) in enumerate(found.iterrows())]
+
+
+def image_grid(images: np.ndarray, axes: Axes, gap: int = 2, first_row_gap: int = 0) -> None:
+    """Draw images as a grid.
+
+    Args:
+        images: uint8 with shape (rows, columns, C, H, W), C = 1 or 3.
+        axes: Where to draw; its ticks are removed.
+        gap: White pixels between images.
+        first_row_gap: Further white pixels under the first row, which sets originals apart.
+    """
+    rows, columns, channels, height, width = images.shape
+    sheet = np.full(
+        (rows * (height + gap) + first_row_gap - gap, columns * (width + gap) - gap, channels), 255, np.uint8
+    )
+    for row in range(rows):
+        top = row * (height + gap) + (first_row_gap if row else 0)
+        for column in range(columns):
+            left = column * (width + gap)
+            sheet[top : top + height, left : left + width] = images[row, column].transpose(1, 2, 0)
+    axes.imshow(sheet if channels == 3 else sheet[..., 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
+
+
+def learning_curves(bands: pd.DataFrame, axes: Axes, colours: dict[str, Any], styles: dict[str, str]) -> None:
+    """Draw one logged value over steps: the mean of a cell's seeds, and their range as a band.
+
+    Args:
+        bands: Columns `config_key`, `label`, `step`, `mean`, `low` and `high`.
+        axes: Where to draw.
+        colours: Colour of each cell.
+        styles: Line style of each cell.
+    """
+    for key, band in bands.groupby("config_key", sort=False):
+        name = str(key)
+        axes.fill_between(band["step"], band["low"], band["high"], color=colours[name], alpha=0.15, linewidth=0)
+        axes.plot(
+            band["step"], band["mean"], styles[name], color=colours[name], linewidth=1.1, label=band["label"].iloc[0]
+        )
+    axes.grid(axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def objective_history(configurations: pd.DataFrame, axes: Axes, column: str, measure: str, maximize: bool) -> None:
+    """Draw an objective over the configurations in their order, and the best so far as a line.
+
+    Args:
+        configurations: Rows of `statistics.configuration_objectives` for one block.
+        axes: Where to draw.
+        column: The objective's column.
+        measure: Name of the measure.
+        maximize: Whether larger is better.
+    """
+    values = configurations[column]
+    order = np.arange(1, len(values) + 1)
+    searched = (configurations["origin"] == "search").to_numpy()
+    colour = SUBJECTS["model"][1]
+    axes.plot(order[~searched], values[~searched], "o", color=colour, label="grid cell")
+    axes.plot(order[searched], values[searched], "o", color=colour, mfc="none", label="searched")
+    best = values.cummax() if maximize else values.cummin()
+    axes.step(order, best, where="post", color="#D55E00", label="best so far")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.grid(axis="y")
+    axes.set_xlabel("configuration, in order")
+    axes.set_ylabel(f"{'higher' if maximize else 'lower'} is better")
+    axes.set_title(math_label(measure))
+
+
+def importance(table: pd.DataFrame, axes: Axes) -> None:
+    """Draw the importance of each searched parameter for one objective.
+
+    Args:
+        table: Columns `parameter` and `importance`.
+        axes: Where to draw.
+    """
+    ordered = table.sort_values("importance")
+    axes.barh(range(len(ordered)), ordered["importance"], 0.7, color=SUBJECTS["model"][1])
+    axes.set_yticks(range(len(ordered)), [name.partition(".")[2] or name for name in ordered["parameter"]])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, 1)
+    axes.grid(axis="x")
+
+
+def pareto(configurations: pd.DataFrame, front: np.ndarray, axes: Axes, measures: tuple[str, str]) -> None:
+    """Draw two objectives against each other, and the configurations that no other one beats in both.
+
+    Args:
+        configurations: Rows of `statistics.configuration_objectives`.
+        front: Which of them are on the front.
+        axes: Where to draw.
+        measures: Names of the two objectives.
+    """
+    for code, marker in (("gaussian", "o"), ("categorical", "s")):
+        for origin, filled in (("grid", True), ("search", False)):
+            chosen = configurations[(configurations["code"] == code) & (configurations["origin"] == origin)]
+            if len(chosen):
+                colour = SUBJECTS["model"][1] if code == "gaussian" else "#CC79A7"
+                axes.plot(
+                    chosen["objective_0"],
+                    chosen["objective_1"],
+                    marker,
+                    color=colour,
+                    mfc=colour if filled else "none",
+                    label=f"{code}, {'grid cell' if filled else 'searched'}",
+                )
+    edge = configurations[front].sort_values("objective_0")
+    axes.plot(edge["objective_0"], edge["objective_1"], "-", color="#D55E00", linewidth=1, zorder=0, label="front")
+    for _, row in edge.iterrows():
+        axes.annotate(str(row["label"]), (row["objective_0"], row["objective_1"]), (4, 4), textcoords="offset points")
+    axes.grid()
+    axes.set_xlabel(math_label(measures[0]))
+    axes.set_ylabel(math_label(measures[1]))
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def searched(runs: pd.DataFrame, axes: Axes, measure: str, colours: Normalize) -> None:
+    """Draw a measure of searched runs against the code's size, coloured by noise dimension.
+
+    Args:
+        runs: Searched runs of `statistics.joined` for one measure of the model.
+        axes: Where to draw.
+        measure: Name of the measure.
+        colours: Scale of the noise dimension.
+    """
+    axes.scatter(
+        runs["code_size"], runs["value"], c=_SEQUENCE(colours(runs["noise_dim"].to_numpy(float))), s=22,
+        edgecolors="#333333", linewidths=0.5,
+    )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.grid(axis="y")
+    axes.set_title(math_label(measure))

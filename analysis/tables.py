@@ -1,0 +1,255 @@
+"""The tables of a report: computed once from a study's results, written as CSV, and shown as HTML."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.measure_names import MEASURES
+from analysis.results import StudyResults, finished_runs
+from analysis.statistics import (
+    GridMean,
+    cell_summary,
+    configuration_objectives,
+    control_differences,
+    describe_runs,
+    estimate,
+    joined,
+    paired_summary,
+    subject_differences,
+    without_identities,
+)
+
+HEADLINE = ("share_z_pixel", "share_z_feature", "label_preservation", "r2_mean")
+"""The measures of what a code keeps, for which trained encoders are compared with controls."""
+
+RUN_TABLE_MEASURES = (*HEADLINE, "dispersion_ratio", "critic_accuracy", "clustering_error")
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Every number that a report draws, writes or says.
+
+    Attributes:
+        results: What was read.
+        split: The split that is reported: "test", or "validation" where nothing was measured on test.
+        runs: All runs, as `statistics.describe_runs` describes them.
+        values: All measures of finished runs, grid and search, both splits.
+        grid: Those of grid runs on the reported split.
+        searched: Those of searched runs on the reported split.
+        cells: One row for each measure and cell of the grid, see `statistics.cell_summary`; `num_wanted` is how many
+            seeds the study wants of that cell.
+        pairs: Trained minus frozen, one row for each measure, cell and seed.
+        paired: The same, averaged over cells and seeds.
+        controls: One row for each of `HEADLINE` and code, trained beside its controls over the same cells.
+        configurations: Objectives of every configuration with a trained encoder.
+    """
+
+    results: StudyResults
+    split: str
+    runs: pd.DataFrame
+    values: pd.DataFrame
+    grid: pd.DataFrame
+    searched: pd.DataFrame
+    cells: pd.DataFrame
+    pairs: pd.DataFrame
+    paired: pd.DataFrame
+    controls: pd.DataFrame
+    configurations: pd.DataFrame
+
+
+def analyse(results: StudyResults) -> Analysis:
+    """Compute all tables of a study."""
+    runs = describe_runs(results.runs)
+    values = joined(results.measures, runs[runs["status"] == "finished"])
+    split = "test" if values.empty or (values["split"] == "test").any() else "validation"
+    reported = values[values["split"] == split]
+    grid, searched = (reported[reported["origin"] == origin] for origin in ("grid", "search"))
+    cells = cell_summary(grid)
+    wanted = runs[runs["origin"] == "grid"].groupby("config_key")["key"].nunique()
+    cells["num_wanted"] = cells["config_key"].map(wanted).fillna(0).astype(int)
+    evidence = without_identities(grid)
+    pairs = control_differences(evidence)
+    return Analysis(
+        results=results,
+        split=split,
+        runs=runs,
+        values=values,
+        grid=grid,
+        searched=searched,
+        cells=cells,
+        pairs=pairs,
+        paired=paired_summary(pairs),
+        controls=controls_table(evidence, pairs),
+        configurations=configuration_objectives(values[values["trained_encoder"]], results.study["objectives"]),
+    )
+
+
+def controls_table(grid: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Put trained encoders beside their controls, one row for each of `HEADLINE` and code.
+
+    Returns:
+        For each control ("frozen", "untrained", "pca") the mean of the control, `<control>`, and trained minus control
+        with its interval, `minus_<control>`, `…_low`, `…_high`, and over how many cells, `…_cells`; NaN where the
+        control is missing.
+    """
+    trained = grid[(grid["subject"] == "model") & grid["trained_encoder"] & grid["value"].notna()]
+    tables = {
+        "frozen": pairs,
+        "untrained": subject_differences(grid, "untrained"),
+        "pca": subject_differences(grid, "pca"),
+    }
+    rows = []
+    for code in sorted(trained["code"].unique(), reverse=True):
+        for name in HEADLINE:
+            chosen = trained[(trained["name"] == name) & (trained["code"] == code)]
+            if chosen.empty:
+                continue
+            row: dict[str, object] = {"code": code, "name": name, **_columns("trained", estimate(chosen, "value"))}
+            for control, table in tables.items():
+                group = table[(table["name"] == name) & (table["code"] == code)]
+                row[control] = estimate(group, "control").mean
+                row.update(_columns(f"minus_{control}", estimate(group, "difference")))
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def run_table(analysis: Analysis) -> pd.DataFrame:
+    """Return one row a run: what it is, its status, and the reported measures of the model."""
+    columns = ["key", "block", "label", "replicate", "origin", "status", "reason", "wall_time_s", "code_hash"]
+    order = ["block", "code_size", "noise_dim", "config_key", "replicate"]
+    table = analysis.runs.sort_values(order)[columns].set_index("key")
+    chosen = analysis.values[(analysis.values["split"] == analysis.split) & (analysis.values["subject"] == "model")]
+    chosen = chosen[chosen["name"].isin(RUN_TABLE_MEASURES)]
+    wide = chosen.pivot_table(index="run", columns="name", values="value", aggfunc="last", dropna=False)
+    names = [name for name in RUN_TABLE_MEASURES if name in wide.columns]
+    return table.join(wide[names]).reset_index()
+
+
+def clustering_table(analysis: Analysis) -> pd.DataFrame:
+    """Return the clustering error of every categorical run, its baselines and its K."""
+    error = analysis.values[
+        (analysis.values["name"] == "clustering_error") & (analysis.values["split"] == analysis.split)
+    ]
+    columns = ["run", "label", "code_size", "noise_dim", "replicate", "origin", "subject", "value", "low", "high", "n"]
+    return error.loc[error["value"].notna(), columns].rename(columns={"code_size": "num_categories"})
+
+
+def status_table(analysis: Analysis) -> pd.DataFrame:
+    """Count measures that have no plain value, by status, measure and reason."""
+    odd = analysis.values[(analysis.values["status"] != "ok") & (analysis.values["split"] == analysis.split)]
+    counted = odd.groupby(["status", "name", "subject", "reason"])["run"].nunique()
+    return counted.rename("num_runs").reset_index()
+
+
+def csv_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
+    """Return every table of a report by the name of its CSV file."""
+    runs = analysis.runs.drop(columns=["pair", "parameters"], errors="ignore")
+    return {
+        "runs": runs,
+        "measures": analysis.results.measures,
+        "cells": analysis.cells,
+        "controls": analysis.controls,
+        "paired_differences": analysis.pairs,
+        "paired_summary": analysis.paired,
+        "clustering": clustering_table(analysis),
+        "configurations": analysis.configurations,
+        "statuses": status_table(analysis),
+        "problems": pd.DataFrame({"problem": list(analysis.results.problems)}),
+    }
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write each table as CSV, in full precision."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def label_of(name: str) -> str:
+    """Return a measure's short name for people; an unknown measure keeps its own."""
+    return MEASURES[name].label if name in MEASURES else name
+
+
+PROSE = {
+    "share_z_pixel": "S_z in pixels",
+    "share_z_feature": "S_z in features",
+    "r2_mean": "R² of the mean reconstruction",
+}
+"""Names that read better than labels within a sentence."""
+
+
+def prose(name: str) -> str:
+    """Return a measure's name as it is written in a sentence."""
+    return PROSE.get(name, label_of(name))
+
+
+def axis_label(name: str) -> str:
+    """Return a measure's label with its unit, where it has one."""
+    unit = MEASURES[name].unit if name in MEASURES else "ratio"
+    return label_of(name) if unit in ("fraction", "ratio") else f"{label_of(name)} ({unit})"
+
+
+def number(value: object, digits: int = 2) -> str:
+    """Write a number as it is read: a true minus sign, and "–" for what is undefined."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Write a difference with its sign."""
+    text = number(value, digits)
+    return text if text == "–" or text.startswith("−") or float(text) == 0 else f"+{text}"
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], attributes: str = "") -> str:
+    """Return an HTML table; cells that read as numbers are set flush right.
+
+    Args:
+        head: Column titles.
+        rows: Cells as plain text; they are escaped here.
+        attributes: Attributes of the table element, as HTML.
+    """
+    flush = [bool(rows) and all(_is_number(row[index]) for row in rows) for index in range(len(head))]
+    titles = "".join(
+        f'<th scope="col"{" class=num" if right else ""}>{typeset(title)}</th>'
+        for title, right in zip(head, flush, strict=True)
+    )
+    body = "\n".join(f"<tr>{''.join(_cell(text) for text in row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table
+    {attributes}><thead><tr>{titles}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+
+
+def _cell(text: str) -> str:
+    return f"<td{' class=num' if _is_number(text) else ''}>{typeset(text)}</td>"
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[+−]?[\d.]+( \[.*\])?( \(.*\))?|–", text) is not None
+
+
+def typeset(text: str) -> str:
+    """Escape plain text for HTML and set the subscripts of symbols like S_z."""
+    return re.sub(r"\b([SIτ])_(zn|z|n|σ)\b", r"\1<sub>\2</sub>", html.escape(text))
+
+
+def _columns(prefix: str, mean: GridMean) -> dict[str, object]:
+    return {
+        prefix: mean.mean,
+        f"{prefix}_low": mean.low,
+        f"{prefix}_high": mean.high,
+        f"{prefix}_cells": mean.num_cells,
+    }
+
+
+def count_status(results: StudyResults, status: str) -> int:
+    """Count the runs with a status."""
+    return len(finished_runs(results)) if status == "finished" else int((results.runs["status"] == status).sum())

@@ -1,0 +1,259 @@
+"""Run a study.
+
+    python -m study.launch SPEC [--out DIR] [--set key=value]… [--smoke] [--dry-run]
+
+The study folder is `runs/<name>` unless `--out` says otherwise. The same command again goes on where the last one
+stopped: finished runs stay, failed and interrupted ones are repeated, and what the specification wants beyond them is
+added.
+
+Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
+interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import os
+import platform
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from study.failures import BadInput
+from study.lock import FolderInUse, hold
+from study.plan import Plan, grid_runs, make_plan
+from study.plan_text import describe
+from study.records import StudyFolder, atomic_path, read_json, write_json
+from study.spec import SpecError, StudySpec, as_json, load_study
+
+if TYPE_CHECKING:
+    from study.session import Outcome
+
+FINISHED, FAILED, BAD_INPUT, IN_USE, INTERRUPTED = 0, 1, 2, 3, 130
+PACKAGES = ("torch", "numpy", "ray", "optuna")
+
+LOAD_DATA = """
+import sys
+from pathlib import Path
+from iae_models.data import load
+
+root = Path(sys.argv[1]) if sys.argv[1] else None
+try:
+    for name in sys.argv[2:]:
+        load(name, root)
+except (OSError, ValueError) as error:
+    sys.exit(str(error).replace(chr(10), " "))
+"""
+"""Loads the data sets that are named on the command line, in a process of its own."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        spec = load_study(options.spec, options.set, smoke=options.smoke)
+        folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
+        _check_folder(folder, spec)
+        plan = make_plan(spec, folder)
+        if options.dry_run:
+            print(describe(plan, spec))
+            return FINISHED
+        with hold(folder.lock):
+            try:
+                return _launch(spec, folder, options)
+            except KeyboardInterrupt:
+                return _interrupted(spec, folder, options)
+    except (SpecError, BadInput) as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except FolderInUse as error:
+        print(error, file=sys.stderr)
+        return IN_USE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m study.launch", description="Run a study, or go on with it.")
+    parser.add_argument("spec", metavar="SPEC", type=Path, help="the study's YAML file")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="study folder (runs/<name> if left out)")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a value of the file; repeatable"
+    )
+    parser.add_argument("--smoke", action="store_true", help="run the tiny version of the study, in about a minute")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
+    parser.add_argument("--data-root", metavar="DIR", type=Path, help="folder of the data sets ($IAE_DATA_ROOT)")
+    parser.add_argument("--address", help="address of a running Ray cluster, such as auto")
+    return parser
+
+
+def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
+    """Refuse a folder that holds something else, before anything is written into it.
+
+    Raises:
+        BadInput: It holds another study, or files that are no study.
+    """
+    if not folder.root.exists():
+        return
+    if not folder.root.is_dir():
+        raise BadInput(f"--out must be a folder, but {folder.root} is a file.")
+    if folder.resolved.is_file():
+        try:
+            study = read_json(folder.resolved)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        found = (study.get("name"), study.get("smoke"))
+        if found != (spec.name, spec.smoke):
+            kind = {True: "the smoke test of ", False: ""}
+            raise BadInput(
+                f"{folder.root} must hold {kind[spec.smoke]}the study {spec.name!r}, but holds "
+                f"{kind[bool(found[1])]}the study {found[0]!r}: choose another folder with --out."
+            )
+    elif any(path.name not in {folder.lock.name, folder.specification.name} for path in folder.root.iterdir()):
+        raise BadInput(f"--out must be a study folder or empty, but {folder.root} holds other files and no study.json.")
+
+
+def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
+    """Run what is to do in a folder that is held, then write the report."""
+    # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
+    signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
+    plan = make_plan(spec, folder)
+    for warning in spec.warnings:
+        print(f"Warning: {warning}")
+    if not plan.todo and not any(plan.search_runs.values()):
+        print(f"Nothing to do: all {len(plan.wanted)} runs of {spec.name} are finished.")
+        _write_study(spec, folder)
+        _rebuild_store(spec, folder, plan)
+        return _end(folder, (), 0)
+    print(_summary(plan, folder, spec), flush=True)
+    outcome = _run(spec, folder, plan, options)
+    if outcome.problem:
+        print(outcome.problem, file=sys.stderr)
+    return _end(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
+
+
+def _run(spec: StudySpec, folder: StudyFolder, plan: Plan, options: argparse.Namespace) -> Outcome:
+    """Run a plan on Ray, after the data sets were found."""
+    with _data_check({run.config.data.name for run in plan.wanted}, options.data_root) as check:
+
+        def ready() -> None:
+            _, errors = check.communicate()
+            if check.returncode:
+                lines = errors.strip().splitlines()
+                raise BadInput(lines[-1] if lines else "the data sets could not be loaded.")
+            _write_study(spec, folder)
+
+        # Ray takes seconds to import, which a dry run and a bad specification should not pay.
+        from study.session import run_plan
+
+        return run_plan(spec, folder, plan, address=options.address, data_root=options.data_root, ready=ready)
+
+
+def _rebuild_store(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+    from study.dispatch import Dispatcher
+    from study.optuna_store import OptunaStore
+
+    OptunaStore(folder, Dispatcher(spec, folder, plan).studies).close()
+
+
+@contextlib.contextmanager
+def _data_check(names: Iterable[str], root: Path | None) -> Iterator[subprocess.Popen[str]]:
+    """Load each data set in another process while Ray starts: that downloads it, or says why it cannot."""
+    command = [sys.executable, "-c", LOAD_DATA, str(root or ""), *sorted(names)]
+    path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _write_study(spec: StudySpec, folder: StudyFolder) -> None:
+    """Write the specification word for word and resolved; a former, different text is kept under a number."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    if folder.specification.is_file() and folder.specification.read_text(encoding="utf-8") != spec.text:
+        number = 1
+        while (kept := folder.root / f"study.{number}.yaml").exists():
+            number += 1
+        folder.specification.rename(kept)
+    with atomic_path(folder.specification) as temporary:
+        temporary.write_text(spec.text, encoding="utf-8")
+    resolved = as_json(spec)
+    study = {
+        **{key: resolved[key] for key in ("name", "question", "blocks", "objectives", "smoke", "oracle")},
+        "spec": resolved,
+        "runs": [run.key for run in grid_runs(spec)],
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cpus": os.cpu_count()},
+        "launched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(folder.resolved, study)
+
+
+def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
+    """Write the report, name the folder and the next commands, and return the exit code."""
+    for note in notes:
+        print(note)
+    print("Writing the report …", flush=True)
+    try:
+        from analysis.report import write_report
+
+        report = f"Report  {write_report(folder.root)}"
+    except Exception as error:  # noqa: BLE001 - the runs are safe, and the report can be written again
+        report = f"No report: {type(error).__name__}: {error}"
+        code = code or FAILED
+    root = shlex.quote(str(folder.root))
+    commands = {
+        f"python -m study.trials {root}": "every run with its measures",
+        f"python -m analysis.report {root}": "write the report again",
+        f"optuna-dashboard sqlite:///{shlex.quote(str(folder.optuna))}": "the searches",
+        f"tensorboard --logdir {root}/runs": "the curves",
+    }
+    width = max(map(len, commands))
+    print(f"\nStudy   {folder.root}\n{report}\nNext")
+    print("\n".join(f"  {command:{width}}  {what}" for command, what in commands.items()))
+    return code
+
+
+def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
+    plan = make_plan(spec, folder)
+    left = len(plan.todo) + sum(plan.search_runs.values())
+    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left} are left. To go on from here:")
+    print(f"  {_command(options)}")
+    return INTERRUPTED
+
+
+def _summary(plan: Plan, folder: StudyFolder, spec: StudySpec) -> str:
+    search = sum(plan.search_runs.values())
+    parts = [f"{len(plan.todo)} runs to do", *([f"{search} to search"] if search else [])]
+    return f"{spec.name}: {', '.join(parts)}, {len(plan.finished)} finished; in {folder.root}. Starting Ray …"
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command line that goes on with this study."""
+    words = ["python", "-m", "study.launch", str(options.spec)]
+    words += ["--out", str(options.out)] if options.out else []
+    for override in options.set:
+        words += ["--set", override]
+    words += ["--smoke"] if options.smoke else []
+    words += ["--data-root", str(options.data_root)] if options.data_root else []
+    words += ["--address", options.address] if options.address else []
+    return shlex.join(words)
+
+
+def _as_keyboard_interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

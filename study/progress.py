@@ -1,0 +1,229 @@
+"""What a person sees while a study runs, and the callback that keeps its files up to date.
+
+In a terminal a small table is drawn over and over; anywhere else each run that ends is a line. Nothing here may raise
+into Ray: see `study.search.guarded`.
+"""
+# ruff: noqa: ARG002 - the signatures are Ray's
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+from ray import tune
+from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from study.dispatch import Dispatcher, Standing
+from study.history import HistoryWriter
+from study.optuna_store import OptunaStore
+from study.plan import PlannedRun
+from study.plan_text import duration
+from study.search import guarded
+from study.trial import Report
+
+FRAME_S = 0.25
+HEARTBEAT_S = 60.0
+NUM_ROWS = 8
+"""Runs that the table has room for."""
+
+
+class Display(Protocol):
+    """Shows how a study stands."""
+
+    def report(self, report: Report) -> None:
+        """Take a sign of life, after the books have."""
+
+    def refresh(self) -> None:
+        """Draw anew, if it is time."""
+
+    def close(self) -> None:
+        """Draw for the last time."""
+
+
+class DriverCallback(tune.Callback):
+    """Takes the reports of all lanes to the dispatcher, the history and the display, and copies the searches."""
+
+    def __init__(self, dispatcher: Dispatcher, history: HistoryWriter, store: OptunaStore, display: Display) -> None:
+        self.dispatcher = dispatcher
+        self._history = history
+        self._store = store
+        self._display = display
+
+    @guarded()
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Take the reports of one step of a lane."""
+        for fields in result.get("reports", ()):
+            report = Report(**fields)
+            self._history.add(report.key, report.step, report.time_s, report.values)
+            self.dispatcher.note(report)
+            self._display.report(report)
+
+    @guarded()
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Write and draw what is due."""
+        self._history.write_if_due()
+        self._store.copy_if_due()
+        self._display.refresh()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give Ray nothing to pickle: it stores its callbacks beside the experiment."""
+        return {}
+
+
+def display_for(console: Console, dispatcher: Dispatcher, num_lanes: int) -> Display:
+    """Return a table for a terminal, else lines."""
+    return (LiveTable if console.is_terminal else PlainLines)(console, dispatcher, num_lanes)
+
+
+class LiveTable:
+    """A table that is drawn over itself: how far the study is, the best so far, and the runs that are out."""
+
+    def __init__(self, console: Console, dispatcher: Dispatcher, num_lanes: int) -> None:
+        self._dispatcher = dispatcher
+        self._num_lanes = num_lanes
+        self._begin = self._last_frame = time.monotonic()
+        self._live = Live(console=console, auto_refresh=False, get_renderable=self._draw)
+        self._live.start(refresh=True)
+
+    def report(self, report: Report) -> None:
+        """Do nothing: the next frame shows it."""
+
+    def refresh(self) -> None:
+        """Draw the next frame if it is time."""
+        if time.monotonic() - self._last_frame >= FRAME_S:
+            self._last_frame = time.monotonic()
+            self._live.refresh()
+
+    def close(self) -> None:
+        """Draw the last frame and leave it standing."""
+        self._live.stop()
+
+    def _draw(self) -> RenderableType:
+        dispatcher, standing = self._dispatcher, self._dispatcher.standing
+        done = standing.finished + len(standing.failed)
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            Text(dispatcher.spec.name, style="bold"),
+            ProgressBar(max(1, standing.total), done, width=32),
+            Text(f"{done}/{standing.total} runs"),
+            Text(f"{duration(time.monotonic() - self._begin)}, {time_left(dispatcher, self._num_lanes)}", style="dim"),
+        )
+        # A full line would make the terminal's echo of Ctrl-C begin another one, and the next frame miss its place.
+        table = Group(bar, counts(standing), *_best(dispatcher), _running(dispatcher))
+        return Constrain(table, self._live.console.width - 4)
+
+
+class PlainLines:
+    """One line for each run that ends, and a sign of life in between."""
+
+    def __init__(self, console: Console, dispatcher: Dispatcher, num_lanes: int) -> None:
+        self._console = console
+        self._dispatcher = dispatcher
+        self._num_lanes = num_lanes
+        self._begin = self._last_line = time.monotonic()
+        self._first = True
+
+    def report(self, report: Report) -> None:
+        """Print the first report, and how runs end."""
+        run, standing = self._dispatcher.runs[report.key], self._dispatcher.standing
+        if report.status == "running":
+            if self._first:
+                self._print(f"first report after {duration(time.monotonic() - self._begin)}: {_line(run, report)}")
+            self._first = False
+            return
+        done = standing.finished + len(standing.failed)
+        outcome = f"failed: {report.reason}" if report.reason else f"finished in {duration(report.time_s)}"
+        left = time_left(self._dispatcher, self._num_lanes)
+        self._print(f"[{done}/{standing.total}] {name_of(run)} {outcome}; {counts(standing)}; {left}")
+
+    def refresh(self) -> None:
+        """Print how the runs stand if nothing was printed for a while."""
+        reports = self._dispatcher.standing.reports.values()
+        if reports and time.monotonic() - self._last_line >= HEARTBEAT_S:
+            self._print("; ".join(_line(self._dispatcher.runs[report.key], report) for report in reports))
+
+    def close(self) -> None:
+        """Print the best configuration."""
+        for text in _best(self._dispatcher):
+            self._print(text.plain)
+
+    def _print(self, text: str) -> None:
+        self._last_line = time.monotonic()
+        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        self._console.file.flush()
+
+
+def counts(standing: Standing) -> Text:
+    """Return how many runs are finished, out, and failed."""
+    text = Text(f"{standing.finished} finished, {len(standing.reports)} running, ")
+    return text.append(f"{len(standing.failed)} failed", style="bold red" if standing.failed else "")
+
+
+def time_left(dispatcher: Dispatcher, num_lanes: int) -> str:
+    """Return how long the rest will take, from the runs measured in this launch and so far as they are known."""
+    standing = dispatcher.standing
+    progress = [report.step / dispatcher.runs[report.key].config.train.steps for report in standing.reports.values()]
+    if standing.wall_times_s:
+        run_time_s = sum(standing.wall_times_s) / len(standing.wall_times_s)
+    elif any(progress):
+        times = [report.time_s for report in standing.reports.values()]
+        run_time_s = sum(times) / sum(progress)
+    else:
+        return "time left unknown"
+    return f"about {duration(max(0.0, standing.left - sum(progress)) * run_time_s / num_lanes)} left"
+
+
+def name_of(run: PlannedRun) -> str:
+    """Return a run as a person calls it: block, configuration and replicate."""
+    return f"{run.block} {run.label} #{run.replicate}" if run.label != run.block else f"{run.label} #{run.replicate}"
+
+
+def _best(dispatcher: Dispatcher) -> list[Text]:
+    best = dispatcher.standing.best
+    if best is None:
+        return []
+    label, value = best
+    return [Text(f"best {dispatcher.spec.objectives[0].measure} so far: {value:.3f} at {label}")]
+
+
+def _running(dispatcher: Dispatcher) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    reports = list(dispatcher.standing.reports.values())
+    for report in reports[:NUM_ROWS]:
+        run = dispatcher.runs[report.key]
+        table.add_row(
+            Text(name_of(run), style="cyan"),
+            ProgressBar(run.config.train.steps, report.step, width=16),
+            Text(_stage(run, report)),
+            Text(_losses(report), style="dim", no_wrap=True, overflow="ellipsis"),
+        )
+    if len(reports) > NUM_ROWS:
+        table.add_row(Text(f"and {len(reports) - NUM_ROWS} more", style="dim"))
+    return table
+
+
+def _line(run: PlannedRun, report: Report) -> str:
+    return f"{name_of(run)}: {_stage(run, report)}  {_losses(report)}".rstrip()
+
+
+def _stage(run: PlannedRun, report: Report) -> str:
+    steps = run.config.train.steps
+    return "measuring" if report.step == steps else f"step {report.step}/{steps}" if report.step else "starting"
+
+
+def _losses(report: Report) -> str:
+    """Return the loss of each player, the sum of its terms; the last player, who moves after the others, first."""
+    losses: dict[str, float] = {}
+    for name, value in report.values.items():
+        kind, _, term = name.partition("/")
+        if kind == "loss":
+            player = term.partition("/")[0]
+            losses[player] = losses.get(player, 0.0) + value
+    return "  ".join(f"{player} {value:.3g}" for player, value in reversed(losses.items()))

@@ -1,0 +1,114 @@
+"""One launch from the first lane to the last: who hands out, who writes, who shows."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from study.dispatch import Dispatcher
+from study.driver import Lanes, cluster, lanes_of, run_lanes
+from study.history import HistoryWriter
+from study.optuna_store import OptunaStore
+from study.plan import Plan
+from study.progress import DriverCallback, display_for, name_of
+from study.records import StudyFolder
+from study.spec import StudySpec
+from study.trial import Workplace
+
+MAX_FAILURES = 10
+"""Failed runs that are named in the end."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a launch ended.
+
+    Attributes:
+        problem: An unexpected error of the driver, or "".
+        notes: What a person should know beyond the counts, one sentence each.
+        num_missing: Runs that were wanted and have no result.
+    """
+
+    problem: str
+    notes: tuple[str, ...]
+    num_missing: int
+
+
+def run_plan(
+    spec: StudySpec,
+    folder: StudyFolder,
+    plan: Plan,
+    *,
+    address: str | None,
+    data_root: Path | None,
+    ready: Callable[[], None],
+) -> Outcome:
+    """Run what a plan has to do on Ray.
+
+    Args:
+        spec: The study.
+        folder: Its folder, under the driver's lock.
+        plan: What is to do.
+        address: Address of a Ray cluster; None starts Ray on this machine.
+        data_root: Folder of the data sets; None stands for the loader's default.
+        ready: Called when Ray runs and before anything is written; what it raises ends the launch.
+
+    Raises:
+        BadInput: A lane asks for more than Ray has.
+        KeyboardInterrupt: SIGINT or SIGTERM ended it.
+    """
+    console = Console()
+    with cluster(address, threads=max(1, int(spec.resources.cpus_per_lane))):
+        lanes = lanes_of(spec.resources)
+        ready()
+        place = Workplace(
+            study=str(folder.root.resolve()),
+            data_root=None if data_root is None else str(data_root.resolve()),
+            device=lanes.device,
+            threads=lanes.threads,
+        )
+        dispatcher = Dispatcher(spec, folder, plan)
+        _run(dispatcher, folder, lanes, place, console)
+    _print_failures(dispatcher, console)
+    num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())
+    return Outcome(dispatcher.problem, tuple(_notes(dispatcher)), num_missing)
+
+
+def _run(dispatcher: Dispatcher, folder: StudyFolder, lanes: Lanes, place: Workplace, console: Console) -> None:
+    """Run the lanes, and leave history and searches written whatever happens."""
+    history = HistoryWriter(folder.history)
+    store = OptunaStore(folder, dispatcher.studies)
+    display = display_for(console, dispatcher, lanes.number)
+    try:
+        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display))
+    except Exception:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
+        dispatcher.stop(traceback.format_exc())
+    finally:
+        display.close()
+        history.write()
+        store.close()
+
+
+def _notes(dispatcher: Dispatcher) -> list[str]:
+    notes = [
+        f"The search of block {search.block.name} ended early: {search.exhausted}."
+        for search in dispatcher.searches.values()
+        if search.exhausted
+    ]
+    if dispatcher.out_of_time:
+        hours, left = dispatcher.spec.budget.hours, len(dispatcher.unfinished())
+        notes.append(f"The budget of {hours:g} hours is used up; {left} runs were not started.")
+    return notes
+
+
+def _print_failures(dispatcher: Dispatcher, console: Console) -> None:
+    failed = dispatcher.standing.failed
+    for key, reason in list(failed.items())[:MAX_FAILURES]:
+        text = f"failed: {name_of(dispatcher.runs[key])} ({key}): {reason}"
+        console.print(text, style="red", soft_wrap=True, markup=False, highlight=False)
+    if len(failed) > MAX_FAILURES:
+        console.print(f"and {len(failed) - MAX_FAILURES} more failed; study.trials lists them", style="red")

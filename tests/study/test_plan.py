@@ -1,0 +1,256 @@
+import time
+
+import pytest
+
+from iae_models.config import DATASETS, changed_values, flatten, run_key
+from study.plan import grid_runs, make_plan, searched_runs
+from study.plan_text import aligned, describe, duration
+from study.records import StudyFolder, write_json
+from study.spec import load_study
+
+STUDY = """
+name: study
+question: why?
+parameters: {model.width: 0.125, train.steps: 50}
+blocks:
+  - name: gaussian
+    parameters:
+      model.latent_dim: {grid: [2, 5], search: {low: 2, high: 40, log: true}}
+      model.noise_dim: {grid: [0, 10], search: {low: 1, high: 200, log: true, include: 0}}
+  - name: categorical
+    parameters:
+      model.code: categorical
+      model.num_categories: {grid: [10], search: {choices: [5, 10, 20]}}
+    replicates: 1
+  - name: again
+    parameters: {model.latent_dim: 2, model.noise_dim: {grid: [10, 100]}}
+    replicates: 3
+replicates: 2
+budget: {runs: 20}
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(*overrides, text=STUDY):
+        path = tmp_path / "study.yaml"
+        path.write_text(text)
+        return load_study(path, overrides)
+
+    return load
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return StudyFolder(tmp_path / "study")
+
+
+def record(folder, run, status="planned", seconds=2.0):
+    """Write what a launch leaves of a run."""
+    place = folder.run(run.key)
+    write_json(
+        place.run,
+        {
+            "key": run.key,
+            "config_key": run.config_key,
+            "replicate": run.replicate,
+            "block": run.block,
+            "origin": run.origin,
+            "label": run.label,
+            "trial": run.trial,
+            "config": changed_values(run.config),
+            "all": flatten(run.config),
+        },
+    )
+    if status == "finished":
+        write_json(place.result, {"train_time_s": seconds, "measure_time_s": seconds / 2, "measures": []})
+    elif status == "failed":
+        write_json(place.failure, {"reason": "loss became nan"})
+
+
+def keys(runs):
+    return [run.key for run in runs]
+
+
+def test_grid_runs_take_every_cell_once_and_replicate_0_first(load):
+    runs = grid_runs(load())
+    labels = ["z=2 n=0", "z=2 n=10", "z=5 n=0", "z=5 n=10"]
+    expected = [(0, "gaussian", label) for label in labels]
+    expected += [(0, "categorical", "K=10"), (0, "again", "n=100")]
+    expected += [(1, "gaussian", label) for label in labels]
+    expected += [(1, "again", "n=100"), (2, "again", "n=10"), (2, "again", "n=100")]
+    assert [(run.replicate, run.block, run.label) for run in runs] == expected
+    assert len(set(keys(runs))) == len(runs)
+    assert all(run.key == run_key(run.config, run.replicate) for run in runs)
+    assert all(run.key == f"{run.config_key}-{run.replicate}" and run.origin == "grid" for run in runs)
+    assert runs[1].config.model.noise_dim == 10
+    assert runs[1].config.train.steps == 50
+
+
+def test_the_plan_of_an_empty_folder_is_everything(load, folder):
+    spec = load()
+    plan = make_plan(spec, folder)
+    assert plan.wanted == plan.todo == tuple(grid_runs(spec))
+    assert plan.finished == plan.failed == frozenset()
+    assert plan.extra == ()
+    assert plan.run_time_s is None
+    assert not folder.root.exists()
+    # 20 runs less 13 of the grids leave 7: the pairs of one block and the single runs of the other, as even as they go
+    assert plan.search_runs == {"gaussian": 4, "categorical": 3}
+
+
+def test_finished_runs_are_subtracted_and_failed_ones_repeated(load, folder):
+    spec = load()
+    runs = grid_runs(spec)
+    record(folder, runs[0], "finished", 2.0)
+    record(folder, runs[1], "failed")
+    record(folder, runs[2], "planned")
+    record(folder, runs[3], "finished", 4.0)
+    plan = make_plan(spec, folder)
+    assert plan.finished == {runs[0].key, runs[3].key}
+    assert plan.failed == {runs[1].key}
+    assert keys(plan.todo) == keys([*runs[1:3], *runs[4:]])
+    assert plan.run_time_s == 4.5
+
+
+def test_replicates_grid_values_and_budget_add_only_what_is_new(load, folder):
+    for run in grid_runs(load()):
+        record(folder, run, "finished")
+    assert make_plan(load(), folder).todo == ()
+    more = make_plan(load("replicates=3", "budget.runs=40"), folder)
+    assert {run.replicate for run in more.todo} == {1, 2}
+    assert len(more.todo) == 5
+    wider = load("budget.runs=40", text=STUDY.replace("grid: [2, 5]", "grid: [2, 5, 7]"))
+    assert {run.label for run in make_plan(wider, folder).todo} == {"z=7 n=0", "z=7 n=10"}
+    narrower = make_plan(load(text=STUDY.replace("grid: [2, 5]", "grid: [2]")), folder)
+    assert len(narrower.extra) == 4
+    assert narrower.todo == ()
+
+
+def test_proposed_runs_are_wanted_and_use_the_budget(load, folder):
+    spec = load()
+    proposed = searched_runs(spec.block("gaussian"), {"model.latent_dim": 7, "model.noise_dim": 0}, 3)
+    assert [(run.label, run.origin, run.trial) for run in proposed] == [("z=7 n=0", "search", 3)] * 2
+    assert proposed[0].parameters == {"model.latent_dim": 7, "model.noise_dim": 0}
+    record(folder, proposed[0], "finished")
+    plan = make_plan(spec, folder)
+    assert plan.wanted[-2:] == tuple(proposed)
+    assert plan.todo[-1] == proposed[1], "a kill between two replicates loses neither"
+    assert plan.search_runs == {"gaussian": 2, "categorical": 3}
+
+
+def test_more_replicates_reach_proposed_configurations_too(load, folder):
+    spec = load()
+    for run in searched_runs(spec.block("gaussian"), {"model.latent_dim": 7, "model.noise_dim": 1}, 0):
+        record(folder, run, "finished")
+    plan = make_plan(load("replicates=3", "budget.runs=40"), folder)
+    assert [run.key[-1] for run in plan.todo if run.label == "z=7 n=1"] == ["2"]
+
+
+def test_a_smaller_budget_keeps_what_is_finished_and_drops_the_latest_proposals(load, folder):
+    spec = load()
+    block = spec.block("gaussian")
+    first, second, third = (
+        searched_runs(block, {"model.latent_dim": 7 + trial, "model.noise_dim": 1}, trial) for trial in range(3)
+    )
+    for run in (*first, *second):
+        record(folder, run, "planned")
+    for run in third:
+        record(folder, run, "finished")
+    plan = make_plan(load("budget.runs=17"), folder)
+    assert set(keys(plan.wanted[-4:])) == {run.key for run in (*first, *third)}
+    assert set(plan.extra) == {run.key for run in second}
+    assert plan.search_runs == {"gaussian": 0, "categorical": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"config": {"model.latent_dim": 99}}, "outside the range"),
+        ({"config": {"model.latent_dim": 7, "model.input_noise": 0.1}}, "another fixed value"),
+        ({"config": {"model.latent_dm": 7}}, "an unknown field"),
+        ({"config": {"model.latent_dim": -7}}, "a value that breaks a rule"),
+        ({"config": None}, "no configuration"),
+        ({"block": "gone"}, "an unknown block"),
+        ({"block": "again"}, "a block that does not search"),
+        ({"block": None}, "no block"),
+        ({"origin": "grid"}, "a cell that left the grid"),
+    ],
+)
+def test_runs_that_the_study_would_not_propose_today_are_extra(load, folder, change, reason):
+    spec = load()
+    run = searched_runs(spec.block("gaussian"), {"model.latent_dim": 7, "model.noise_dim": 1}, 0)[0]
+    record(folder, run)
+    path = folder.run(run.key).run
+    write_json(
+        path, {"block": "gaussian", "origin": "search", "config": changed_values(run.config), "trial": 0} | change
+    )
+    plan = make_plan(spec, folder)
+    assert plan.extra == (run.key,), reason
+    assert plan.todo == tuple(grid_runs(spec))
+
+
+def test_a_proposed_configuration_that_enters_the_grid_is_not_run_again(load, folder):
+    spec = load()
+    for run in searched_runs(spec.block("gaussian"), {"model.latent_dim": 7, "model.noise_dim": 0}, 0):
+        record(folder, run, "finished")
+    plan = make_plan(load("budget.runs=40", text=STUDY.replace("grid: [2, 5]", "grid: [2, 5, 7]")), folder)
+    assert "z=7 n=0" not in {run.label for run in plan.todo}
+    assert {run.origin for run in plan.wanted} == {"grid"}
+
+
+def test_other_data_are_other_runs(load, monkeypatch):
+    before = keys(grid_runs(load()))
+    info = DATASETS["embedded_digits"]
+    changed = type(info)(info.image_shape, info.num_classes, info.sizes, "another", info.title)
+    monkeypatch.setitem(DATASETS, "embedded_digits", changed)
+    assert not set(before) & set(keys(grid_runs(load())))
+
+
+def test_a_damaged_record_names_its_file(load, folder):
+    path = folder.runs / "0123456789-0" / "run.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    with pytest.raises(ValueError, match=r"0123456789-0/run\.json must be a JSON file"):
+        make_plan(load(), folder)
+
+
+def test_the_plan_says_what_will_run(load, folder):
+    spec = load()
+    runs = grid_runs(spec)
+    record(folder, runs[0], "finished", 40.0)
+    record(folder, runs[1], "failed")
+    text = describe(make_plan(spec, folder), spec)
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[0] == ["study:", "why?"]
+    assert ["gaussian", "gaussian", "4", "2", "8", "1", "1", "7", "+4"] in lines
+    assert ["categorical", "categorical", "1", "1", "1", "0", "0", "1", "+3"] in lines
+    assert ["again", "gaussian", "2", "3", "4", "0", "0", "4"] in lines
+    assert ["total", "13", "1", "1", "12", "+7"] in lines
+    assert "z = 2, 5 × n = 0, 10; searched: z range 2 to 40 (log), n range 1 to 200 (log) or 0" in text
+    assert "minimize critic_accuracy, maximize rate, on validation images" in text
+    # 12 runs and 7 that the search may add, 60 s each
+    assert "about 19 min for 19 runs one after the other (1 min 0 s each" in text
+    assert "600 steps" in text
+    assert "million parameters" in text
+    assert "unknown until the first run finishes" in describe(make_plan(spec, StudyFolder(folder.root / "other")), spec)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.456, "0.46 s"), (9.99, "10 s"), (59, "59 s"), (90, "1 min 30 s"), (3540, "59 min"), (3900, "1 h 5 min")],
+)
+def test_durations_are_short(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_tables_are_aligned():
+    assert aligned([("a", "b", "num"), ("long", "", "1")]) == "a     b  num\nlong       1"
+
+
+def test_large_plans_are_quick(load, folder):
+    text = "replicates: 2\nparameters: {{train.steps: {{grid: [{}]}}}}".format(", ".join(map(str, range(1, 1001))))
+    spec = load(text=text)
+    begin = time.perf_counter()
+    assert len(make_plan(spec, folder).todo) == 2000
+    assert time.perf_counter() - begin < 2

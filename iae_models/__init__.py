@@ -14,5 +14,5 @@ The implicit autoencoder bounds the log-likelihood (Equation 7) by
 with q(x, z) = q(z|x) p_data(x) and r(x, z) = q(z) p(x|z). A *reconstruction GAN* tells (x, ẑ) from (x̂, ẑ) and stands
 for the first term; a *regularization GAN* tells z ~ p(z) from ẑ ~ q(z) and stands for the second.
 
-This module, `config` and `architectures` import no torch, so that a plan costs nothing; the rest does.
+This module, `config`, `architectures` and `costs` import no torch, so that a plan costs nothing; the rest does.
 """

@@ -92,8 +92,7 @@ class Dispatcher:
         for config in known:
             if config.values is not None:
                 self._remember(config.label, config.values)
-        for run in plan.todo:
-            record_run(folder, run)
+        self._unrecorded = deque(plan.todo)
 
     @property
     def studies(self) -> list[optuna.Study]:
@@ -124,10 +123,16 @@ class Dispatcher:
         size = min(self.spec.resources.lane_size, len(self._queue))
         lane = [self._queue.popleft() for _ in range(size)]
         for run in lane:
+            record_run(self.folder, run)
             set_aside(self.folder.run(run.key))
             self._live[run.key] = run
             self.standing.reports[run.key] = Report(run.key, "running", 0, 0.0)
         return lane
+
+    def record_some(self, num: int = 5) -> None:
+        """Write the `run.json` of some runs that wait; a thousand at once would keep the first lane waiting."""
+        for _ in range(min(num, len(self._unrecorded))):
+            record_run(self.folder, self._unrecorded.popleft())
 
     def note(self, report: Report) -> None:
         """Take a sign of life."""

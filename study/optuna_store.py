@@ -8,6 +8,7 @@ While the study runs, changes are copied in batches. The file holds no path, so 
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from study.records import StudyFolder
+
+SLICE_S = 0.2
+"""Longest time that a copy keeps the driver from its lanes; a trial takes about a hundredth of a second."""
 
 
 class OptunaStore:
@@ -32,42 +36,62 @@ class OptunaStore:
 
     def __init__(self, folder: StudyFolder, studies: Sequence[optuna.Study], interval_s: float = 1.0) -> None:
         self._path = folder.optuna
+        self._fresh: Path | None = folder.optuna.with_name("optuna.new.db")
         self._interval_s = interval_s
-        self._last_copy = time.monotonic()
-        fresh = folder.optuna.with_name("optuna.new.db")
-        _remove(fresh)
-        self._storage, self._ids = _open(fresh), {}
-        self._copied: dict[tuple[str, int], tuple[int, TrialState]] = {}
+        self._last_copy = -math.inf
         self._studies = list(studies)
-        for study in studies:
-            self._ids[study.study_name] = self._storage.create_new_study(study.directions, study.study_name)
-            for name, value in study._storage.get_study_system_attrs(study._study_id).items():
-                self._storage.set_study_system_attr(self._ids[study.study_name], name, value)
-        self.copy()
-        _close(self._storage, fresh)
-        _keep_previous(self._path)
-        fresh.rename(self._path)
-        self._storage = _open(self._path)
+        self._copied: dict[tuple[str, int], tuple[int, TrialState]] = {}
+        folder.root.mkdir(parents=True, exist_ok=True)
+        _remove(self._fresh)
+        self._storage = _open(self._fresh)
+        self._ids = {study.study_name: self._create(study) for study in studies}
 
     def copy_if_due(self) -> None:
-        """Copy what changed if the last copy is long enough ago."""
+        """Copy what changed, or a part of it, if the last copy is long enough ago."""
         if time.monotonic() - self._last_copy >= self._interval_s:
-            self.copy()
+            self.copy(SLICE_S)
 
-    def copy(self) -> None:
-        """Copy the trials that are new or in another state than when they were last copied."""
-        self._last_copy = time.monotonic()
+    def copy(self, limit_s: float = math.inf) -> None:
+        """Copy the trials that are new or in another state than when they were last copied.
+
+        The file takes its place once it has everything for the first time.
+
+        Args:
+            limit_s: Seconds after which the rest is left to the next copy.
+        """
+        end = time.monotonic() + limit_s
         for study in self._studies:
             for trial in study.get_trials(deepcopy=False):
+                if time.monotonic() > end:
+                    self._last_copy = time.monotonic()
+                    return
                 self._copy(study.study_name, trial)
+        self._last_copy = time.monotonic()
+        if self._fresh is not None:
+            _close(self._storage, self._fresh)
+            _keep_previous(self._path)
+            self._fresh.rename(self._path)
+            self._fresh = None
+            self._storage = _open(self._path)
 
-    def close(self) -> None:
-        """Copy all, let what did not end wait for the next launch, and leave one self-contained file."""
-        self.copy()
-        for trial_id, state in self._copied.values():
-            if state == TrialState.RUNNING:
-                self._storage.set_trial_state_values(trial_id, TrialState.WAITING)
-        _close(self._storage, self._path)
+    def close(self, limit_s: float = math.inf) -> None:
+        """Copy the rest, let what did not end wait for the next launch, and leave one self-contained file.
+
+        Args:
+            limit_s: Seconds for it; a file that is not complete by then is given up, and the former one stays.
+        """
+        self.copy(limit_s)
+        if self._fresh is None:
+            _close(self._storage, self._path, final=True)
+        else:
+            _close(self._storage, self._fresh)
+            _remove(self._fresh)
+
+    def _create(self, study: optuna.Study) -> int:
+        study_id = self._storage.create_new_study(study.directions, study.study_name)
+        for name, value in study._storage.get_study_system_attrs(study._study_id).items():
+            self._storage.set_study_system_attr(study_id, name, value)
+        return study_id
 
     def _copy(self, study: str, trial: FrozenTrial) -> None:
         place = (study, trial.number)
@@ -96,9 +120,13 @@ def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 
-def _close(storage: RDBStorage, path: Path) -> None:
+def _close(storage: RDBStorage, path: Path, final: bool = False) -> None:
     storage.remove_session()
     storage.engine.dispose()
+    if final:
+        # One statement for all of them; Optuna would take a hundredth of a second for each.
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE trials SET state = 'WAITING' WHERE state = 'RUNNING'")
     _fold_in_log(path)
 
 

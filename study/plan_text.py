@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iae_models.architectures import flops_per_step, memory_bytes, num_parameters
 from iae_models.config import DATASETS, RunConfig
+from iae_models.costs import flops_per_step, memory_bytes, num_parameters
 from study.blocks import Block, short_name, shown_value
 from study.parameters import described
 from study.plan import Plan, PlannedRun

@@ -68,6 +68,7 @@ class DriverCallback(tune.Callback):
     @guarded()
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Write and draw what is due."""
+        self.dispatcher.record_some()
         self._history.write_if_due()
         self._store.copy_if_due()
         self._display.refresh()

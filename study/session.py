@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from study.progress import DriverCallback, display_for, name_of
 from study.records import StudyFolder
 from study.spec import StudySpec
 from study.trial import Workplace
+
+INTERRUPTED_S = 2.0
+"""Longest time that a person who pressed Ctrl-C waits for the copy of the searches."""
 
 MAX_FAILURES = 10
 """Failed runs that are named in the end."""
@@ -83,14 +87,16 @@ def _run(dispatcher: Dispatcher, folder: StudyFolder, lanes: Lanes, place: Workp
     history = HistoryWriter(folder.history)
     store = OptunaStore(folder, dispatcher.studies)
     display = display_for(console, dispatcher, lanes.number)
+    limit_s = INTERRUPTED_S
     try:
         run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display))
+        limit_s = math.inf
     except Exception:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
         dispatcher.stop(traceback.format_exc())
     finally:
         display.close()
         history.write()
-        store.close()
+        store.close(limit_s)
 
 
 def _notes(dispatcher: Dispatcher) -> list[str]:

@@ -84,21 +84,14 @@ class Classifier:
 
 
 def train_classifier(data: ImageData) -> Classifier:
-    """Train the classifier of a data set by 500 steps of Adam on randomly shifted training images."""
-    generator = torch.Generator(data.train.x.device).manual_seed(stream_seed(0, "measure/classifier"))
-    with torch.inference_mode(False), torch.enable_grad():
-        parameters = _initial(tuple(data.train.x.shape[1:]), data.num_classes, generator)
-        adam = torch.optim.Adam(parameters.values(), lr=LEARNING_RATE)
-        for step in range(STEPS):
-            adam.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
-            index = torch.randint(len(data.train), (BATCH,), generator=generator, device=generator.device)
-            x = _shifted(data.train.images(index), generator)
-            logits = _features(parameters, x) @ parameters["last.weight"] + parameters["last.bias"]
-            loss = cross_entropy(logits, data.train.y[index])
-            adam.zero_grad()
-            torch.autograd.backward(loss)
-            adam.step()
-    return _judged({name: value.detach() for name, value in parameters.items()}, data)
+    """Train the classifier of a data set by 500 steps of Adam on randomly shifted training images, in one thread."""
+    threads = torch.get_num_threads()
+    # the number of threads changes the order of sums, and in small networks more of them are slower
+    torch.set_num_threads(1)
+    try:
+        return _judged(_fit(data), data)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def classifier_for(data: ImageData, folder: Path) -> Classifier:
@@ -164,6 +157,23 @@ def _features(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
     for name in ("first", "second"):
         x = torch.relu(conv2d(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"], stride=2, padding=2))
     return torch.relu(x.flatten(1) @ parameters["hidden.weight"] + parameters["hidden.bias"])
+
+
+def _fit(data: ImageData) -> dict[str, Tensor]:
+    generator = torch.Generator(data.train.x.device).manual_seed(stream_seed(0, "measure/classifier"))
+    with torch.inference_mode(False), torch.enable_grad():
+        parameters = _initial(tuple(data.train.x.shape[1:]), data.num_classes, generator)
+        adam = torch.optim.Adam(parameters.values(), lr=LEARNING_RATE)
+        for step in range(STEPS):
+            adam.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+            index = torch.randint(len(data.train), (BATCH,), generator=generator, device=generator.device)
+            x = _shifted(data.train.images(index), generator)
+            logits = _features(parameters, x) @ parameters["last.weight"] + parameters["last.bias"]
+            loss = cross_entropy(logits, data.train.y[index])
+            adam.zero_grad()
+            torch.autograd.backward(loss)
+            adam.step()
+    return {name: value.detach() for name, value in parameters.items()}
 
 
 def _initial(shape: tuple[int, ...], num_classes: int, generator: torch.Generator) -> dict[str, Tensor]:

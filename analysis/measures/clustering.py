@@ -73,7 +73,9 @@ def cross_fitted_error(codes: Tensor, labels: Tensor, num_classes: int, rule: Ma
         num_classes: Number of classes.
         rule: How a map is fitted.
     """
-    half = torch.arange(len(codes), device=codes.device) % 2 == 0
+    half = torch.zeros_like(labels, dtype=torch.bool)
+    # every other image of each class, so that no label is left to one half
+    half[labels.argsort(stable=True)[::2]] = True
     wrong = torch.zeros_like(labels, dtype=torch.bool)
     for part in (half, ~half):
         label_of_cluster = rule(codes[part], labels[part], num_classes)

@@ -14,7 +14,7 @@ becomes the mean over its draws of ε; the lower bound leaves out the draw that 
 of argmax ẑ.
 
 **I(y; ẑ).** Categorical: the contingency table of labels and argmax codes. Continuous: H(y) minus the held-out
-cross-entropy of a probe, the equal mixture of a linear and a nearest-neighbour classifier, which is a lower bound.
+cross-entropy of a probe, a mixture of a linear and a nearest-neighbour classifier, which is a lower bound.
 Entropies carry Miller and Madow's correction (occupied cells − 1) / 2n.
 
 References:

@@ -1,8 +1,8 @@
-"""Probabilities of labels given codes: the equal mixture of a linear and a nearest-neighbour classifier.
+"""Probabilities of labels given codes: a mixture of a linear classifier, nearest neighbours and the labels' frequencies.
 
-The linear one is right for codes that separate the classes by planes, the other for codes of few dimensions that do
-not. The cross-entropy of the mixture exceeds that of the better one by at most ln 2, and mostly lies below both;
-nothing is selected on held-out data.
+The linear one is right for codes that separate the classes by planes, the second for codes of few dimensions that do not,
+the third for codes that say nothing. The weights are those that predict a fifth of the training images best, so nothing is
+selected on the images that are measured on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ PENALTY = 1e-3
 """Ridge penalty of the linear classifier's weights, on codes of unit mean variance."""
 
 MAX_ITERATIONS = 40
+NUM_FOLDS = 5
+EM_STEPS = 50
 
 
 def probe_log_probabilities(train_z: Tensor, train_labels: Tensor, z: Tensor, num_classes: int) -> Tensor:
@@ -31,8 +33,28 @@ def probe_log_probabilities(train_z: Tensor, train_labels: Tensor, z: Tensor, nu
     centre = train_z.mean(0)
     scale = (train_z - centre).square().mean().sqrt().clamp_min(1e-6)
     train_z, z = (train_z - centre) / scale, (z - centre) / scale
-    parts = (_linear(train_z, train_labels, z, num_classes), _neighbours(train_z, train_labels, z, num_classes))
-    return torch.stack(parts).logsumexp(0) - math.log(2)
+    kept = len(train_z) - len(train_z) // NUM_FOLDS
+    fit_z, fit_labels = train_z[:kept], train_labels[:kept]
+    parts = _predict(fit_z, fit_labels, torch.cat([train_z[kept:], z]), num_classes)
+    own = parts[:, : len(train_z) - kept].gather(2, train_labels[kept:][None, :, None].expand(len(parts), -1, 1))
+    weights = _mixture_weights(own.squeeze(2))
+    return (parts[:, len(train_z) - kept :] + weights.log()[:, None, None]).logsumexp(0)
+
+
+def _predict(train_z: Tensor, train_labels: Tensor, z: Tensor, num_classes: int) -> Tensor:
+    """Return the log probabilities of all three classifiers, with shape (3, N, num_classes)."""
+    frequencies = train_labels.bincount(minlength=num_classes).clamp_min(1) / len(train_labels)
+    linear = _linear(train_z, train_labels, z, num_classes)
+    neighbours = _neighbours(train_z, train_labels, z, num_classes)
+    return torch.stack([linear, neighbours, frequencies.log().expand(len(z), -1)])
+
+
+def _mixture_weights(log_probabilities: Tensor) -> Tensor:
+    """Return the weights with shape (M,) that give the highest likelihood to log probabilities with shape (M, N), by EM."""
+    weights = torch.full_like(log_probabilities[:, 0], 1 / len(log_probabilities))
+    for _ in range(EM_STEPS):
+        weights = (log_probabilities + weights.log()[:, None]).softmax(0).mean(1).clamp_min(1e-9)
+    return weights
 
 
 def _linear(train_z: Tensor, train_labels: Tensor, z: Tensor, num_classes: int) -> Tensor:

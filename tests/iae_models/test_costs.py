@@ -1,7 +1,8 @@
 import pytest
 
-from iae_models.architectures import ARCHITECTURES, Layer, flops_per_step, memory_bytes, network_layers, num_parameters
+from iae_models.architectures import ARCHITECTURES
 from iae_models.config import run_config
+from iae_models.costs import Layer, flops_per_step, memory_bytes, network_layers, num_parameters
 from iae_models.variant import build
 
 CONFIGURATIONS = [

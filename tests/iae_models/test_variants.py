@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from iae_models.architectures import num_parameters
 from iae_models.config import RunConfig, run_config
+from iae_models.costs import num_parameters
 from iae_models.data import ImageData, Split
 from iae_models.state import load_weights, save_weights
 from iae_models.training import TrainState, evaluation_model, initial_state

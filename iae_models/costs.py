@@ -1,0 +1,161 @@
+"""What a run costs in parameters, memory and arithmetic, known before it starts. Imports no torch.
+
+The layers counted here are those that `iae_models.networks` builds; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+from iae_models.architectures import CONDITIONING_WIDTH, REGULARIZATION_WIDTHS, Architecture, architecture_of
+from iae_models.config import DATASETS, RunConfig
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one layer costs.
+
+    Attributes:
+        parameters: Trained numbers.
+        multiplications: Multiplications of one forward pass, for one image.
+        outputs: Numbers that it puts out, for one image.
+    """
+
+    parameters: int
+    multiplications: int
+    outputs: int
+
+
+def network_layers(config: RunConfig) -> dict[str, tuple[Layer, ...]]:
+    """Return the layers of every network that a run trains or uses, by the name of its attribute on the variant."""
+    model, architecture = config.model, architecture_of(config)
+    shape = DATASETS[config.data.name].image_shape
+    networks = {
+        "decoder": _decoder(architecture, shape, model.code_dim + model.noise_dim),
+        "reconstruction_discriminator": _reconstruction_discriminator(architecture, shape, config),
+    }
+    if model.code_dim:
+        networks["encoder"] = _encoder(architecture, shape, model.code_dim, model.encoder_noise_dim)
+    if model.code_dim and model.train_encoder and model.regularization_weight > 0:
+        widths = (model.code_dim, *(math.ceil(width * model.width) for width in REGULARIZATION_WIDTHS), 1)
+        networks["regularization_discriminator"] = tuple(_linear(a, b) for a, b in itertools.pairwise(widths))
+    return networks
+
+
+def num_parameters(config: RunConfig) -> int:
+    """Return the number of parameters of all networks of a run."""
+    return sum(layer.parameters for layers in network_layers(config).values() for layer in layers)
+
+
+def memory_bytes(config: RunConfig) -> int:
+    """Estimate the memory of a run's tensors while it trains, without its images and without the libraries.
+
+    Weight, gradient and Adam's two moments are 16 bytes a parameter, the moving average of encoder and decoder 4 more;
+    what backpropagation keeps is 4 bytes an output and image, for the passes that are alive at once.
+    """
+    networks = network_layers(config)
+    parameters = {name: sum(layer.parameters for layer in layers) for name, layers in networks.items()}
+    outputs = {name: sum(layer.outputs for layer in layers) for name, layers in networks.items()}
+    average = sum(parameters.get(name, 0) for name in ("encoder", "decoder")) if config.train.ema_decay else 0
+    # The discriminators see real and fake pairs, while encoder and decoder wait to be moved.
+    kept = sum(count * (2 if "discriminator" in name else 1) for name, count in outputs.items())
+    # An activation function keeps its own output beside that of its layer.
+    return 16 * sum(parameters.values()) + 4 * average + 2 * 4 * config.train.batch_size * kept
+
+
+def flops_per_step(config: RunConfig) -> int:
+    """Estimate the floating-point operations of one training step; a backward pass counts as two forward passes."""
+    passes = dict.fromkeys(network_layers(config), 3)
+    # Real and fake pairs forward and back, then the fake ones again for the gradient of the autoencoder.
+    passes |= {name: 2 * 3 + 2 for name in passes if "discriminator" in name}
+    if not config.model.train_encoder and "encoder" in passes:
+        passes["encoder"] = 1
+    if config.model.vat_weight > 0:
+        passes["encoder"] += 7
+    forward = {
+        name: 2 * sum(layer.multiplications for layer in layers) for name, layers in network_layers(config).items()
+    }
+    return config.train.batch_size * sum(passes[name] * forward[name] for name in passes)
+
+
+def _encoder(
+    architecture: Architecture, shape: tuple[int, int, int], code_dim: int, noise_dim: int
+) -> tuple[Layer, ...]:
+    channels, size, _ = shape
+    layers: list[Layer] = []
+    for width in architecture.encoder_convolutions:
+        size //= 2
+        layers += [_convolution(channels, width, architecture.kernel, size), _norm(width, size)]
+        channels = width
+    features = channels * size**2
+    for width in architecture.encoder_layers:
+        layers.append(_linear(features, width))
+        features = width
+    if noise_dim:
+        first = (*architecture.encoder_convolutions, *architecture.encoder_layers)[0]
+        layers.append(_linear(noise_dim, first, bias=False))
+    return (*layers, _linear(features, code_dim, bias=False), _norm(code_dim))
+
+
+def _decoder(architecture: Architecture, shape: tuple[int, int, int], features: int) -> tuple[Layer, ...]:
+    size = architecture.decoder_size
+    layers: list[Layer] = []
+    for width in architecture.decoder_layers:
+        layers += [_linear(features, width), _norm(width)]
+        features = width
+    channels, *rest = architecture.decoder_channels
+    layers += [_linear(features, channels * size**2), _norm(channels, size)]
+    for width in rest:
+        layers += [_transposed_convolution(channels, width, architecture.kernel, size), _norm(width, 2 * size)]
+        channels, size = width, 2 * size
+    return (*layers, _transposed_convolution(channels, shape[0], architecture.kernel, size))
+
+
+def _reconstruction_discriminator(
+    architecture: Architecture, shape: tuple[int, int, int], config: RunConfig
+) -> tuple[Layer, ...]:
+    model = config.model
+    has_norm, bias = model.discriminator_norm != "none", model.discriminator_norm != "pre_activation"
+    channels, size, _ = shape
+    layers = _conditioning(config, architecture.discriminator_channels[0], size // 2)
+    for width in architecture.discriminator_channels:
+        size //= 2
+        layers += [_convolution(channels, width, architecture.kernel, size, bias), *[_norm(width, size)] * has_norm]
+        channels = width
+    features = channels * size**2
+    for width in architecture.discriminator_layers:
+        layers += [_linear(features, width, bias), *[_norm(width)] * has_norm]
+        features = width
+    return (*layers, _linear(features, 1))
+
+
+def _conditioning(config: RunConfig, channels: int, size: int) -> list[Layer]:
+    code_dim = config.model.code_dim
+    if code_dim == 0:
+        return []
+    if config.model.resolved_conditioning == "location_invariant":
+        return [_linear(code_dim, channels)]
+    hidden = math.ceil(CONDITIONING_WIDTH * config.model.width)
+    return [_linear(code_dim, hidden), _linear(hidden, size**2)]
+
+
+def _linear(features: int, width: int, bias: bool = True) -> Layer:
+    return Layer(features * width + bias * width, features * width, width)
+
+
+def _convolution(channels: int, width: int, kernel: int, size: int, bias: bool = True) -> Layer:
+    """Return a convolution whose output is `size` high and wide."""
+    weights = channels * width * kernel**2
+    return Layer(weights + bias * width, weights * size**2, width * size**2)
+
+
+def _transposed_convolution(channels: int, width: int, kernel: int, size: int) -> Layer:
+    """Return a transposed convolution whose input is `size` high and wide, and its output twice that."""
+    weights = channels * width * kernel**2
+    return Layer(weights + width, weights * size**2, width * (2 * size) ** 2)
+
+
+def _norm(channels: int, size: int = 1) -> Layer:
+    return Layer(2 * channels, 0, channels * size**2)

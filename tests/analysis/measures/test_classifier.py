@@ -1,0 +1,63 @@
+import json
+
+import pytest
+import torch
+
+from analysis.measures.classifier import REQUIRED_ACCURACY, classifier_for, train_classifier
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    return train_classifier(digits)
+
+
+def test_it_is_good_enough_to_measure_with(trained, digits):
+    assert trained.accuracy >= REQUIRED_ACCURACY
+    x = digits.test.images()
+    right = (trained.predict(x) == digits.test.y).double().mean().item()
+    assert right == trained.test_accuracy
+    assert trained.features(x[:5]).shape == (5, 128)
+    assert torch.equal(trained.logits_of_features(trained.features(x)).argmax(1), trained.predict(x))
+
+
+def test_it_is_trained_once_and_then_read(few_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.measures.classifier.STEPS", 5)
+    first = classifier_for(few_digits, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr("analysis.measures.classifier.train_classifier", None)
+    again = classifier_for(few_digits, tmp_path)
+    assert (again.hash, again.test_accuracy) == (first.hash, first.test_accuracy)
+    assert all(torch.equal(first.parameters[name], value) for name, value in again.parameters.items())
+
+
+def test_training_depends_on_the_data_alone(few_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.measures.classifier.STEPS", 5)
+    state = torch.get_rng_state()
+    first = train_classifier(few_digits)
+    assert torch.equal(state, torch.get_rng_state())
+    torch.manual_seed(7)
+    with torch.inference_mode():
+        assert train_classifier(few_digits).hash == first.hash
+    assert classifier_for(few_digits, tmp_path).hash == first.hash
+
+
+def test_what_is_on_disk_first_stays(few_digits, tmp_path, monkeypatch):
+    """A process that died between the two files left weights; they are judged, not replaced."""
+    monkeypatch.setattr("analysis.measures.classifier.STEPS", 3)
+    first = classifier_for(few_digits, tmp_path)
+    (record,) = tmp_path.glob("*.json")
+    record.unlink()
+    monkeypatch.setattr("analysis.measures.classifier.STEPS", 4)
+    assert classifier_for(few_digits, tmp_path).hash == first.hash
+    assert json.loads(record.read_text())["hash"] == first.hash
+
+
+def test_a_damaged_file_is_refused(few_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.measures.classifier.STEPS", 3)
+    classifier_for(few_digits, tmp_path)
+    (weights,) = tmp_path.glob("*.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ValueError, match=r"must have the hash .* remove both files"):
+        classifier_for(few_digits, tmp_path)

@@ -1,0 +1,69 @@
+import math
+
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from analysis.measures.clustering import (
+    adjusted_mutual_information,
+    chance_error,
+    cluster_use,
+    clustering_error,
+    cross_fitted_error,
+    exemplar_map,
+    majority_map,
+)
+
+
+def hard(clusters, size):
+    return one_hot(torch.tensor(clusters), size).float()
+
+
+def test_majority_map_by_hand():
+    codes = hard([0, 0, 0, 1, 1, 1, 3], 4)
+    labels = torch.tensor([2, 2, 0, 1, 1, 0, 1])
+    # cluster 2 is empty: it gets the most frequent label of all, which is 1
+    assert majority_map(codes, labels, 3).tolist() == [2, 1, 1, 1]
+
+
+def test_error_is_scored_on_other_images():
+    fit, fit_labels = hard([0, 0, 1], 2), torch.tensor([1, 1, 0])
+    codes, labels = hard([0, 0, 1, 1], 2), torch.tensor([1, 0, 0, 0])
+    assert clustering_error(fit, fit_labels, codes, labels, 2).value == 0.25
+
+
+def test_exemplar_map_takes_the_surest_image():
+    codes = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    labels = torch.tensor([3, 1, 1, 2])
+    assert exemplar_map(codes, labels, 4).tolist() == [3, 2]
+
+
+def test_refining_a_perfect_clustering_costs_nothing(generator):
+    labels = torch.arange(1000) % 10
+    clusters = labels * 3 + torch.randint(3, (1000,), generator=generator)
+    codes = one_hot(clusters, 30).float()
+    assert cross_fitted_error(codes, labels, 10).value == 0
+    assert adjusted_mutual_information(labels, clusters).value == pytest.approx(0.81, abs=0.02)
+    assert adjusted_mutual_information(labels, labels).value == pytest.approx(1)
+
+
+def test_clusters_without_labels_do_no_better_than_chance(generator):
+    labels = torch.arange(1000) % 10
+    clusters = torch.randint(30, (1000,), generator=generator)
+    codes = one_hot(clusters, 30).float()
+    # a map that was scored on the images that it was fitted on would seem to know something
+    assert cross_fitted_error(codes, labels, 10).high > 0.9
+    fitted = majority_map(codes, labels, 10)
+    assert (fitted[clusters] != labels).double().mean() < 0.85
+    ami = adjusted_mutual_information(labels, clusters)
+    assert ami.low <= 0 <= ami.high
+    assert chance_error(labels, labels).value == pytest.approx(0.9)
+
+
+def test_use_of_clusters():
+    codes = torch.tensor([[0.8, 0.1, 0.1, 0.0], [0.0, 1.0, 0.0, 0.0]]).repeat(500, 1)
+    found = cluster_use(codes)
+    assert found["used_clusters"].value == 2
+    assert found["confidence"].value == pytest.approx(0.9)
+    assert found["code_entropy"].value == pytest.approx(math.log(2) / math.log(4), abs=1e-3)
+    assert found["code_entropy"].unit == "fraction"

@@ -1,0 +1,106 @@
+import math
+
+import pytest
+import torch
+
+from analysis.measures.information import (
+    cluster_entropy,
+    cluster_label_information,
+    code_label_information,
+    information_bracket,
+)
+
+
+@pytest.mark.parametrize(("dim", "sigma"), [(1, 0.1), (2, 0.1), (2, 1.0), (10, 1.0)])
+def test_bracket_of_a_gaussian_channel(dim, sigma, generator):
+    z = 3 * torch.randn(2000, dim, generator=generator)
+    found = information_bracket(z, generator, sigma)
+    truth = 0.5 * dim * math.log(1 + 1 / sigma**2)
+    assert found["information_low"].low <= truth <= found["information_high"].high
+    assert found["information_low"].value == pytest.approx(truth, abs=0.25)
+    assert found["information_high"].value == pytest.approx(truth, abs=0.25)
+    assert found["information_low"].value <= found["information_high"].value
+
+
+def test_bracket_says_when_it_is_saturated(generator):
+    found = information_bracket(torch.randn(500, 20, generator=generator), generator, sigma=0.1)
+    for item in found.values():
+        assert item.status == "saturated"
+        assert "ln n − 1 = 5.21" in item.reason
+    assert found["information_low"].value <= math.log(500)
+
+
+def test_dead_dimensions_do_not_count(generator):
+    live = torch.randn(2000, 2, generator=generator)
+    dead = torch.cat([live, 1e-6 * torch.randn(2000, 6, generator=generator)], 1)
+    # the code's mean variance is a quarter of the live dimensions', so σ is half of theirs
+    truth = math.log(1 + 1 / 0.25)
+    assert information_bracket(dead, generator)["information_low"].value == pytest.approx(truth, abs=0.15)
+
+
+def test_bracket_of_a_stochastic_encoder(generator):
+    x = torch.randn(1500, 1, 1, generator=generator)
+    z = x + torch.randn(1500, 8, 1, generator=generator)
+    found = information_bracket(z, generator)
+    # z has variance 2, so the blur has, too, and the image's 1 stands against 1 + 2
+    truth = 0.5 * math.log(1 + 1 / 3)
+    assert found["information_low"].low <= truth <= found["information_high"].high
+    assert found["information_high"].value < truth + 0.15
+    assert found["information_low"].value > truth - 0.15
+
+
+@pytest.mark.parametrize("z", [torch.zeros(100, 3), torch.zeros(100, 0)], ids=["constant", "empty"])
+def test_no_code_no_information(z, generator):
+    assert {item.status for item in information_bracket(z, generator).values()} == {"undefined"}
+
+
+def test_entropy_of_uniform_clusters(generator):
+    found = cluster_entropy(torch.randint(30, (500,), generator=generator))
+    assert found.value == pytest.approx(math.log(30), abs=0.02)
+
+
+def test_information_of_a_symmetric_channel(generator):
+    labels = torch.arange(5000) % 10
+    wrong = torch.rand(5000, generator=generator) < 0.2
+    clusters = (labels + wrong * torch.randint(1, 10, (5000,), generator=generator)) % 10
+    truth = math.log(10) + 0.8 * math.log(0.8) + 0.2 * math.log(0.2 / 9)
+    found = cluster_label_information(labels, clusters)
+    assert found.low <= truth <= found.high
+
+
+def test_a_contingency_table_by_hand():
+    labels, clusters = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 1])
+    # plug-in ln 2; the corrections of two marginals and the joint, 1/8 each, leave one
+    assert cluster_label_information(labels, clusters).value == pytest.approx(math.log(2) + 1 / 8)
+
+
+def test_independent_clusters_say_nothing(generator):
+    labels = torch.arange(5000) % 10
+    found = cluster_label_information(labels, torch.randint(30, (5000,), generator=generator))
+    assert found.value == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("distance", [0.0, 2.0, 8.0])
+def test_probe_bounds_the_information_of_two_gaussians(distance, generator):
+    def sample(num):
+        y = torch.arange(num) % 2
+        z = torch.randn(num, 3, generator=generator)
+        z[:, 0] += distance * y
+        return z, y
+
+    (train_z, train_y), (z, y) = sample(3000), sample(3000)
+    # I = ln 2 − E softplus(−logit), with logit = distance · t + distance² / 2 and t ~ N(0, 1)
+    t = torch.linspace(-8, 8, 4001, dtype=torch.float64)
+    density = torch.exp(-t.square() / 2) / math.sqrt(2 * math.pi)
+    loss = torch.nn.functional.softplus(-(distance * t + distance**2 / 2))
+    truth = math.log(2) - torch.trapezoid(density * loss, t).item()
+    found = code_label_information(train_z, train_y, z, y, 2)
+    assert found.value <= truth + 0.02
+    assert found.value >= truth - 0.04
+
+
+def test_probe_sees_what_no_plane_separates(generator):
+    z = torch.rand(4000, 2, generator=generator) - 0.5
+    y = (z.prod(1) > 0).long()
+    found = code_label_information(z[:3000], y[:3000], z[3000:], y[3000:], 2)
+    assert found.value > 0.35

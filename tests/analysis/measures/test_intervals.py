@@ -1,0 +1,63 @@
+import math
+
+import pytest
+import torch
+
+from analysis.measures import intervals
+
+
+def test_mean_has_the_textbook_interval():
+    values = torch.tensor([1.0, 2.0, 3.0, 6.0])
+    result = intervals.mean(values, "nat")
+    half = 1.959964 * values.std().item() / 2
+    assert result.value == 3
+    assert result.low == pytest.approx(3 - half, rel=1e-6)
+    assert result.high == pytest.approx(3 + half, rel=1e-6)
+    assert (result.n, result.unit, result.status) == (4, "nat", "ok")
+
+
+def test_wilson_interval_of_a_sure_thing_is_not_a_point():
+    result = intervals.proportion(torch.zeros(10, dtype=torch.bool))
+    assert (result.value, result.low) == (0, 0)
+    assert result.high == pytest.approx(0.2775, abs=1e-4)
+
+
+def test_jackknife_of_a_mean_is_its_standard_error():
+    values = torch.randn(2000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    result = intervals.group_jackknife(lambda index: values[index].mean().item(), 2000, "nat")
+    assert (result.high - result.value) / 2.093 == pytest.approx(1 / math.sqrt(2000), rel=0.4)
+
+
+def test_jackknife_removes_the_bias_of_a_variance():
+    generator = torch.Generator().manual_seed(0)
+    errors = []
+    for _ in range(50):
+        values = torch.randn(40, generator=generator, dtype=torch.float64)
+        result = intervals.group_jackknife(
+            lambda index, values=values: values[index].var(correction=0).item(), 40, "nat", correct_bias=True
+        )
+        errors.append(result.value - values.var().item())
+    # without the correction the mean error is -1 / 40
+    assert abs(sum(errors) / 50) < 0.003
+
+
+def test_zero_denominator_is_undefined():
+    result = intervals.ratio(torch.zeros(5), torch.zeros(5), "fraction")
+    assert (result.value, result.status, result.reason) == (None, "undefined", "the denominator is zero")
+
+
+def test_not_a_number_is_undefined():
+    assert intervals.mean(torch.tensor([1.0, math.nan]), "nat").status == "undefined"
+
+
+@pytest.mark.parametrize("neighbours", [False, True])
+def test_intervals_of_ratios_cover(neighbours):
+    """Nineteen of twenty intervals contain the truth, also where neighbours share a term."""
+    generator = torch.Generator().manual_seed(1)
+    hits = 0
+    for _ in range(400):
+        a, b = torch.randn(2, 300, generator=generator)
+        a = a + a.roll(1) if neighbours else a
+        result = intervals.ratio(1 + a, 2 + b, "ratio", neighbours=neighbours)
+        hits += result.low <= 0.5 <= result.high
+    assert 0.92 <= hits / 400 <= 0.98

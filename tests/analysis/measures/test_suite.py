@@ -1,0 +1,126 @@
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from analysis.measure_names import MEASURES as KNOWN
+from analysis.measures.subjects import CONTROL_MEASURES
+from analysis.measures.suite import MEASURES, quick_suite
+from iae_models.config import flatten, run_config
+from iae_models.data import ImageData, Split
+from iae_models.training import evaluation_model, initial_state
+
+CONFIGS = {
+    "gaussian": {"model.latent_dim": 3},
+    "gaussian without noise": {"model.latent_dim": 3, "model.noise_dim": 0},
+    "gaussian with encoder noise": {"model.latent_dim": 3, "model.encoder_noise_dim": 2},
+    "categorical": {"model.code": "categorical", "model.num_categories": 7},
+    "no code": {"model.latent_dim": 0},
+}
+
+
+def config_of(values):
+    return run_config({"model.width": 0.03, "model.noise_dim": 4, **values})
+
+
+def measure(values, data, classifier, replicate=0):
+    model, untrained = (
+        evaluation_model(initial_state(config_of(values), seed, torch.device("cpu")), data) for seed in (0, 1)
+    )
+    found = quick_suite(model, untrained, data, classifier, replicate)
+    return {(item.subject, item.split, item.name): item for item in found}
+
+
+@pytest.mark.parametrize("values", CONFIGS.values(), ids=CONFIGS)
+def test_every_measure_is_there_with_its_unit(values, few_digits, some_classifier):
+    found = measure(values, few_digits, some_classifier())
+    fields = flatten(config_of(values))
+    assert set(MEASURES) == set(KNOWN)
+    for split in ("validation", "test"):
+        assert [name for subject, at, name in found if (subject, at) == ("model", split)] == list(MEASURES)
+        for name, info in KNOWN.items():
+            item = found["model", split, name]
+            expected = any(fields[rule.field] == rule.value for rule in info.undefined)
+            assert (item.status == "undefined") == expected, (name, item.reason)
+            assert expected or (item.unit, item.n > 0) == (info.unit, True)
+    json.dumps([dataclasses.asdict(item) for item in found.values()], allow_nan=False)
+
+
+def test_controls_stand_beside_the_model(few_digits, some_classifier):
+    gaussian = measure(CONFIGS["gaussian"], few_digits, some_classifier())
+    categorical = measure(CONFIGS["categorical"], few_digits, some_classifier())
+
+    def names(found, subject):
+        return {name for at, split, name in found if (at, split) == (subject, "test")}
+
+    assert names(gaussian, "untrained") == names(gaussian, "pca") == set(CONTROL_MEASURES)
+    assert names(categorical, "untrained") == set(CONTROL_MEASURES)
+    assert names(categorical, "kmeans") == {"clustering_error", "clustering_error_exemplar", "ami"}
+    assert names(gaussian, "mean_image") == {"mse_single", "mse_mean", "r2_mean"}
+    assert names(gaussian, "chance") == {"clustering_error", "label_preservation"}
+    assert not names(gaussian, "kmeans")
+    assert not names(categorical, "pca")
+
+
+def test_same_replicate_same_bits(few_digits, some_classifier):
+    first = measure(CONFIGS["gaussian"], few_digits, some_classifier())
+    state = torch.get_rng_state()
+    assert measure(CONFIGS["gaussian"], few_digits, some_classifier()) == first
+    assert torch.equal(torch.get_rng_state(), state)
+    assert measure(CONFIGS["gaussian"], few_digits, some_classifier(), replicate=1) != first
+
+
+def test_a_bad_classifier_is_refused(few_digits, some_classifier):
+    found = measure(CONFIGS["gaussian"], few_digits, some_classifier(0.94))
+    for subject, name in (("model", "tau_z"), ("model", "label_agreement"), ("pca", "label_preservation")):
+        item = found[subject, "test", name]
+        assert (item.value, item.status) == (None, "refused")
+        assert "0.940, below 0.95" in item.reason
+    assert found["model", "test", "share_z_feature"].status == "ok"
+
+
+def test_no_noise_and_no_code(few_digits, some_classifier):
+    deterministic = measure(CONFIGS["gaussian without noise"], few_digits, some_classifier())
+    assert deterministic["model", "test", "share_z_pixel"].value == pytest.approx(1)
+    assert deterministic["model", "test", "dispersion_ratio"].reason == "the decoder has no noise"
+    unconditional = measure(CONFIGS["no code"], few_digits, some_classifier())
+    assert unconditional["model", "test", "share_n_pixel"].value == pytest.approx(1)
+    assert unconditional["model", "test", "rate"].reason == "there is no code"
+
+
+def test_planted_truth_is_recovered(linear_gaussian, some_classifier):
+    """Linear-Gaussian images, their calibrated decoder, and one that spreads twice too wide."""
+    truth = linear_gaussian(code_dim=5)
+
+    def split(num, seed):
+        x = truth.images(num, seed)
+        assert ((x > 0) & (x < 1)).double().mean() > 0.999
+        return Split((x.clamp(0, 1) * 255).round().to(torch.uint8), torch.arange(num) % 10)
+
+    data = ImageData("planted", "", 10, split(3500, 1), split(500, 2), split(1000, 3))
+    wide = linear_gaussian(code_dim=5, spread=2.0)
+    found = {(item.subject, item.name): item for item in quick_suite(truth, wide, data, some_classifier(), 0) if item.split == "test"}
+    share = truth.share_of_code
+
+    def value(name, subject="model"):
+        return found[subject, name].value
+
+    assert value("share_z_pixel") == pytest.approx(share, abs=0.02)
+    assert value("share_z_pixel_prior") == pytest.approx(share, abs=0.02)
+    assert value("share_n_pixel") == pytest.approx(1 - share, abs=0.02)
+    assert value("share_zn_pixel") == pytest.approx(0, abs=1e-6)
+    assert value("r2_mean") == pytest.approx(share, abs=0.02)
+    assert value("mse_single") == pytest.approx(2 * value("mse_mean"), rel=0.03)
+    assert value("dispersion_ratio") == pytest.approx(1, abs=0.02)
+    assert found["model", "critic_accuracy"].low <= 0.5 <= found["model", "critic_accuracy"].high
+    assert found["model", "prior_accuracy"].low <= 0.5 <= found["model", "prior_accuracy"].high
+    bound = 2.5 * torch.log(torch.tensor(2.0)).item()
+    assert found["model", "information_low"].low <= bound <= found["model", "information_high"].high
+    assert value("prior_moment_kl") == pytest.approx(0, abs=0.03)
+    # labels were drawn without regard to the images
+    assert value("label_information") == pytest.approx(0, abs=0.03)
+    assert value("share_z_pixel", "pca") == pytest.approx(share, abs=0.03)
+    # a spread twice too wide leaves the mean as it is and quarters the code's odds
+    assert value("r2_mean", "untrained") == pytest.approx(share, abs=0.03)
+    assert value("share_z_pixel", "untrained") == pytest.approx(share / (share + 4 * (1 - share)), abs=0.02)

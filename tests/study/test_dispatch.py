@@ -1,0 +1,259 @@
+import pytest
+from optuna.trial import TrialState
+
+from iae_models.config import RECIPE_VERSION
+from study.dispatch import hours_used, mean_values
+from study.failures import record_failure
+from study.records import read_json, run_status
+from study.trial import Report
+
+GRID = """
+name: grid
+parameters: {model.latent_dim: {grid: [2, 3, 4, 5]}}
+"""
+
+
+def work_off(dispatcher, finish, limit=100, **result):
+    """Run lanes one after the other until the dispatcher has none left; return the keys in their order."""
+    keys = []
+    while (lane := dispatcher.next_lane()) and len(keys) < limit:
+        for run in lane:
+            finish(run.key, **result)
+            keys.append(run.key)
+        dispatcher.lane_ended([run.key for run in lane])
+    return keys
+
+
+def test_grid_comes_first_then_searched_configurations_until_the_budget(spec_of, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    assert (dispatcher.standing.total, dispatcher.standing.finished) == (16, 0)
+    keys = work_off(dispatcher, finish)
+    assert len(keys) == len(set(keys)) == 16
+    runs = [dispatcher.runs[key] for key in keys]
+    assert [run.origin for run in runs] == ["grid"] * 10 + ["search"] * 6
+    assert [run.replicate for run in runs[-6:]] == [0, 1] * 3
+    assert (dispatcher.standing.total, dispatcher.standing.finished, dispatcher.standing.left) == (16, 16, 0)
+    assert dispatcher.standing.wall_times_s == [3.0] * 16
+    assert dispatcher.next_lane() == []
+
+
+def test_search_is_told_the_mean_over_replicates_of_the_trained_model_on_validation_images(spec_of, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    rates_of = {}
+    rate = 0.0
+    while lane := dispatcher.next_lane():
+        (run,) = lane
+        rate += 1
+        finish(run.key, critic=0.5 + 0.1 * run.replicate, rate=rate)
+        rates_of.setdefault(run.config_key, []).append(rate)
+        dispatcher.lane_ended([run.key])
+    trials = dispatcher.searches["gaussian"].study.trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 7
+    for trial in trials:
+        rates = rates_of[trial.user_attrs["config_key"]]
+        assert trial.values == pytest.approx([0.55, sum(rates) / 2])
+
+
+def test_a_proposal_is_on_disk_before_it_runs(spec_of, folder, dispatch, finish):
+    spec = spec_of()
+    dispatcher = dispatch(spec)
+    lane = None
+    while not lane or lane[0].origin == "grid":
+        for run in lane or ():
+            finish(run.key)
+            dispatcher.lane_ended([run.key])
+        lane = dispatcher.next_lane()
+    records = [read_json(folder.run(f"{lane[0].config_key}-{replicate}").run) for replicate in (0, 1)]
+    for replicate, record in enumerate(records):
+        assert (record["replicate"], record["origin"], record["block"]) == (replicate, "search", "gaussian")
+        assert (record["trial"], record["recipe"]) == (4, RECIPE_VERSION)
+        assert record["parameters"] == {name: record["all"][name] for name in ("model.latent_dim", "model.noise_dim")}
+    # the next launch runs it again, under its number, and proposes no more than what is left
+    again = dispatch(spec)
+    keys = work_off(again, finish)
+    assert keys[:2] == [record["key"] for record in records]
+    assert len(keys) == 6
+    assert again.searches["gaussian"].study.trials[4].user_attrs["config_key"] == lane[0].config_key
+
+
+def test_nothing_finished_is_run_again(spec_of, dispatch, finish):
+    spec = spec_of()
+    before = work_off(dispatch(spec), finish, limit=5)
+    after = work_off(dispatch(spec), finish)
+    assert not set(before) & set(after)
+    assert len(before) + len(after) == 16
+    last = dispatch(spec)
+    assert last.next_lane() == []
+    assert [trial.state for trial in last.searches["gaussian"].study.trials] == [TrialState.COMPLETE] * 7
+
+
+def test_a_failed_replicate_leaves_the_mean_of_the_others(spec_of, folder, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    while lane := dispatcher.next_lane():
+        (run,) = lane
+        fails = run.label == "z=2 n=0" or (run.label == "z=2 n=10" and run.replicate == 0)
+        if fails:
+            record_failure(folder.run(run.key), "diverged", "loss became nan")
+        else:
+            finish(run.key, critic=0.9, rate=3.0)
+        dispatcher.lane_ended([run.key])
+    trials = {trial.user_attrs["label"]: trial for trial in dispatcher.searches["gaussian"].study.trials}
+    assert trials["z=2 n=10"].values == [0.9, 3.0]
+    assert (trials["z=2 n=0"].state, trials["z=2 n=0"].user_attrs["reason"]) == (TrialState.FAIL, "loss became nan")
+    # the frozen control of the same label, and both replicates of two cells: only the searching block's cells fail here
+    assert sorted(dispatcher.standing.failed.values()) == ["loss became nan"] * 3
+
+
+def test_a_failed_run_is_tried_again_at_the_next_launch(spec_of, folder, dispatch, finish):
+    spec = spec_of(GRID)
+    dispatcher = dispatch(spec)
+    (run,) = dispatcher.next_lane()
+    record_failure(folder.run(run.key), "error", "disk full")
+    dispatcher.lane_ended([run.key])
+    assert dispatcher.standing.failed == {run.key: "disk full"}
+    work_off(dispatcher, finish)
+    again = dispatch(spec)
+    assert again.next_lane()[0].key == run.key
+    assert run_status(folder.run(run.key)) == "planned"
+    assert read_json(folder.run(run.key).root / "failure.1.json")["reason"] == "disk full"
+    finish(run.key)
+    again.lane_ended([run.key])
+    assert (again.standing.finished, again.standing.failed) == (4, {})
+
+
+def test_a_run_whose_worker_dies_twice_is_lost_and_the_others_behind_it_are_not(spec_of, folder, dispatch, finish):
+    dispatcher = dispatch(spec_of(GRID, "resources.lane_size=3"))
+    lane = dispatcher.next_lane()
+    first, culprit, behind = (run.key for run in lane)
+    finish(first)
+    dispatcher.note(Report(culprit, "running", 70, 1.0))
+    dispatcher.lane_ended([first, culprit, behind])
+    assert [run.key for run in dispatcher.unfinished()][:2] == [culprit, behind]
+    lane = [run.key for run in dispatcher.next_lane()]
+    assert lane[:2] == [culprit, behind]
+    dispatcher.note(Report(culprit, "running", 90, 1.0))
+    dispatcher.lane_ended(lane)
+    failure = read_json(folder.run(culprit).failure)
+    assert (failure["kind"], failure["step"]) == ("lost", 90)
+    assert "died twice" in dispatcher.standing.failed[culprit]
+    # the run behind it was never begun, so it has both attempts left
+    lane = [run.key for run in dispatcher.next_lane()]
+    assert lane[0] == behind
+    dispatcher.lane_ended(lane)
+    assert run_status(folder.run(behind)) == "planned"
+    work_off(dispatcher, finish)
+    assert run_status(folder.run(behind)) == "finished"
+
+
+def test_the_last_lane_keeps_others_waiting_since_it_may_come_back(spec_of, dispatch, finish):
+    dispatcher = dispatch(spec_of(GRID, "resources.lane_size=4"))
+    keys = [run.key for run in dispatcher.next_lane()]
+    assert dispatcher.next_lane() is None
+    for key in keys:
+        finish(key)
+    dispatcher.lane_ended(keys)
+    assert dispatcher.next_lane() == []
+
+
+def test_books_follow_the_reports(spec_of, dispatch, finish):
+    dispatcher = dispatch(spec_of(GRID))
+    (run,) = dispatcher.next_lane()
+    assert dispatcher.standing.reports[run.key].step == 0
+    dispatcher.note(Report(run.key, "running", 50, 2.0, {"loss/a/b": 1.0}))
+    assert dispatcher.standing.reports[run.key].step == 50
+    finish(run.key, critic=0.75)
+    dispatcher.note(Report(run.key, "finished", 100, 4.0))
+    assert (dispatcher.standing.reports, dispatcher.standing.finished) == ({}, 1)
+    assert dispatcher.standing.best == (run.label, 0.75)
+    dispatcher.lane_ended([run.key])  # nothing is counted twice
+    assert (dispatcher.standing.finished, dispatcher.standing.left) == (1, 3)
+
+
+def test_best_follows_the_direction_of_the_first_objective(spec_of, dispatch, finish):
+    text = GRID + "objectives: [{measure: rate, direction: maximize}]\n"
+    dispatcher = dispatch(spec_of(text))
+    for rate in (1.0, 3.0, 2.0):
+        (run,) = dispatcher.next_lane()
+        finish(run.key, rate=rate)
+        dispatcher.lane_ended([run.key])
+    assert dispatcher.standing.best == ("z=3", 3.0)
+    assert dispatch(spec_of(text)).standing.best == ("z=3", 3.0)
+
+
+def test_an_exhausted_search_ends_the_study_and_says_so(spec_of, dispatch, finish):
+    text = "parameters: {model.latent_dim: {grid: [2], search: {choices: [2, 3]}}}\nbudget: {runs: 9}\n"
+    dispatcher = dispatch(spec_of(text))
+    assert dispatcher.standing.total == 9
+    assert len(work_off(dispatcher, finish)) == 2
+    assert dispatcher.standing.total == 2
+    (search,) = dispatcher.searches.values()
+    assert "no new configurations" in search.exhausted
+
+
+def test_hours_are_those_in_which_anything_ran(spec_of, folder, dispatch, finish):
+    spec = spec_of(GRID, "budget.hours=3")
+    dispatcher = dispatch(spec)
+    dispatcher.record_some(4)
+    first, second, third, _ = (run.key for run in dispatcher.unfinished())
+    finish(first, started="2026-01-01T00:00:00", ended="2026-01-01T01:00:00")
+    finish(second, started="2026-01-01T00:30:00", ended="2026-01-01T01:30:00")
+    finish(third, started="2026-01-01T05:00:00", ended="2026-01-01T05:30:00")
+    assert hours_used(folder) == pytest.approx(2.0)
+    now = 0.0
+    dispatcher = dispatch(spec, clock=lambda: now)
+    now = 3599.0
+    assert len(dispatcher.next_lane()) == 1
+    dispatcher = dispatch(spec, clock=lambda: now)
+    now += 3601
+    assert dispatcher.next_lane() == []
+    assert dispatcher.out_of_time
+    assert len(dispatcher.unfinished()) == 1
+
+
+def test_a_problem_of_the_driver_stops_the_handing_out(spec_of, dispatch):
+    dispatcher = dispatch(spec_of(GRID))
+    dispatcher.next_lane()
+    dispatcher.stop("first")
+    dispatcher.stop("second")
+    assert dispatcher.problem == "first"
+    assert dispatcher.next_lane() == []
+    assert len(dispatcher.unfinished()) == 4
+
+
+def test_a_replicate_without_an_objective_does_not_count(spec_of, folder, finish):
+    spec = spec_of(GRID)
+    finish("a-0", critic=0.5, rate=1.0)
+    finish("a-1", critic=0.7, rate=None)
+    runs = [folder.run("a-0"), folder.run("a-1")]
+    assert mean_values(runs, spec.objectives) == ((0.5, 1.0), "")
+    assert mean_values(runs[1:], spec.objectives) == (None, "rate was not measured")
+    assert mean_values([], spec.objectives) == (None, "no run")
+
+
+def test_results_that_the_study_no_longer_wants_still_teach_the_search(spec_of, dispatch, finish):
+    work_off(dispatch(spec_of()), finish)
+    text = """
+name: small
+parameters: {model.width: 0.03, train.steps: 40, train.report_every: 10, train.batch_size: 16}
+blocks:
+  - name: gaussian
+    parameters:
+      model.latent_dim: {grid: [3], search: {low: 2, high: 40, log: true}}
+      model.noise_dim: {grid: [10], search: {low: 1, high: 200, log: true, include: 0}}
+budget: {runs: 1}
+"""
+    dispatcher = dispatch(spec_of(text))
+    states = [trial.state for trial in dispatcher.searches["gaussian"].study.trials]
+    assert states.count(TrialState.COMPLETE) >= 7
+    assert states.count(TrialState.RUNNING) == 1
+
+
+def test_waiting_runs_are_recorded_a_few_at_a_time(spec_of, folder, dispatch):
+    dispatcher = dispatch(spec_of(GRID))
+    assert folder.run_folders() == []
+    (run,) = dispatcher.next_lane()
+    assert [item.key for item in folder.run_folders()] == [run.key]
+    dispatcher.record_some(2)
+    assert len(folder.run_folders()) == 2
+    dispatcher.record_some(10)
+    assert len(folder.run_folders()) == 4

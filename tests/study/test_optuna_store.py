@@ -1,0 +1,159 @@
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from study.optuna_store import OptunaStore
+from study.records import read_json, write_json
+
+
+def read(path, what=lambda study: study.trials):
+    """Return what a reader gets, by study, and leave no connection open."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    names = optuna.get_all_study_names(storage)
+    found = {name: what(optuna.load_study(study_name=name, storage=storage)) for name in names}
+    storage.remove_session()
+    storage.engine.dispose()
+    return found
+
+
+def sketch(trials):
+    return [
+        (trial.number, trial.state, trial.values, trial.params, trial.distributions, trial.user_attrs)
+        for trial in trials
+    ]
+
+
+def run_lanes(dispatcher, finish, num):
+    for _ in range(num):
+        (run,) = dispatcher.next_lane()
+        finish(run.key, critic=0.5 + 0.01 * run.replicate)
+        dispatcher.lane_ended([run.key])
+
+
+def test_file_mirrors_the_studies_while_they_go_on(spec_of, folder, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    store = OptunaStore(folder, dispatcher.studies, interval_s=0)
+    store.copy()
+    assert {name: {trial.state for trial in trials} for name, trials in read(folder.optuna).items()} == {
+        "small.gaussian": {TrialState.RUNNING},
+        "small.frozen": {TrialState.RUNNING},
+    }
+    run_lanes(dispatcher, finish, 12)
+    store.copy_if_due()
+    trials = read(folder.optuna)["small.gaussian"]
+    assert sketch(trials) == sketch(dispatcher.searches["gaussian"].study.trials)
+    assert len(trials) == 5
+    run_lanes(dispatcher, finish, 1)
+    store.close()
+    trials = read(folder.optuna)["small.gaussian"]
+    # what did not end waits for the next launch, and nothing says that it runs
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 5 + [TrialState.WAITING]
+    assert read(folder.optuna, lambda study: study.metric_names)["small.gaussian"] == ["critic_accuracy", "rate"]
+    assert not list(folder.root.glob("optuna*-wal"))
+
+
+def test_copies_wait_for_their_time(spec_of, folder, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    store = OptunaStore(folder, dispatcher.studies, interval_s=3600)
+    store.copy()
+    run_lanes(dispatcher, finish, 10)
+    store.copy_if_due()
+    assert {trial.state for trial in read(folder.optuna)["small.gaussian"]} == {TrialState.RUNNING}
+    store.close()
+
+
+def test_it_is_rebuilt_from_the_run_folders_with_means_that_changed(spec_of, folder, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    store = OptunaStore(folder, dispatcher.studies)
+    run_lanes(dispatcher, finish, 16)
+    store.close()
+    before = read(folder.optuna)
+    result = folder.run(dispatcher.searches["gaussian"].study.trials[0].user_attrs["config_key"] + "-0").result
+    value = read_json(result)
+    for measure in value["measures"]:
+        measure["value"] += 0.2
+    write_json(result, value)
+    OptunaStore(folder, dispatch(spec_of()).studies).close()
+    after = read(folder.optuna)
+    assert after["small.gaussian"][0].values == pytest.approx(
+        [value + 0.1 for value in before["small.gaussian"][0].values]
+    )
+    assert sketch(after["small.gaussian"][1:]) == sketch(before["small.gaussian"][1:])
+    assert sketch(read(folder.root / "optuna.previous.db")["small.gaussian"]) == sketch(before["small.gaussian"])
+    folder.optuna.unlink()
+    OptunaStore(folder, dispatch(spec_of()).studies).close()
+    assert sketch(read(folder.optuna)["small.gaussian"]) == sketch(after["small.gaussian"])
+
+
+def test_a_moved_folder_opens(spec_of, folder, dispatch, finish, tmp_path):
+    dispatcher = dispatch(spec_of())
+    store = OptunaStore(folder, dispatcher.studies)
+    run_lanes(dispatcher, finish, 16)
+    store.close()
+    shutil.copytree(folder.root, tmp_path / "elsewhere")
+    shutil.rmtree(folder.root)
+    assert len(read(tmp_path / "elsewhere" / "optuna.db")["small.gaussian"]) == 7
+
+
+def test_a_crash_leaves_no_log_that_meets_another_file(spec_of, folder, dispatch):
+    code = """
+import os, signal, sys
+import optuna
+from pathlib import Path
+from study.optuna_store import OptunaStore
+from study.records import StudyFolder
+study = optuna.create_study(study_name="crashed")
+store = OptunaStore(StudyFolder(Path(sys.argv[1])), [study])
+store.copy()
+for number in range(50):
+    trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    study.tell(trial, float(number))
+store.copy()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    folder.root.mkdir()
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder.root)], env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (folder.root / "optuna.db-wal").stat().st_size > 0
+    OptunaStore(folder, dispatch(spec_of()).studies).close()
+    assert set(read(folder.optuna)) == {"small.gaussian", "small.frozen"}
+    assert [trial.value for trial in read(folder.root / "optuna.previous.db")["crashed"]] == list(range(50))
+
+
+def test_a_broken_file_is_kept_and_replaced(spec_of, folder, dispatch):
+    folder.root.mkdir()
+    folder.optuna.write_bytes(b"no database" * 1000)
+    OptunaStore(folder, dispatch(spec_of()).studies).close()
+    with sqlite3.connect(folder.optuna) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert (folder.root / "optuna.previous.db").read_bytes().startswith(b"no database")
+
+
+def test_a_large_study_is_copied_in_slices_and_appears_when_it_is_whole(spec_of, folder, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    run_lanes(dispatcher, finish, 10)
+    OptunaStore(folder, dispatcher.studies).close()
+    former = folder.optuna.read_bytes()
+    store = OptunaStore(folder, dispatcher.studies)
+    store.copy(limit_s=0)
+    assert folder.optuna.read_bytes() == former
+    store.close(limit_s=0)  # given up: the former file stays, and nothing else
+    assert folder.optuna.read_bytes() == former
+    assert [path.name for path in folder.root.glob("optuna*")] == ["optuna.db"]
+    store = OptunaStore(folder, dispatcher.studies)
+    store.copy(limit_s=0)
+    store.close()
+    assert len(read(folder.optuna)["small.gaussian"]) == 4

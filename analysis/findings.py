@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -16,6 +17,17 @@ UNUSED_NOISE = 0.3
 
 CALIBRATED = 0.55
 """Up to this critic accuracy a cell is said to be near calibration."""
+
+
+_TREND_CAVEAT = (
+    "S_z and label preservation rise with the latent dimension for untrained networks and frozen random encoders too, "
+    "and noise dimension 0 makes S_z = 1 by identity, so those cells are left out of its means: read every value "
+    "against its controls."
+)
+_INTERVAL_CAVEAT = (
+    "Intervals written here are 95 % seed-level intervals: what other seeds would have given. The image-level ones "
+    "(other test images, same networks) are in cells.csv and measures.csv."
+)
 
 
 @dataclass(frozen=True)
@@ -44,11 +56,8 @@ def caveats(analysis: Analysis) -> list[str]:
         *_reproducibility(analysis),
         *_label_use(analysis),
         *_undefined(analysis),
-        "S_z and label preservation rise with the latent dimension for untrained networks and frozen random "
-        "encoders too, "
-        "and noise dimension 0 makes S_z = 1 by identity: read every value against its controls.",
-        "Intervals written here are 95 % seed-level intervals: what other seeds would have given. "
-        "The image-level ones (other test images, same networks) are in cells.csv and measures.csv.",
+        _TREND_CAVEAT,
+        _INTERVAL_CAVEAT,
     ]
 
 
@@ -197,11 +206,12 @@ def _noise_use(analysis: Analysis) -> list[str]:
         if weak
         else f"no cell falls below {UNUSED_NOISE}"
     )
-    return [
+    sentence = (
         f"Does the decoder use its noise? The dispersion ratio ρ is {interval(mean)} over "
         f"{_count(mean.num_cells, 'cell')} with noise (1 is calibrated, 0 ignores the noise), "
         f"from {number(mean.lowest)} to {number(mean.highest)}; {use}."
-    ]
+    )
+    return [sentence]
 
 
 def _calibration(analysis: Analysis) -> list[str]:
@@ -234,7 +244,7 @@ def _clustering(analysis: Analysis) -> list[str]:
         + (f" (95 % interval {_percent(error.low)} to {_percent(error.high)})" if error.has_interval else "")
         + f", mean of {_count(error.num_runs, 'run')}"
     )
-    return [f"{text}; k-means with the same K has {_percent(kmeans)}." if pd.notna(kmeans) else f"{text}."]
+    return [f"{text}; k-means with the same K has {_percent(kmeans)}." if math.isfinite(kmeans) else f"{text}."]
 
 
 def _largest_clustering(analysis: Analysis) -> tuple[int, GridMean, float] | None:

@@ -199,7 +199,7 @@ def paired_differences(pairs: pd.DataFrame, summary: dict[str, float], axes: Axe
     order = pairs.drop_duplicates("config_key").sort_values(["family", "code_size", "noise_dim"], ascending=False)
     rows = {key: index for index, key in enumerate(order["config_key"])}
     height = pairs["config_key"].map(rows)
-    name, colour, _, _ = SUBJECTS["model"]
+    _, colour, _, _ = SUBJECTS["model"]
     axes.axvline(0, color="#333333", linewidth=0.8)
     if math.isfinite(summary["low"]):
         axes.axvspan(summary["low"], summary["high"], color=colour, alpha=0.15, linewidth=0)
@@ -346,94 +346,3 @@ def learning_curves(bands: pd.DataFrame, axes: Axes, colours: dict[str, Any], st
     axes.grid(axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
-def objective_history(configurations: pd.DataFrame, axes: Axes, column: str, measure: str, maximize: bool) -> None:
-    """Draw an objective over the configurations in their order, and the best so far as a line.
-
-    Args:
-        configurations: Rows of `statistics.configuration_objectives` for one block.
-        axes: Where to draw.
-        column: The objective's column.
-        measure: Name of the measure.
-        maximize: Whether larger is better.
-    """
-    values = configurations[column]
-    order = np.arange(1, len(values) + 1)
-    searched = (configurations["origin"] == "search").to_numpy()
-    colour = SUBJECTS["model"][1]
-    axes.plot(order[~searched], values[~searched], "o", color=colour, label="grid cell")
-    axes.plot(order[searched], values[searched], "o", color=colour, mfc="none", label="searched")
-    best = values.cummax() if maximize else values.cummin()
-    axes.step(order, best, where="post", color="#D55E00", label="best so far")
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.grid(axis="y")
-    axes.set_xlabel("configuration, in order")
-    axes.set_ylabel(f"{'higher' if maximize else 'lower'} is better")
-    axes.set_title(math_label(measure))
-
-
-def importance(table: pd.DataFrame, axes: Axes) -> None:
-    """Draw the importance of each searched parameter for one objective.
-
-    Args:
-        table: Columns `parameter` and `importance`.
-        axes: Where to draw.
-    """
-    ordered = table.sort_values("importance")
-    axes.barh(range(len(ordered)), ordered["importance"], 0.7, color=SUBJECTS["model"][1])
-    axes.set_yticks(range(len(ordered)), [name.partition(".")[2] or name for name in ordered["parameter"]])
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, 1)
-    axes.grid(axis="x")
-
-
-def pareto(configurations: pd.DataFrame, front: np.ndarray, axes: Axes, measures: tuple[str, str]) -> None:
-    """Draw two objectives against each other, and the configurations that no other one beats in both.
-
-    Args:
-        configurations: Rows of `statistics.configuration_objectives`.
-        front: Which of them are on the front.
-        axes: Where to draw.
-        measures: Names of the two objectives.
-    """
-    for code, marker in (("gaussian", "o"), ("categorical", "s")):
-        for origin, filled in (("grid", True), ("search", False)):
-            chosen = configurations[(configurations["code"] == code) & (configurations["origin"] == origin)]
-            if len(chosen):
-                colour = SUBJECTS["model"][1] if code == "gaussian" else "#CC79A7"
-                axes.plot(
-                    chosen["objective_0"],
-                    chosen["objective_1"],
-                    marker,
-                    color=colour,
-                    mfc=colour if filled else "none",
-                    label=f"{code}, {'grid cell' if filled else 'searched'}",
-                )
-    edge = configurations[front].sort_values("objective_0")
-    axes.plot(edge["objective_0"], edge["objective_1"], "-", color="#D55E00", linewidth=1, zorder=0, label="front")
-    for _, row in edge.iterrows():
-        axes.annotate(str(row["label"]), (row["objective_0"], row["objective_1"]), (4, 4), textcoords="offset points")
-    axes.grid()
-    axes.set_xlabel(math_label(measures[0]))
-    axes.set_ylabel(math_label(measures[1]))
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
-
-
-def searched(runs: pd.DataFrame, axes: Axes, measure: str, colours: Normalize) -> None:
-    """Draw a measure of searched runs against the code's size, coloured by noise dimension.
-
-    Args:
-        runs: Searched runs of `statistics.joined` for one measure of the model.
-        axes: Where to draw.
-        measure: Name of the measure.
-        colours: Scale of the noise dimension.
-    """
-    axes.scatter(
-        runs["code_size"], runs["value"], c=_SEQUENCE(colours(runs["noise_dim"].to_numpy(float))), s=22,
-        edgecolors="#333333", linewidths=0.5,
-    )  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.grid(axis="y")
-    axes.set_title(math_label(measure))

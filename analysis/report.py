@@ -26,10 +26,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import plots
-from analysis.figures import FIGURES, Drawing, importance_bars
+from analysis.drawing import Drawing
+from analysis.figures import FIGURES
 from analysis.findings import answers, caveats, headline
 from analysis.importance import parameter_importance
 from analysis.results import load_results
+from analysis.search_figures import importance_bars
 from analysis.tables import (
     Analysis,
     analyse,
@@ -195,7 +197,8 @@ def _controls_html(analysis: Analysis) -> str:
         ]
         for _, row in analysis.controls.iterrows()
     ]
-    return f"<h3>Trained beside its controls, {analysis.split} images; [95 % seed-level interval]</h3>{html_table(head, rows)}"
+    title = f"Trained beside its controls, {analysis.split} images; [95 % seed-level interval]"
+    return f"<h3>{title}</h3>{html_table(head, rows)}"
 
 
 def _of_fewer(row: pd.Series, control: str) -> str:

@@ -96,9 +96,9 @@ def load_samples(folder: RunFolder) -> tuple[dict[str, np.ndarray], str]:
     if not folder.samples.is_file():
         return {}, f"{folder.key}/samples.npz: there is no such file."
     try:
-        with np.load(folder.samples, allow_pickle=False) as archive:
+        with folder.samples.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}, ""
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile) as error:
         return {}, f"{folder.key}/samples.npz: must be readable, but is not: {_one_line(error)}"
 
 

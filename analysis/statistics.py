@@ -4,8 +4,7 @@ A *cell* is one configuration of the grid; its replicates differ in their seed o
 apart:
 
 * *seed-level*: what another seed would have given. Three seeds estimate a variance badly (a bootstrap over three values
-covers
-  its 95 % about 74 % of the time), so the variance is pooled over the C cells of a group, which gives Σ(R_c − 1)
+  covers its 95 % about 74 % of the time), so the variance is pooled over the C cells of a group, which gives Σ(R_c − 1)
   degrees of freedom, and the interval of a cell is mean ± t·s_pooled/√R_c.
 * *image-level*: what other test images would have given the same network. Each measure brings its own.
 
@@ -327,7 +326,8 @@ def pareto_front(points: np.ndarray) -> np.ndarray:
     """
     no_worse = (points[:, None, :] <= points[None, :, :]).all(axis=2)
     better = (points[:, None, :] < points[None, :, :]).any(axis=2)
-    return np.logical_not(np.any(no_worse & better, axis=0))
+    dominated: np.ndarray = np.any(no_worse & better, axis=0)
+    return ~dominated
 
 
 def _text(value: object) -> str:

@@ -224,8 +224,8 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], attributes: s
         for title, right in zip(head, flush, strict=True)
     )
     body = "\n".join(f"<tr>{''.join(_cell(text) for text in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table
-    {attributes}><thead><tr>{titles}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    table = f"<table {attributes}><thead><tr>{titles}</tr></thead><tbody>\n{body}\n</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
 
 
 def _cell(text: str) -> str:

@@ -129,8 +129,9 @@ def recompute_statistics(model: Variant, data: ImageData) -> None:
     device = data.train.x.device
     generator = torch.Generator(device).manual_seed(stream_seed(0, "recompute_statistics"))
     num = min(len(data.train), RECOMPUTE_IMAGES)
-    for start in range(0, num - 1, RECOMPUTE_BATCH):
-        x = data.train.images(slice(start, min(start + RECOMPUTE_BATCH, num)))
+    # batches of equal size, because their statistics are averaged with equal weight
+    for index in torch.arange(num, device=device).chunk(math.ceil(num / RECOMPUTE_BATCH)):
+        x = data.train.images(index)
         z = model.infer(x, model.sample_encoder_noise(len(x), generator))
         model.generate(z, model.sample_noise(len(x), generator))
     for item, momentum in zip(norms, momenta, strict=True):

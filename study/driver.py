@@ -93,6 +93,9 @@ def cluster(address: str | None, threads: int) -> Iterator[None]:
     Args:
         address: Address of a cluster; None starts one of this machine's own.
         threads: Threads of one worker process.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came while Ray started.
     """
     os.environ.update(SWITCHES)
     # Threads are counted when torch is imported, so the workers need these from their first moment.
@@ -106,11 +109,15 @@ def cluster(address: str | None, threads: int) -> Iterator[None]:
         options |= {"address": "local", "include_dashboard": False, "object_store_memory": 100 * 2**20}
     else:
         options["address"] = address
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**options)
+        signal.signal(signal.SIGTERM, terminate)  # Ray puts its own there
         # Tune says at this level what the driver says itself: which trials did not complete, and how to resume them.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         yield
+    except SystemExit as exit_:  # what Ray's own handler raises while Ray starts
+        raise KeyboardInterrupt from exit_
     finally:
         ray.shutdown()
 

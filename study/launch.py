@@ -115,8 +115,13 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
                 f"{folder.root} must hold {kind[spec.smoke]}the study {spec.name!r}, but holds "
                 f"{kind[bool(found[1])]}the study {found[0]!r}: choose another folder with --out."
             )
-    elif any(path.name not in {folder.lock.name, folder.specification.name} for path in folder.root.iterdir()):
+    elif not folder.runs.is_dir() and any(_is_foreign(path, folder) for path in folder.root.iterdir()):
         raise BadInput(f"--out must be a study folder or empty, but {folder.root} holds other files and no study.json.")
+
+
+def _is_foreign(path: Path, folder: StudyFolder) -> bool:
+    """Return whether a file cannot be what a launch leaves that ends before its first run."""
+    return path not in {folder.lock, folder.specification} and not path.name.startswith(".")
 
 
 def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:

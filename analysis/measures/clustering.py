@@ -61,7 +61,7 @@ def clustering_error(
         rule: How the map is fitted.
     """
     label_of_cluster = rule(fit_codes, fit_labels, num_classes)
-    return intervals.proportion(label_of_cluster[codes.argmax(1)] != labels)
+    return intervals.mean_fraction(label_of_cluster[codes.argmax(1)] != labels)
 
 
 def cross_fitted_error(codes: Tensor, labels: Tensor, num_classes: int, rule: MapRule = majority_map) -> Estimate:
@@ -80,12 +80,12 @@ def cross_fitted_error(codes: Tensor, labels: Tensor, num_classes: int, rule: Ma
     for part in (half, ~half):
         label_of_cluster = rule(codes[part], labels[part], num_classes)
         wrong[~part] = label_of_cluster[codes[~part].argmax(1)] != labels[~part]
-    return intervals.proportion(wrong)
+    return intervals.mean_fraction(wrong)
 
 
 def chance_error(fit_labels: Tensor, labels: Tensor) -> Estimate:
     """Return the error of always answering the most frequent label of `fit_labels`."""
-    return intervals.proportion(labels != fit_labels.bincount().argmax())
+    return intervals.mean_fraction(labels != fit_labels.bincount().argmax())
 
 
 def adjusted_mutual_information(labels: Tensor, clusters: Tensor) -> Estimate:
@@ -108,5 +108,5 @@ def cluster_use(codes: Tensor) -> dict[str, Estimate]:
     return {
         "used_clusters": exact(float((clusters.bincount() > 0).sum()), num, "clusters"),
         "code_entropy": intervals.scaled(cluster_entropy(clusters), 1 / math.log(size), "fraction"),
-        "confidence": intervals.mean(codes.max(1).values, "fraction"),
+        "confidence": intervals.mean_fraction(codes.max(1).values),
     }

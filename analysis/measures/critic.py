@@ -74,7 +74,7 @@ def _accuracy(critic: two_sample.Parameters, features: Callable[[Tensor, Tensor]
     real = two_sample.score(critic, features(pairs.x, pairs.z)) > 0
     fake = [two_sample.score(critic, features(x_hat, pairs.z)) <= 0 for x_hat in pairs.x_hat.unbind(1)]
     right = 0.5 * (real.double() + torch.stack(fake).double().mean(0))
-    return intervals.mean(right, "fraction", neighbours=True)
+    return intervals.mean_fraction(right, neighbours=True)
 
 
 def _fit_features(x: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Tensor]:

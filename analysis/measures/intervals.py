@@ -66,17 +66,22 @@ def ratio(numerator: Tensor, denominator: Tensor, unit: str, *, neighbours: bool
     return linearized(value, (a - value * b) / scale, unit, neighbours=neighbours)
 
 
-def proportion(hits: Tensor) -> Estimate:
-    """Return a fraction of images with Wilson's interval, from booleans with shape (N,)."""
-    num = len(hits)
-    if num == 0:
-        return undefined("there are no images", 0, "fraction")
-    p = hits.double().mean().item()
-    shrink = 1 + Z95**2 / num
-    centre = (p + Z95**2 / (2 * num)) / shrink
-    half = Z95 * math.sqrt(p * (1 - p) / num + Z95**2 / (4 * num**2)) / shrink
+def mean_fraction(values: Tensor, *, neighbours: bool = False) -> Estimate:
+    """Return the mean of one value in [0, 1] per image, with shape (N,), with Wilson's interval, which stays in [0, 1].
+
+    Values other than 0 and 1 vary less, and neighbours more, than N independent yes-or-no answers: the interval is that
+    of the number of such answers that would vary as much.
+    """
+    plain = mean(values, "fraction", neighbours=neighbours)
+    if plain.value is None or plain.high is None:
+        return plain
+    p, error = plain.value, (plain.high - plain.value) / Z95
+    answers = p * (1 - p) / error**2 if error > 0 else float(plain.n)
+    shrink = 1 + Z95**2 / answers
+    centre = (p + Z95**2 / (2 * answers)) / shrink
+    half = Z95 * math.sqrt(p * (1 - p) / answers + Z95**2 / (4 * answers**2)) / shrink
     # rounding must not push the end of a sure thing past the value
-    return estimate(p, min(p, centre - half), max(p, centre + half), num, "fraction")
+    return estimate(p, min(p, centre - half), max(p, centre + half), plain.n, "fraction")
 
 
 def jackknife(value: float, left_out: list[float], num: int, unit: str, *, correct_bias: bool = False) -> Estimate:

@@ -21,7 +21,7 @@ from analysis.measures.measurement import Estimate, exact, undefined
 def label_preservation(labels: Tensor, decoded: Tensor) -> Estimate:
     """Return P[c(x̂) = c(x)] from labels c(x) with shape (N,) and labels of the draws with shape (N, M), int64."""
     kept = (decoded == labels[:, None]).double().mean(1)
-    return intervals.mean(kept, "fraction", neighbours=True)
+    return intervals.mean_fraction(kept, neighbours=True)
 
 
 def chance_preservation(labels: Tensor) -> Estimate:
@@ -40,7 +40,7 @@ def label_split(decoded: Tensor, num_classes: int) -> dict[str, Estimate]:
     num, draws = decoded.shape
     counts = one_hot(decoded, num_classes).double().sum(1)
     agreement = (counts.square().sum(1) - draws) / (draws * (draws - 1))
-    result = {"label_agreement": intervals.mean(agreement, "fraction", neighbours=True)}
+    result = {"label_agreement": intervals.mean_fraction(agreement, neighbours=True)}
     chance, influence = _chance_agreement(counts / draws)
     if num < 2 or chance >= 1 - 1e-12:
         return result | {"tau_z": undefined("all draws have the same label", num, "fraction")}

@@ -40,7 +40,7 @@ def prior_accuracy(
     def accuracy(z: Tensor, prior: Tensor) -> Estimate:
         right = (two_sample.score(parameters, _with_squares(z)) > 0).double()
         right += (two_sample.score(parameters, _with_squares(prior)) <= 0).double()
-        return intervals.mean(right / 2, "fraction")
+        return intervals.mean_fraction(right / 2)
 
     return {name: accuracy(*pair) for name, pair in held_out.items()}
 

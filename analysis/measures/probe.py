@@ -1,8 +1,8 @@
-"""Probabilities of labels given codes: a mixture of a linear classifier, nearest neighbours and the labels' frequencies.
+"""Probabilities of labels given codes: a mixture of a linear and a neighbour classifier and the labels' frequencies.
 
-The linear one is right for codes that separate the classes by planes, the second for codes of few dimensions that do not,
-the third for codes that say nothing. The weights are those that predict a fifth of the training images best, so nothing is
-selected on the images that are measured on.
+The linear one is right for codes that separate the classes by planes, the second for codes of few dimensions that do
+not, the third for codes that say nothing. The weights are those that predict a fifth of the training images best, so
+nothing is selected on the images that are measured on.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _predict(train_z: Tensor, train_labels: Tensor, z: Tensor, num_classes: int)
 
 
 def _mixture_weights(log_probabilities: Tensor) -> Tensor:
-    """Return the weights with shape (M,) that give the highest likelihood to log probabilities with shape (M, N), by EM."""
+    """Return weights with shape (M,) of greatest likelihood, by EM, for log probabilities with shape (M, N)."""
     weights = torch.full_like(log_probabilities[:, 0], 1 / len(log_probabilities))
     for _ in range(EM_STEPS):
         weights = (log_probabilities + weights.log()[:, None]).softmax(0).mean(1).clamp_min(1e-9)

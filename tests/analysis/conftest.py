@@ -1,4 +1,7 @@
 import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,8 +15,6 @@ def synthetic() -> ModuleType:
     spec = importlib.util.spec_from_file_location("synthetic_study", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules["synthetic_study"] = module  # dataclasses look their module up here
     spec.loader.exec_module(module)
     return module
@@ -23,3 +24,18 @@ def synthetic() -> ModuleType:
 def study_dir(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete study. Do not change it: copy it first."""
     return synthetic.write_study(tmp_path_factory.mktemp("studies") / "decomposition")
+
+
+@pytest.fixture
+def run_blocked() -> Callable[..., str]:
+    """Run Python code in a fresh interpreter in which torch and Ray cannot be imported; return what it printed."""
+
+    def run(code: str, *arguments: str, blocked: tuple[str, ...] = ("torch", "ray")) -> str:
+        block = f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\n"
+        command = [sys.executable, "-W", "error", "-c", block + code, *arguments]
+        root = Path(__file__).parents[2]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -65,7 +65,7 @@ def write_study(root: Path, planted: Planted | None = None) -> Path:
     if planted.history and losses:
         folder.history.mkdir(parents=True, exist_ok=True)
         for part, chunk in enumerate((losses[: len(losses) // 2], losses[len(losses) // 2 :])):
-            columns = {name: sum((table[name] for table in chunk), []) for name in losses[0]}
+            columns = {name: [value for table in chunk for value in table[name]] for name in losses[0]}
             pq.write_table(pa.table(columns), folder.history / f"part-{part:06d}.parquet")
     return root
 
@@ -80,7 +80,7 @@ def fail_run(root: Path, key: str, reason: str = "reconstruction_discriminator b
 
 
 def share_of_code(latent_dim: float, noise_dim: float) -> float:
-    """Return the S_z of a frozen encoder that the synthetic studies plant: it rises with the code and falls with the noise."""
+    """Return the planted S_z of a frozen encoder: it rises with the code and falls with the noise."""
     return float(0.7 * latent_dim / (latent_dim + 4) * 50 / (50 + noise_dim) ** 1.0 + 0.1)
 
 

@@ -58,7 +58,7 @@ class LinearGaussian:
         return torch.randn(num, self.noise_dim, generator=generator)
 
     def sample_encoder_noise(self, num, generator):
-        return torch.zeros(num, 0)
+        return torch.zeros(num, 0, device=generator.device)
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def few_digits(digits):
 
 @pytest.fixture(scope="session")
 def some_classifier(digits):
-    """Return a factory of classifiers that name the class with the nearest mean random features, and claim an accuracy."""
+    """Return a factory of classifiers by the nearest class mean of random features that claim an accuracy."""
     parameters = {name: item.detach() for name, item in _initial(SHAPE, 10, torch.Generator().manual_seed(0)).items()}
     features = Classifier(parameters, "", 0.0, 0.0).features(digits.train.images(slice(500)))
     means = torch.stack([features[digits.train.y[:500] == label].mean(0) for label in range(10)], 1)

@@ -26,7 +26,7 @@ def test_pca_is_the_calibrated_linear_autoencoder(linear_gaussian, generator):
     assert torch.allclose(found.z.T.cov(), torch.eye(4), atol=0.15)
 
 
-def test_pca_of_fewer_images_than_pixels(linear_gaussian, generator):
+def test_pca_of_fewer_images_than_pixels(linear_gaussian):
     truth = linear_gaussian(num=20, code_dim=4)
     x = truth.images(300, 1)
     model = principal_components(as_split(x), 4)

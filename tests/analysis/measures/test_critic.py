@@ -13,9 +13,7 @@ def pairs(model, num, seed, draws=2):
 
 
 def accuracy(model, seed=0):
-    found = critic_accuracy(
-        pairs(model, 3500, 1), {"test": pairs(model, 1000, 2)}, torch.Generator().manual_seed(seed)
-    )
+    found = critic_accuracy(pairs(model, 3500, 1), {"test": pairs(model, 1000, 2)}, torch.Generator().manual_seed(seed))
     return found["test"]
 
 

@@ -17,9 +17,21 @@ def test_mean_has_the_textbook_interval():
 
 
 def test_wilson_interval_of_a_sure_thing_is_not_a_point():
-    result = intervals.proportion(torch.zeros(10, dtype=torch.bool))
+    result = intervals.mean_fraction(torch.zeros(10, dtype=torch.bool))
     assert (result.value, result.low) == (0, 0)
     assert result.high == pytest.approx(0.2775, abs=1e-4)
+
+
+def test_wilson_interval_of_yes_or_no_answers():
+    result = intervals.mean_fraction(torch.arange(101) < 30)
+    # scipy.stats.binomtest(30, 101).proportion_ci(method="wilson"), but with the variance over N - 1
+    assert (result.low, result.high) == pytest.approx((0.2166, 0.3922), abs=2e-3)
+
+
+def test_values_between_no_and_yes_are_surer():
+    whole = intervals.mean_fraction(torch.tensor([0.0, 1.0]).repeat(50))
+    halves = intervals.mean_fraction(torch.tensor([0.25, 0.75]).repeat(50))
+    assert halves.high - halves.low < 0.6 * (whole.high - whole.low)
 
 
 def test_jackknife_of_a_mean_is_its_standard_error():

@@ -100,7 +100,11 @@ def test_planted_truth_is_recovered(linear_gaussian, some_classifier):
 
     data = ImageData("planted", "", 10, split(3500, 1), split(500, 2), split(1000, 3))
     wide = linear_gaussian(code_dim=5, spread=2.0)
-    found = {(item.subject, item.name): item for item in quick_suite(truth, wide, data, some_classifier(), 0) if item.split == "test"}
+    found = {
+        (item.subject, item.name): item
+        for item in quick_suite(truth, wide, data, some_classifier(), 0)
+        if item.split == "test"
+    }
     share = truth.share_of_code
 
     def value(name, subject="model"):

@@ -28,6 +28,7 @@ class Bilinear:
         return (parts / parts.sum()).tolist()
 
     def infer(self, x, eps):
+        assert eps.shape == (len(x), 0)
         return x.flatten(1)
 
     def generate(self, z, n):
@@ -40,7 +41,7 @@ class Bilinear:
         return torch.randn(num, 2, generator=generator)
 
     def sample_encoder_noise(self, num, generator):
-        return torch.zeros(num, 0)
+        return torch.zeros(num, 0, device=generator.device)
 
 
 def shares_of(model, num, generator):
@@ -91,7 +92,10 @@ def test_shuffled_codes_have_no_share(generator):
     z = model.sample_prior(2000, generator)
     # every decode takes another code, so that nothing is shared within a square
     x_hat = torch.stack(
-        [model.generate(z[torch.randperm(2000, generator=generator)], n) for n in torch.randn(4, 2000, 2, generator=generator)],
+        [
+            model.generate(z[torch.randperm(2000, generator=generator)], n)
+            for n in torch.randn(4, 2000, 2, generator=generator)
+        ],
         1,
     )
     share = variance_shares(x_hat, "s")["share_z_s"]

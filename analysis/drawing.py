@@ -1,0 +1,57 @@
+"""What the figures of a report have in common: their size, their legend, and the words that captions repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.plots import PAGE_WIDTH
+from analysis.tables import Analysis
+
+MAX_ROWS = 4
+"""Families, blocks or noise dimensions that one figure shows; the tables have all of them."""
+
+SEED_INTERVAL = "95 % seed-level t intervals, the seeds' variance pooled over cells"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure and the caption that belongs to it."""
+
+    figure: Figure
+    caption: str
+
+
+def new_figure(height: float) -> Figure:
+    """Return an empty figure of the page's width, `height` inches high within reason."""
+    return Figure(figsize=(PAGE_WIDTH, max(1.6, min(height, 30))), layout="constrained")
+
+
+def add_legend(figure: Figure, panels: list[Axes]) -> None:
+    """Put one legend for all panels under them, each name once."""
+    entries = {
+        label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    if entries:
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(4, len(entries)))
+
+
+def split_words(analysis: Analysis) -> str:
+    """Say on which images, and how many, the values were measured."""
+    measured = analysis.grid if len(analysis.grid) else analysis.searched
+    images = measured["n"].max()
+    return f"Measured on up to {images:.0f} {analysis.split} images." if pd.notna(images) else ""
+
+
+def seed_words(cells: pd.DataFrame) -> str:
+    """Say how many seeds a cell has."""
+    low, high = cells["num_seeds"].min(), cells["num_seeds"].max()
+    return f"n = {high} seeds a cell." if low == high else f"n = {low} to {high} seeds a cell."
+
+
+def oracle_words(analysis: Analysis) -> str:
+    """Say that labels chose the configurations, where they did."""
+    return " Label-selected: the objectives use labels." if analysis.results.study.get("oracle") else ""

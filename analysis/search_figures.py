@@ -1,0 +1,112 @@
+"""Figures of the search: its history, the importance of parameters, the Pareto front, and where it went."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+
+from analysis import plots, search_plots
+from analysis.drawing import MAX_ROWS, Drawing, add_legend, new_figure, oracle_words, split_words
+from analysis.statistics import pareto_front
+from analysis.tables import HEADLINE, Analysis, label_of
+
+
+def objective_history(analysis: Analysis) -> Drawing | str:
+    """Draw every objective over the configurations of each searched block."""
+    table, objectives = analysis.configurations, analysis.results.study["objectives"]
+    blocks = sorted(table.loc[table["origin"] == "search", "block"].unique())[:MAX_ROWS]
+    if not blocks:
+        return "No configuration was searched, or none has all objectives."
+    figure = new_figure(1.7 * len(blocks) + 0.4)
+    grid = figure.subplots(len(blocks), len(objectives), squeeze=False)
+    for row, block in enumerate(blocks):
+        for column, objective in enumerate(objectives):
+            chosen, maximize = table[table["block"] == block], objective.get("direction") == "maximize"
+            axes = grid[row, column]
+            search_plots.objective_history(chosen, axes, f"objective_{column}", objective["measure"], maximize)
+            axes.set_title(f"{block}: {axes.get_title(loc='left')}", loc="left")
+    add_legend(figure, list(grid.flat))
+    return Drawing(
+        figure,
+        f"The search: objectives of {len(table[table['block'].isin(blocks)])} configurations, grid cells first. "
+        "Each is the mean "
+        f"over the configuration's seeds on {objectives[0].get('split') or 'validation'} "
+        f"images.{oracle_words(analysis)}",
+    )
+
+
+def pareto(analysis: Analysis) -> Drawing | str:
+    """Draw two objectives against each other."""
+    objectives, table = analysis.results.study["objectives"], analysis.configurations
+    if len(objectives) != 2:
+        return f"A Pareto view needs two objectives; this study has {len(objectives)}."
+    if table.empty:
+        return "No configuration has both objectives."
+    signs = np.asarray([-1.0 if objective.get("direction") == "maximize" else 1.0 for objective in objectives])
+    front = pareto_front(table[["objective_0", "objective_1"]].to_numpy(float) * signs)
+    figure = new_figure(2.8)
+    search_plots.pareto(table, front, figure.subplots(), (objectives[0]["measure"], objectives[1]["measure"]))
+    words = [
+        f"{label_of(item['measure'])} {'higher' if sign < 0 else 'lower'}"
+        for item, sign in zip(objectives, signs, strict=True)
+    ]
+    return Drawing(
+        figure,
+        f"Both objectives of {len(table)} configurations, means over their seeds; better is {' and '.join(words)}. "
+        "The line "
+        f"joins those that no other one beats in both.{oracle_words(analysis)}",
+    )
+
+
+def searched(analysis: Analysis) -> Drawing | str:
+    """Draw what searched configurations with Gaussian codes keep, apart from the grid."""
+    values = analysis.searched
+    values = values[(values["subject"] == "model") & (values["code"] == "gaussian") & values["value"].notna()]
+    names = [name for name in (*HEADLINE, "critic_accuracy", "dispersion_ratio") if (values["name"] == name).any()]
+    if not names:
+        return "No searched configuration with a Gaussian code has finished."
+    figure = new_figure(3.2)
+    grid = figure.subplots(2, 3, squeeze=False)
+    noise = values["noise_dim"].clip(lower=1)
+    low = float(noise.min())
+    norm = LogNorm(low, max(float(noise.max()), low + 1))
+    for axes, name in zip(grid.flat, names, strict=False):
+        chosen = values[values["name"] == name]
+        search_plots.searched(chosen.assign(noise_dim=chosen["noise_dim"].clip(lower=1)), axes, name, norm)
+    for axes in grid.flat[len(names) :]:
+        axes.set_axis_off()
+    figure.supxlabel("latent dimension", fontsize=8)
+    mappable = ScalarMappable(norm, "cividis")
+    ticks = np.unique(np.geomspace(low, max(float(noise.max()), low + 1), 4).round())
+    bar = figure.colorbar(mappable, ax=grid, label="noise dimension", fraction=0.04, pad=0.02)
+    bar.set_ticks(ticks.tolist(), labels=[f"{tick:g}" for tick in ticks])
+    bar.minorticks_off()
+    return Drawing(
+        figure,
+        f"Searched configurations, {values['run'].nunique()} runs with Gaussian codes, a dot each. They never "
+        "enter the means "
+        f"of grid cells. {split_words(analysis)}",
+    )
+
+
+def importance_bars(table: pd.DataFrame) -> Drawing | str:
+    """Draw the importance of parameters, one panel for each block and objective."""
+    groups = list(table.groupby(["block", "objective"], sort=False))[:6]
+    if not groups:
+        return ""
+    figure = new_figure(0.6 + 0.3 * max(len(group) for _, group in groups))
+    grid = figure.subplots(1, len(groups), squeeze=False)
+    for axes, ((block, objective), group) in zip(grid.flat, groups, strict=True):
+        search_plots.importance(group, axes)
+        axes.set_title(f"{block}: {plots.math_label(str(objective))}")
+    figure.supxlabel("importance (shares add up to 1)", fontsize=8)
+    first = table.iloc[0]
+    return Drawing(
+        figure,
+        f"Importance of the varied parameters for each objective, by {first['evaluator']}: how far the best "
+        f"{100 * first['quantile']:.0f} % of {first['num_configurations']} configurations differ from all of them "
+        "along a "
+        "parameter. With so few configurations this is a hint and has no interval.",
+    )

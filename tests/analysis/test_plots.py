@@ -1,0 +1,100 @@
+import math
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from analysis import plots
+from analysis.figures import FIGURES
+from analysis.results import load_results
+from analysis.tables import analyse
+
+
+@pytest.fixture(scope="module")
+def analysis(study_dir):
+    return analyse(load_results(study_dir))
+
+
+def texts(artist):
+    return [text.get_text() for text in artist.findobj(Text) if text.get_text()]
+
+
+def cells(rows):
+    columns = ["code_size", "noise_dim", "mean", "low", "num_seeds", "num_wanted"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn_with_readable_type(name, analysis):
+    with mpl.rc_context(plots.STYLE):
+        drawing = FIGURES[name](analysis)
+        assert not isinstance(drawing, str), drawing
+        drawing.figure.canvas.draw()
+    assert drawing.figure.get_size_inches()[0] <= plots.PAGE_WIDTH
+    assert min(text.get_fontsize() for text in drawing.figure.findobj(Text) if text.get_text()) >= 8
+    assert len(drawing.caption) > 60
+
+
+def test_heat_map_writes_means_half_widths_and_missing_seeds():
+    axes = Figure().subplots()
+    plots.heat_map(cells([[2, 10, 0.31, 0.27, 3, 3], [5, 10, 0.5, math.nan, 2, 3]]), axes, "share_z_pixel")
+    assert "0.31\n±0.04" in texts(axes) and "0.50\nn = 2 of 3" in texts(axes)
+
+
+def test_heat_map_hatches_what_is_undefined():
+    axes = Figure().subplots()
+    plots.heat_map(cells([[2, 0, math.nan, math.nan, 0, 3], [2, 10, 0.5, 0.4, 3, 3]]), axes, "dispersion_ratio")
+    assert "–" in texts(axes)
+    assert [patch.get_hatch() for patch in axes.patches] == ["////", None]
+
+
+def test_share_bars_stack_to_the_sum_of_the_shares():
+    rows = [["a", f"share_{part}_pixel", value, 2, 10, "g"] for part, value in (("z", 0.5), ("n", 0.3), ("zn", 0.2))]
+    table = pd.DataFrame(rows, columns=["config_key", "name", "mean", "code_size", "noise_dim", "group"])
+    axes = Figure().subplots()
+    plots.share_bars(table, axes, "pixel")
+    bars = axes.patches
+    assert [bar.get_height() for bar in bars] == pytest.approx([0.5, 0.3, 0.2])
+    assert [bar.get_y() for bar in bars] == pytest.approx([0, 0.5, 0.8])
+
+
+def test_paired_differences_draws_every_pair(analysis):
+    pairs = analysis.pairs[analysis.pairs["name"] == "share_z_pixel"]
+    axes = Figure().subplots()
+    plots.paired_differences(pairs, {"mean": 0.12, "low": 0.1, "high": 0.14}, axes, "share_z_pixel")
+    drawn = [line for line in axes.lines if line.get_marker() == "o"]
+    assert sorted(drawn[0].get_xdata()) == sorted(pairs["difference"])
+
+
+def test_clustering_draws_every_seed(analysis):
+    values = analysis.values
+    dots = values[(values["name"] == "clustering_error") & (values["split"] == "test")]
+    axes = Figure().subplots()
+    plots.clustering(analysis.cells[analysis.cells["name"] == "clustering_error"], dots, axes)
+    single = [line for line in axes.lines if line.get_label() == "IAE, one seed"]
+    model = dots.loc[dots["subject"] == "model", "value"]
+    assert sorted(single[0].get_ydata()) == sorted(model) and len(model) == 6
+    assert {"k-means, same K", "chance"} <= {line.get_label() for line in axes.lines}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_image_grid_keeps_every_pixel(channels):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, channels, 4, 5), dtype=np.uint8)
+    axes = Figure().subplots()
+    plots.image_grid(images, axes, gap=1, first_row_gap=2)
+    sheet = np.asarray(axes.images[0].get_array()).reshape(2 * 4 + 1 + 2, 3 * 5 + 2, channels)
+    assert (sheet[:4, :5] == images[0, 0].transpose(1, 2, 0)).all()
+    assert (sheet[7:, 12:] == images[1, 2].transpose(1, 2, 0)).all()
+    assert (sheet[4:7] == 255).all()
+
+
+def test_subscripts_are_set():
+    assert plots.math_label("share_z_pixel") == "$\\mathregular{S_{z}}$, pixels"
+    assert plots.math_label("rate") == "rate (nat)"
+
+
+def test_no_pyplot_is_needed(run_blocked):
+    run_blocked("import analysis.report, sys; assert 'matplotlib.pyplot' not in sys.modules")

@@ -1,0 +1,313 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from study import launch
+from study.lock import hold
+from study.plan import make_plan
+from study.records import read_json, run_status
+
+ROOT = Path(__file__).parents[2]
+
+WITHOUT = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("ray", "torch", "optuna", "pandas"):
+            raise ModuleNotFoundError(f"{name} is blocked in this test", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from study.launch import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""The command line where nothing heavy can be imported."""
+
+STUDY = """
+name: endtoend
+parameters:
+  model.width: 0.03
+  model.latent_dim: 2
+  model.reconstruction_loss: forward_kl
+  model.discriminator_norm: none
+  train.steps: 200
+  train.report_every: 50
+  train.batch_size: 16
+blocks:
+  - name: rates
+    parameters: {train.discriminator_lr: {grid: [0.0002, 0.99]}}
+  - name: noise
+    parameters: {model.noise_dim: {grid: [4], search: {low: 1, high: 8}}}
+budget: {runs: 5}
+"""
+"""Two runs of a grid, one of which diverges at once, one of another, and two that are searched."""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "spec.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def report(monkeypatch):
+    """Put a recorder in the place of the report; return the folders that it was asked for."""
+    written = []
+    module = types.ModuleType("analysis.report")
+    module.write_report = lambda folder: written.append(folder) or folder / "report" / "index.html"
+    monkeypatch.setitem(sys.modules, "analysis.report", module)
+    return written
+
+
+@pytest.fixture
+def no_ray(monkeypatch):
+    monkeypatch.setitem(sys.modules, "study.session", None)
+
+
+def files_of(root):
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(("flags", "name"), [((), "small"), (("--smoke",), "small-smoke")])
+def test_dry_run_needs_nothing_heavy_and_writes_nothing(spec_of, tmp_path, flags, name):
+    spec_of()
+    command = [sys.executable, "-c", WITHOUT, str(tmp_path / "spec.yaml"), "--dry-run", *flags]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^gaussian +gaussian +4 +2 +8 ", done.stdout, re.MULTILINE)
+    assert ("smoke" in done.stdout) == name.endswith("smoke")
+    assert files_of(tmp_path) == ["spec.yaml"]
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_bad_specifications_exit_with_2_and_start_nothing(write, tmp_path, capsys):
+    spec = write("parameters: {model.latent_dmi: 3}\n")
+    assert launch.main([spec, "--out", str(tmp_path / "study")]) == 2
+    assert re.search(r"spec\.yaml:1:14: .*did you mean 'model\.latent_dim'\?", capsys.readouterr().err)
+    assert launch.main([str(tmp_path / "absent.yaml")]) == 2
+    assert "absent.yaml" in capsys.readouterr().err
+    assert launch.main([write(STUDY), "--set", "train.steps=many"]) == 2
+    assert "train.steps" in capsys.readouterr().err
+    assert files_of(tmp_path) == ["spec.yaml"]
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_folder_of_something_else_is_refused(write, tmp_path, capsys):
+    spec = write(STUDY)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").touch()
+    assert launch.main([spec, "--out", str(tmp_path / "thesis")]) == 2
+    assert "thesis holds other files and no study.json" in capsys.readouterr().err
+    assert launch.main([spec, "--out", spec]) == 2
+    assert "spec.yaml is a file" in capsys.readouterr().err
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "study.json").write_text('{"name": "other", "smoke": false}')
+    assert launch.main([spec, "--out", str(tmp_path / "other")]) == 2
+    assert "must hold the study 'endtoend', but holds the study 'other'" in capsys.readouterr().err
+    (tmp_path / "other" / "study.json").write_text('{"name": "endtoend", "smoke": true}')
+    assert launch.main([spec, "--out", str(tmp_path / "other")]) == 2
+    assert "but holds the smoke test of the study 'endtoend'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_folder_in_use_exits_with_3_and_says_by_whom(write, folder, capsys):
+    with hold(folder.lock):
+        assert launch.main([write(STUDY), "--out", str(folder.root)]) == 3
+    assert f"{folder.root} is in use by process {os.getpid()}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
+    spec_of, folder, dispatch, finish, report, tmp_path, capsys
+):
+    dispatcher = dispatch(spec_of())
+    while lane := dispatcher.next_lane():
+        finish(lane[0].key)
+        dispatcher.lane_ended([lane[0].key])
+    (folder.root / "study.yaml").write_text("former: text\n")
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
+    out = capsys.readouterr().out
+    assert "Nothing to do: all 16 runs of small are finished." in out
+    assert report == [folder.root]
+    for command in ("study.trials", "analysis.report", "optuna-dashboard sqlite:///", "tensorboard --logdir"):
+        assert command in out
+    assert folder.optuna.is_file()
+    assert folder.specification.read_text() == (tmp_path / "spec.yaml").read_text()
+    assert (folder.root / "study.1.yaml").read_text() == "former: text\n"
+    study = read_json(folder.resolved)
+    assert (study["name"], study["smoke"], study["oracle"], len(study["runs"])) == ("small", False, False, 10)
+    assert [block["name"] for block in study["blocks"]] == ["gaussian", "frozen"]
+
+
+@pytest.mark.usefixtures("no_ray", "report")
+def test_a_report_that_fails_does_not_lose_the_study(spec_of, folder, dispatch, finish, tmp_path, capsys):
+    def fail(_):
+        raise RuntimeError("no fonts")
+
+    sys.modules["analysis.report"].write_report = fail
+    spec = spec_of("parameters: {model.latent_dim: 2}\n")
+    dispatcher = dispatch(spec)
+    (run,) = dispatcher.next_lane()
+    finish(run.key)
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 1
+    assert "No report: RuntimeError: no fonts" in capsys.readouterr().out
+
+
+def test_data_that_cannot_be_read_are_noticed_before_the_start(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+            (raw / f"{part}-{kind}").write_bytes(b"damaged")
+    with launch._data_check(["mnist"], tmp_path) as check:
+        _, errors = check.communicate(timeout=60)
+    assert check.returncode == 1
+    assert f"{raw} must hold complete IDX files" in errors.splitlines()[-1]
+
+
+def test_command_to_go_on_is_the_one_that_was_typed():
+    words = ["spec.yaml", "--out", "my folder", "--set", "replicates=3", "--set", "budget.runs=9", "--smoke"]
+    command = launch._command(launch._parser().parse_args(words))
+    assert (
+        command == "python -m study.launch spec.yaml --out 'my folder' --set replicates=3 --set budget.runs=9 --smoke"
+    )
+
+
+class Driver:
+    """A launch in a process of its own."""
+
+    def __init__(self, spec, folder, log):
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+        command = [sys.executable, "-m", "study.launch", spec, "--out", str(folder.root)]
+        self.log = log
+        with log.open("w") as file:
+            self.process = subprocess.Popen(command, cwd=log.parent, env=environment, stdout=file, stderr=file)
+
+    def wait_for(self, condition, limit_s=100):
+        end = time.monotonic() + limit_s
+        while not condition():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.02)
+
+    def end(self, number=None):
+        """Send a signal, if any, and return the exit code."""
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout=150)
+
+    def first_report(self):
+        self.wait_for(lambda: "first report" in self.log.read_text())
+
+    def workers(self):
+        """Return the processes of this launch that train."""
+        parents = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                pid, rest = int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
+                title = (stat.parent / "cmdline").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            parents[pid] = (int(rest[1]), title)
+        return [pid for pid, (_, title) in parents.items() if "Trainable" in title and self._is_mine(pid, parents)]
+
+    def _is_mine(self, pid, parents):
+        while pid in parents:
+            pid = parents[pid][0]
+            if pid == self.process.pid:
+                return True
+        return False
+
+
+def status_of(folder):
+    return {run.key: run_status(run) for run in folder.run_folders()}
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+@pytest.mark.timeout(600)
+def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spec_of, folder, tmp_path):
+    spec, path = spec_of(STUDY), str(tmp_path / "spec.yaml")
+
+    # the driver is killed as soon as something is finished
+    driver = Driver(path, folder, tmp_path / "1.log")
+    driver.wait_for(lambda: "finished" in status_of(folder).values())
+    assert driver.end(signal.SIGKILL) == -signal.SIGKILL
+    done = {key for key, status in status_of(folder).items() if status == "finished"}
+    before = {key: folder.run(key).result.stat().st_mtime_ns for key in done}
+    assert len(done) < 5
+
+    # the same command again, and Ctrl-C
+    driver = Driver(path, folder, tmp_path / "2.log")
+    driver.first_report()
+    pressed = time.monotonic()
+    assert driver.end(signal.SIGINT) == 130
+    assert time.monotonic() - pressed < 30
+    text = driver.log.read_text()
+    assert re.search(r"Interrupted: \d runs are finished and \d are left\.", text)
+    assert f"python -m study.launch {path} --out {folder.root}" in text
+
+    # again; a worker is killed, and the study goes to its end
+    driver = Driver(path, folder, tmp_path / "3.log")
+    driver.first_report()
+    os.kill(driver.workers()[0], signal.SIGKILL)
+    assert driver.end() == 1, driver.log.read_text()
+    text = driver.log.read_text()
+    assert f"Study   {folder.root}" in text
+
+    plan = make_plan(spec, folder)
+    assert (len(plan.wanted), len(plan.finished), sum(plan.search_runs.values())) == (5, 4, 0)
+    assert {key: folder.run(key).result.stat().st_mtime_ns for key in done} == before
+    (diverged,) = plan.failed
+    failure = read_json(folder.run(diverged).failure)
+    assert failure["kind"] == "diverged"
+    assert re.fullmatch(r"loss/\S+ became (nan|inf|-inf) between steps 1 and 50", failure["reason"])
+    assert f"failed: rates discriminator_lr=0.99 #0 ({diverged}): {failure['reason']}" in text
+    check_records(folder, plan)
+    check_searches(folder)
+
+
+def check_records(folder, plan):
+    """Check what the folder says of its runs, without the code that wrote it."""
+    pq = pytest.importorskip("pyarrow.parquet")
+    rows = pq.read_table(folder.history).to_pylist()
+    for key in plan.finished:
+        run = folder.run(key)
+        result = read_json(run.result)
+        assert (result["key"], result["steps"], result["device"].split()[0], result["threads"]) == (key, 200, "cpu", 1)
+        assert set(result["measures"][0]) >= {"name", "split", "subject", "value", "status"}
+        assert {row["step"] for row in rows if row["run"] == key} == {50, 100, 150, 200}
+        names = {path.name.partition(".out.tfevents")[0] for path in run.root.iterdir()}
+        assert names >= {"run.json", "result.json", "samples.npz", "samples.png", "weights.safetensors", "events"}
+        assert len(list(run.root.glob("events.out.tfevents.*"))) == 1
+    assert len({run.config_key for run in plan.wanted}) == 5
+    for path in folder.root.rglob("*.json"):
+        assert str(folder.root) not in path.read_text()
+    assert not list(folder.root.rglob("*.pkl"))
+    assert (folder.report / "index.html").stat().st_size > 1000
+
+
+def check_searches(folder):
+    optuna = pytest.importorskip("optuna")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{folder.optuna}")
+    states = {
+        name: [trial.state.name for trial in optuna.load_study(study_name=name, storage=storage).trials]
+        for name in optuna.get_all_study_names(storage)
+    }
+    storage.remove_session()
+    storage.engine.dispose()
+    assert sorted(states["endtoend.rates"]) == ["COMPLETE", "FAIL"]
+    assert states["endtoend.noise"].count("COMPLETE") == 3
+    assert set(states["endtoend.noise"]) <= {"COMPLETE", "FAIL"}

@@ -75,7 +75,7 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
         part.supxlabel("noise dimension", fontsize=8)
         part.supylabel("latent dimension" if family.startswith("gaussian") else "categories K", fontsize=8)
         if len(shown) > 1:
-            part.suptitle(f"{family} codes", x=0.01, ha="left")
+            part.suptitle(f"{plots.short(family)} codes", x=0.01, ha="left")
     left_out = f" {len(families) - len(shown)} further families are in cells.csv." if len(families) > len(shown) else ""
     return Drawing(
         figure,
@@ -138,7 +138,7 @@ def share_bars(analysis: Analysis) -> Drawing | str:
     cells = cells.assign(order=~cells["family"].str.startswith("gaussian"), control=~cells["trained_encoder"])
     cells = cells.sort_values(["order", "family", "control", "code_size", "noise_dim"])
     encoder = cells["control"].map({False: "trained", True: "frozen encoder"})
-    cells = cells.assign(group=cells["family"] + "\n" + encoder)
+    cells = cells.assign(group=cells["family"].map(plots.short) + "\n" + encoder)
     keys = list(dict.fromkeys(cells["config_key"]))[:30]
     cells = cells[cells["config_key"].isin(keys)]
     figure = new_figure(3.9)

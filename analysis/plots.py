@@ -90,6 +90,11 @@ def math_label(measure: str) -> str:
     return re.sub(r"\b([SIτ])_(zn|z|n|σ)", r"$\\mathregular{\1_{\2}}$", axis_label(measure))
 
 
+def short(family: str) -> str:
+    """Cut the name of a family where a figure has no room for all its fields."""
+    return family if len(family) <= 36 else f"{family[:35]}…"
+
+
 def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
     """Draw one measure over (code size, noise dimension), with its seed-level half width.
 
@@ -130,7 +135,7 @@ def _draw_cell(cell: pd.Series[Any], axes: Axes, column: int, row: int, mappable
     if math.isfinite(cell["low"]):
         text += f"\n±{number(cell['mean'] - cell['low'])}"
     if cell["num_seeds"] < cell["num_wanted"]:
-        text += f"\nn = {cell['num_seeds']} of {cell['num_wanted']}"
+        text += f"\nn = {cell['num_seeds']:.0f} of {cell['num_wanted']:.0f}"
     ink = "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
     axes.text(column, row, text, ha="center", va="center", color=ink, linespacing=1.15)
 
@@ -279,7 +284,7 @@ def clustering(cells: pd.DataFrame, dots: pd.DataFrame, axes: Axes) -> None:
         ]
         rows = rows[rows["mean"].notna() & rows["trained_encoder"]].sort_values("code_size")
         x = rows["code_size"].to_numpy() * (1 + 0.02 * spread)
-        label = "IAE" + (f", n = {noise:g}" if noise >= 0 else "") + family.removeprefix("categorical")
+        label = "IAE" + (f", n = {noise:g}" if noise >= 0 else "") + short(family).removeprefix("categorical")
         axes.plot(
             x, rows["mean"], "-", marker=marker, color=colour, alpha=1 / (1 + abs(spread)), label=f"{label} (mean)"
         )

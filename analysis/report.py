@@ -123,7 +123,7 @@ def _figure_html(name: str, caption: str, svg: bytes) -> str:
     title, _, rest = caption.partition(". ")
     links = f'<a href="figures/{name}.svg">SVG</a> · <a href="figures/{name}.png">PNG</a>'
     return (
-        f'<figure id="{name}"><img src="{source}" alt="{html.escape(title, quote=True)}">'
+        f'<figure id="figure-{name}"><img src="{source}" alt="{html.escape(title, quote=True)}">'
         f"<figcaption><b>{typeset(title)}.</b> {typeset(rest)} {links}</figcaption></figure>"
     )
 

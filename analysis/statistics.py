@@ -153,17 +153,17 @@ def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
     table["trained_encoder"] = table[FROZEN_FIELD].map(lambda value: value is not False).astype(bool)
     fields = [name for name in table.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]
     plain = [name for name in fields if name not in (*AXES, FROZEN_FIELD, "model.code")]
-    text = {name: table[name].map(_text) for name in plain}
+    text = {name: table[name].map(_text).astype(str) for name in plain}
     table["family"] = table["code"]
     for code in table["code"].unique():
         rows = table["code"] == code
         grid = rows & (table["origin"] == "grid") & table["model.code"].notna()
-        varying = [name for name in plain if text[name][grid].nunique() > 1]
+        varying = [name for name in plain if text[name][grid & (text[name] != "–")].nunique() > 1]
         for name in varying:
             table.loc[rows, "family"] += ", " + name.partition(".")[2] + "=" + text[name][rows]
-    identity = pd.Series("", index=table.index)
+    identity = pd.Series("", index=table.index, dtype=str)
     for name in (*plain, *AXES, "model.code"):
-        identity = identity + name + "=" + table[name].map(_text) + ";"
+        identity = identity + name + "=" + table[name].map(_text).astype(str) + ";"
     table["pair"] = identity.where(table["model.code"].notna(), "")
     return table
 

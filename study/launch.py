@@ -62,9 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spec = load_study(options.spec, options.set, smoke=options.smoke)
         folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
         _check_folder(folder, spec)
-        plan = make_plan(spec, folder)
         if options.dry_run:
-            print(describe(plan, spec))
+            print(describe(_plan(spec, folder), spec))
             return FINISHED
         with hold(folder.lock):
             try:
@@ -119,6 +118,18 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
         raise BadInput(f"--out must be a study folder or empty, but {folder.root} holds other files and no study.json.")
 
 
+def _plan(spec: StudySpec, folder: StudyFolder) -> Plan:
+    """Plan a study.
+
+    Raises:
+        BadInput: A record in the folder is damaged; the message names it.
+    """
+    try:
+        return make_plan(spec, folder)
+    except ValueError as error:
+        raise BadInput(f"{error} Remove it to have its run repeated.") from error
+
+
 def _is_foreign(path: Path, folder: StudyFolder) -> bool:
     """Return whether a file cannot be what a launch leaves that ends before its first run."""
     return path not in {folder.lock, folder.specification} and not path.name.startswith(".")
@@ -128,7 +139,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -
     """Run what is to do in a folder that is held, then write the report."""
     # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
     signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
-    plan = make_plan(spec, folder)
+    plan = _plan(spec, folder)
     for warning in spec.warnings:
         print(f"Warning: {warning}")
     if not plan.todo and not any(plan.search_runs.values()):

@@ -87,6 +87,7 @@ class LiveTable:
     """A table that is drawn over itself: how far the study is, the best so far, and the runs that are out."""
 
     def __init__(self, console: Console, dispatcher: Dispatcher, num_lanes: int) -> None:
+        self._console = console
         self._dispatcher = dispatcher
         self._num_lanes = num_lanes
         self._begin = self._last_frame = time.monotonic()
@@ -118,7 +119,7 @@ class LiveTable:
         )
         # A full line would make the terminal's echo of Ctrl-C begin another one, and the next frame miss its place.
         table = Group(bar, counts(standing), *_best(dispatcher), _running(dispatcher))
-        return Constrain(table, self._live.console.width - 4)
+        return Constrain(table, self._console.width - 4)
 
 
 class PlainLines:

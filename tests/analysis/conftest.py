@@ -8,6 +8,17 @@ from types import ModuleType
 import pytest
 
 
+# A finder that refuses, and not `sys.modules[name] = None`, which scipy mistakes for an imported torch.
+BLOCK = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {0!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+"""
+
+
 @pytest.fixture(scope="session")
 def synthetic() -> ModuleType:
     """The generator of study folders beside this file, which importlib mode does not put on the path."""
@@ -31,8 +42,7 @@ def run_blocked() -> Callable[..., str]:
     """Run Python code in a fresh interpreter in which torch and Ray cannot be imported; return what it printed."""
 
     def run(code: str, *arguments: str, blocked: tuple[str, ...] = ("torch", "ray")) -> str:
-        block = f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\n"
-        command = [sys.executable, "-W", "error", "-c", block + code, *arguments]
+        command = [sys.executable, "-W", "error", "-c", BLOCK.format(blocked) + code, *arguments]
         root = Path(__file__).parents[2]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr

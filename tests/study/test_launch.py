@@ -122,6 +122,14 @@ def test_a_folder_of_something_else_is_refused(write, tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("no_ray")
+def test_a_damaged_record_is_named(spec_of, folder, dispatch, tmp_path, capsys):
+    (run,) = dispatch(spec_of("parameters: {model.latent_dim: 2}\n")).next_lane()
+    folder.run(run.key).result.write_text('{"key": ')
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 2
+    assert f"{folder.run(run.key).result} must be a JSON file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray")
 def test_a_folder_in_use_exits_with_3_and_says_by_whom(write, folder, capsys):
     with hold(folder.lock):
         assert launch.main([write(STUDY), "--out", str(folder.root)]) == 3

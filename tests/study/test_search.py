@@ -65,6 +65,7 @@ def test_an_unexpected_error_ends_the_handing_out_and_not_the_experiment(searche
     searcher.on_trial_complete("first")
     assert "result.json must be a JSON file" in searcher.dispatcher.problem
     assert searcher.suggest("second") == Searcher.FINISHED
+    folder.run(lane[0]).result.unlink()
     other = searcher_of()
     monkeypatch.setattr(other.dispatcher, "next_lane", lambda: 1 / 0)
     assert other.suggest("first") == Searcher.FINISHED

@@ -49,7 +49,7 @@ def split_words(analysis: Analysis) -> str:
 def seed_words(cells: pd.DataFrame) -> str:
     """Say how many seeds a cell has."""
     low, high = cells["num_seeds"].min(), cells["num_seeds"].max()
-    return f"n = {high} seeds a cell." if low == high else f"n = {low} to {high} seeds a cell."
+    return f"n = {high} seed{'' if high == 1 else 's'} a cell." if low == high else f"n = {low} to {high} seeds a cell."
 
 
 def oracle_words(analysis: Analysis) -> str:

@@ -196,15 +196,15 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
         colours, styles = _cell_styles(rows)
         for axes, name in zip(grid[:, column], names, strict=True):
             plots.learning_curves(_bands(rows[rows["name"] == name]), axes, colours, styles)
-            axes.set_title(f"{code}, {name.removeprefix('loss/').replace('/', ': ').replace('_', ' ')}")
+            axes.set_title(name.removeprefix("loss/").removeprefix("metric/").replace("/", ": ").replace("_", " "))
+        grid[0, column].set_title(f"{code} codes\n\n{grid[0, column].get_title(loc='left')}")
         grid[-1, column].set_xlabel("training step")
     add_legend(figure, list(grid.flat))
     more = history["name"].nunique() - len(names)
     return Drawing(
         figure,
-        "Losses over training, trained encoders. Lines: means over the seeds of a cell; bands: from the lowest to "
-        "the highest "
-        f"seed (no interval). {history['run'].nunique()} runs."
+        "Losses and accuracies over training, trained encoders. Lines: means over the seeds of a cell; bands: from the "
+        f"lowest to the highest seed (no interval). {history['run'].nunique()} runs."
         + (f" {more} further values are not shown." if more > 0 else ""),
     )
 

@@ -87,7 +87,8 @@ def headline(analysis: Analysis) -> list[Figure]:
 def interval(mean: GridMean, sign: bool = False) -> str:
     """Write a mean with its seed-level interval."""
     value = signed(mean.mean) if sign else number(mean.mean)
-    return f"{value} ({_between(mean, sign) or 'no interval: one seed a cell'})"
+    between = _between(mean, sign)
+    return f"{value} ({between})" if between else value
 
 
 def _between(mean: GridMean, sign: bool = False) -> str:
@@ -112,9 +113,10 @@ def _training_effect(analysis: Analysis) -> list[str]:
         sentences.append(
             f"Training the encoder changes {_listed(parts)} against a frozen random encoder whose decoder and "
             f"discriminators were trained alike: means over {_count(most.num_cells, CODE_NAMES[code] + ' cell')} and "
-            f"{_count(most.num_seeds, 'paired seed')}, {_count(most.num_runs, 'pair')}."
+            f"{_count(most.num_seeds, 'paired seed')}, {_count(most.num_runs, 'pair')}"
+            f"{'' if most.has_interval else '; no interval, for no cell has two seeds'}."
         )
-        sentences.append(_verdict(effects, chosen))
+        sentences += filter(None, [_verdict(effects, chosen)])
     return sentences + _untrained_effect(analysis)
 
 
@@ -130,22 +132,20 @@ def _no_control(analysis: Analysis) -> str:
 def _verdict(effects: dict[str, GridMean], pairs: pd.DataFrame) -> str:
     groups: dict[str, list[str]] = {}
     for name, effect in effects.items():
-        groups.setdefault(_side(effect), []).append(prose(name))
-    text = "; ".join(f"{side} for {_listed(names)}" for side, names in groups.items())
+        if effect.has_interval:
+            groups.setdefault(_side(effect), []).append(prose(name))
+    sentences = [f"The interval {'; '.join(f'{side} for {_listed(names)}' for side, names in groups.items())}."]
     name = next(iter(effects))
     means = pairs[pairs["name"] == name].groupby("label")["difference"].mean()
-    spread = ""
     if len(means) > 1:
-        spread = (
-            f" Between cells the change of {prose(name)} goes from {signed(means.min())} ({means.idxmin()}) "
+        sentences.append(
+            f"Between cells the change of {prose(name)} goes from {signed(means.min())} ({means.idxmin()}) "
             f"to {signed(means.max())} ({means.idxmax()})."
         )
-    return f"The interval {text}.{spread}"
+    return " ".join(sentences if groups else sentences[1:])
 
 
 def _side(effect: GridMean) -> str:
-    if not effect.has_interval:
-        return "cannot be computed (one seed a cell)"
     if effect.low > 0:
         return "lies above 0"
     return "lies below 0" if effect.high < 0 else "contains 0"
@@ -221,13 +221,14 @@ def _calibration(analysis: Analysis) -> list[str]:
         return []
     cells = model.groupby("config_key")["value"].mean()
     near = int((cells <= CALIBRATED).sum())
+    others = "the others" if near else "all of them"
     return [
         f"Is the split about the data? A fresh critic tells (x, ẑ) from (x̂, ẑ) with accuracy {interval(mean)}, "
         "where 0.50 is "
         f"calibrated; {near} of {_count(len(cells), 'cell')} {'stays' if near == 1 else 'stay'} at or below "
         f"{CALIBRATED}"
         + (
-            ". In the others the split describes the decoder more than the data."
+            f". In {others} the split describes the decoder more than the data."
             if near < len(cells)
             else ", so the split may be read as one of the data."
         )
@@ -279,11 +280,15 @@ def _incomplete(analysis: Analysis) -> list[str]:
             f"{reason} ({count})" if count > 1 else str(reason)
             for reason, count in failed["reason"].value_counts().head(3).items()
         )
-        sentences.append(f"{_count(len(failed), 'run')} failed and {_enter(len(failed))} no mean: {reasons}.")
+        sentences.append(
+            f"{_count(len(failed), 'run')} failed and {'enters' if len(failed) == 1 else 'enter'} no mean: {reasons}."
+        )
     for status, words in (("planned", "not finished"), ("unreadable", "unreadable")):
         count = int((runs["status"] == status).sum())
         if count:
-            sentences.append(f"{_count(count, 'run')} {_are(count)} {words}; means are over the seeds that are there.")
+            sentences.append(
+                f"{_count(count, 'run')} {'is' if count == 1 else 'are'} {words}; means are over the seeds that are there."
+            )
     if analysis.results.problems:
         count = len(analysis.results.problems)
         sentences.append(f"{_count(count, 'problem')} with the study's files, listed under Provenance.")
@@ -345,9 +350,9 @@ def _undefined(analysis: Analysis) -> list[str]:
     }
     for status, text in words.items():
         chosen = table[table["status"] == status]
-        # A Gaussian code has no clusters: that is no news. What is undefined in some cells of its kind is.
+        # That a Gaussian code has no clusters is no news. What is undefined in some cells of its kind is.
         if status == "undefined":
-            chosen = chosen[~chosen["reason"].str.contains("measure of", regex=False)]
+            chosen = chosen[~chosen["name"].map(_belongs_to_one_code)]
         if len(chosen):
             names = _listed([prose(name) for name in sorted(chosen["name"].unique())])
             count = int(chosen["num_runs"].max())
@@ -355,6 +360,10 @@ def _undefined(analysis: Analysis) -> list[str]:
                 f"{names}: {text} in {_count(count, 'run')} ({chosen['reason'].iloc[0] or 'no reason given'})."
             )
     return sentences
+
+
+def _belongs_to_one_code(name: str) -> bool:
+    return name in MEASURES and any(where.field == "model.code" for where in MEASURES[name].undefined)
 
 
 def _effect(analysis: Analysis, name: str) -> GridMean | None:
@@ -382,14 +391,6 @@ def _percent(value: float, digits: int = 0) -> str:
 
 def _count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _enter(count: int) -> str:
-    return "enters" if count == 1 else "enter"
 
 
 def _listed(items: list[str]) -> str:

@@ -48,6 +48,7 @@ from analysis.tables import (
 from study.records import StudyFolder, atomic_path
 
 PAGE = "index.html"
+PNG_DPI = 150
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "effect": ("What training adds", ("training_effect",)),
     "decomposition": ("Decomposition", ("decomposition_maps", "controls", "share_bars")),
@@ -102,7 +103,7 @@ def _draw(name: str, build: Callable[[], Drawing | str], folder: Path, problems:
             _lay_out(drawing.figure)
             svg = io.BytesIO()
             drawing.figure.savefig(svg, format="svg", metadata={"Date": None})
-            drawing.figure.savefig(folder / f"{name}.png", dpi=150)
+            drawing.figure.savefig(folder / f"{name}.png", dpi=PNG_DPI)
         except Exception as error:  # noqa: BLE001  one figure that a strange study breaks must not take the page with it
             problems.append(f"figure {name} could not be drawn: {type(error).__name__}: {error}")
             return f'<p class="note">{html.escape(problems[-1])}</p>'

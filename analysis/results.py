@@ -137,7 +137,7 @@ def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str
         table[name] = _numbers(table[name])
     for name in ("train_time_s", "measure_time_s", "wall_time_s", "classifier_accuracy"):
         table[name] = _numbers(table[name])
-    return table, _measure_table(measures, problems)
+    return table.astype({"key": str, "config_key": str}), _measure_table(measures, problems)
 
 
 def _load_run(run: RunFolder, problems: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -184,6 +184,7 @@ def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.Da
     table = table.reindex(columns=list(MEASURE_COLUMNS))
     for name, default in (("split", "test"), ("subject", "model"), ("unit", ""), ("status", "ok"), ("reason", "")):
         table[name] = table[name].where(table[name].map(lambda item: isinstance(item, str)), default).astype(object)
+    table = table.astype({"run": str, "name": str})
     for name in ("value", "low", "high", "n"):
         table[name] = _numbers(table[name])
     usable = table["status"].isin(USABLE)

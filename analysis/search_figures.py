@@ -17,7 +17,7 @@ def objective_history(analysis: Analysis) -> Drawing | str:
     """Draw every objective over the configurations of each searched block."""
     table, objectives = analysis.configurations, analysis.results.study["objectives"]
     blocks = sorted(table.loc[table["origin"] == "search", "block"].unique())[:MAX_ROWS]
-    if not blocks:
+    if not blocks or not objectives:
         return "No configuration was searched, or none has all objectives."
     figure = new_figure(1.7 * len(blocks) + 0.4)
     grid = figure.subplots(len(blocks), len(objectives), squeeze=False)

@@ -76,8 +76,9 @@ def pareto(configurations: pd.DataFrame, front: np.ndarray, axes: Axes, measures
                 )
     edge = configurations[front].sort_values("objective_0")
     axes.plot(edge["objective_0"], edge["objective_1"], "-", color="#D55E00", linewidth=1, zorder=0, label="front")
-    for _, row in edge.iterrows():
-        axes.annotate(str(row["label"]), (row["objective_0"], row["objective_1"]), (4, 4), textcoords="offset points")
+    for index, (_, row) in enumerate(edge.iterrows() if len(edge) <= 8 else ()):
+        offset = (5, 4) if index % 2 else (5, -10)
+        axes.annotate(str(row["label"]), (row["objective_0"], row["objective_1"]), offset, textcoords="offset points")
     axes.grid()
     axes.set_xlabel(plots.math_label(measures[0]))
     axes.set_ylabel(plots.math_label(measures[1]))

@@ -1,0 +1,1 @@
+"""The orchestrator: from a YAML file to trained, measured and recorded runs."""

@@ -27,9 +27,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from iae_models.config import code_hash
 from study.failures import BadInput
 from study.lock import FolderInUse, hold
-from study.plan import Plan, grid_runs, make_plan
+from study.plan import Plan, grid_runs, make_plan, other_code
 from study.plan_text import describe
 from study.records import StudyFolder, atomic_path, read_json, write_json
 from study.spec import SpecError, StudySpec, as_json, load_study
@@ -87,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--smoke", action="store_true", help="run the tiny version of the study, in about a minute")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
+    parser.add_argument(
+        "--same-code", action="store_true", help="refuse a folder with finished runs of other model code"
+    )
     parser.add_argument("--data-root", metavar="DIR", type=Path, help="folder of the data sets ($IAE_DATA_ROOT)")
     parser.add_argument("--address", help="address of a running Ray cluster, such as auto")
     return parser
@@ -130,6 +134,22 @@ def _plan(spec: StudySpec, folder: StudyFolder) -> Plan:
         raise BadInput(f"{error} Remove it to have its run repeated.") from error
 
 
+def _check_code(plan: Plan, folder: StudyFolder, *, refuse: bool) -> None:
+    """Say which finished runs other model code has made: they are kept and used, unless the caller refuses the mix.
+
+    Raises:
+        BadInput: There are some, and they are refused.
+    """
+    for name, count in other_code(plan, folder).items():
+        found = f"{count} of the {len(plan.finished)} finished runs in {folder.root} were made by other model code"
+        if refuse:
+            raise BadInput(
+                f"--same-code wants runs of the model code {code_hash()} alone, but {found} ({name}): choose another "
+                "folder with --out, or leave --same-code out to use them, marked in the report."
+            )
+        print(f"Note: {found} ({name}, now {code_hash()}). They are used, and marked in the report.")
+
+
 def _is_foreign(path: Path, folder: StudyFolder) -> bool:
     """Return whether a file cannot be what a launch leaves that ends before its first run."""
     return path not in {folder.lock, folder.specification} and not path.name.startswith(".")
@@ -140,6 +160,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -
     # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
     signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
     plan = _plan(spec, folder)
+    _check_code(plan, folder, refuse=options.same_code)
     for warning in spec.warnings:
         print(f"Warning: {warning}")
     if not plan.todo and not any(plan.search_runs.values()):
@@ -262,6 +283,7 @@ def _command(options: argparse.Namespace) -> str:
     for override in options.set:
         words += ["--set", override]
     words += ["--smoke"] if options.smoke else []
+    words += ["--same-code"] if options.same_code else []
     words += ["--data-root", str(options.data_root)] if options.data_root else []
     words += ["--address", options.address] if options.address else []
     return shlex.join(words)

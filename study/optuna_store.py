@@ -11,7 +11,7 @@ import contextlib
 import math
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import optuna
@@ -28,23 +28,28 @@ SLICE_S = 0.2
 class OptunaStore:
     """A copy of Optuna studies in one SQLite file.
 
+    The file being derived, a disk that refuses it costs the file and not the study: see `problem`.
+
     Args:
         folder: The study folder, under the driver's lock.
         studies: The studies in memory that are copied, each under its name.
         interval_s: Seconds between two copies of what changed.
+
+    Attributes:
+        problem: Why the copying was given up; empty while it goes on.
     """
 
     def __init__(self, folder: StudyFolder, studies: Sequence[optuna.Study], interval_s: float = 1.0) -> None:
+        self.problem = ""
         self._path = folder.optuna
-        self._fresh: Path | None = folder.optuna.with_name("optuna.new.db")
+        self._fresh = folder.optuna.with_name("optuna.new.db")
         self._interval_s = interval_s
         self._last_copy = -math.inf
         self._studies = list(studies)
+        self._storage: RDBStorage | None = None
+        self._ids: dict[str, int] = {}
         self._copied: dict[tuple[str, int], tuple[int, TrialState]] = {}
-        folder.root.mkdir(parents=True, exist_ok=True)
-        _remove(self._fresh)
-        self._storage = _open(self._fresh)
-        self._ids = {study.study_name: self._create(study) for study in studies}
+        self._is_whole = False
 
     def copy_if_due(self) -> None:
         """Copy what changed, or a part of it, if the last copy is long enough ago."""
@@ -59,20 +64,11 @@ class OptunaStore:
         Args:
             limit_s: Seconds after which the rest is left to the next copy.
         """
-        end = time.monotonic() + limit_s
-        for study in self._studies:
-            for trial in study.get_trials(deepcopy=False):
-                if time.monotonic() > end:
-                    self._last_copy = time.monotonic()
-                    return
-                self._copy(study.study_name, trial)
+        with self._excuse():
+            storage = self._storage or self._begin()
+            if self._copy_all(storage, time.monotonic() + limit_s) and not self._is_whole:
+                self._take_place(storage)
         self._last_copy = time.monotonic()
-        if self._fresh is not None:
-            _close(self._storage, self._fresh)
-            _keep_previous(self._path)
-            self._fresh.rename(self._path)
-            self._fresh = None
-            self._storage = _open(self._path)
 
     def close(self, limit_s: float = math.inf) -> None:
         """Copy the rest, let what did not end wait for the next launch, and leave one self-contained file.
@@ -81,29 +77,72 @@ class OptunaStore:
             limit_s: Seconds for it; a file that is not complete by then is given up, and the former one stays.
         """
         self.copy(limit_s)
-        if self._fresh is None:
-            _close(self._storage, self._path, final=True)
-        else:
-            _close(self._storage, self._fresh)
-            _remove(self._fresh)
+        with self._excuse():
+            if self._storage is None:
+                return
+            _disconnect(self._storage)
+            if self._is_whole:
+                _end_running(self._path)
+                _fold_in_log(self._path)
+            else:
+                _remove(self._fresh)
 
-    def _create(self, study: optuna.Study) -> int:
-        study_id = self._storage.create_new_study(study.directions, study.study_name)
+    @contextlib.contextmanager
+    def _excuse(self) -> Iterator[None]:
+        """Run a step unless an earlier one failed, and note it where this one does."""
+        try:
+            yield
+        except (
+            OSError,
+            sqlite3.Error,
+            sqlalchemy.exc.SQLAlchemyError,
+            optuna.exceptions.StorageInternalError,
+        ) as error:
+            self.problem = self.problem or f"{type(error).__name__}: {error}".splitlines()[0]
+            self._studies.clear()
+
+    def _begin(self) -> RDBStorage:
+        self._fresh.parent.mkdir(parents=True, exist_ok=True)
+        _remove(self._fresh)
+        self._storage = _open(self._fresh)
+        self._ids = {study.study_name: self._create(self._storage, study) for study in self._studies}
+        return self._storage
+
+    def _copy_all(self, storage: RDBStorage, end: float) -> bool:
+        """Return whether everything was copied before the time was over."""
+        for study in self._studies:
+            for trial in study.get_trials(deepcopy=False):
+                if time.monotonic() > end:
+                    return False
+                self._copy(storage, study.study_name, trial)
+        return True
+
+    def _take_place(self, storage: RDBStorage) -> None:
+        _disconnect(storage)
+        _fold_in_log(self._fresh)
+        _keep_previous(self._path)
+        self._fresh.rename(self._path)
+        self._is_whole = True
+        self._storage = _open(self._path)
+
+    @staticmethod
+    def _create(storage: RDBStorage, study: optuna.Study) -> int:
+        study_id = storage.create_new_study(study.directions, study.study_name)
         for name, value in study._storage.get_study_system_attrs(study._study_id).items():
-            self._storage.set_study_system_attr(study_id, name, value)
+            storage.set_study_system_attr(study_id, name, value)
         return study_id
 
-    def _copy(self, study: str, trial: FrozenTrial) -> None:
+    def _copy(self, storage: RDBStorage, study: str, trial: FrozenTrial) -> None:
         place = (study, trial.number)
         if place not in self._copied:
-            trial_id = self._storage.create_new_trial(self._ids[study], trial)
+            trial_id = storage.create_new_trial(self._ids[study], trial)
         else:
             trial_id, state = self._copied[place]
             if state == trial.state:
                 return
             for name, value in trial.user_attrs.items():
-                self._storage.set_trial_user_attr(trial_id, name, value)
-            self._storage.set_trial_state_values(trial_id, trial.state, trial.values)
+                storage.set_trial_user_attr(trial_id, name, value)
+            storage.set_trial_state_values(trial_id, trial.state, trial.values)
         self._copied[place] = (trial_id, trial.state)
 
 
@@ -120,14 +159,15 @@ def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 
-def _close(storage: RDBStorage, path: Path, final: bool = False) -> None:
+def _disconnect(storage: RDBStorage) -> None:
     storage.remove_session()
     storage.engine.dispose()
-    if final:
-        # One statement for all of them; Optuna would take a hundredth of a second for each.
-        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("UPDATE trials SET state = 'WAITING' WHERE state = 'RUNNING'")
-    _fold_in_log(path)
+
+
+def _end_running(path: Path) -> None:
+    """Let all running trials wait, in one statement; Optuna would take a hundredth of a second for each."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE trials SET state = 'WAITING' WHERE state = 'RUNNING'")
 
 
 def _keep_previous(path: Path) -> None:

@@ -6,12 +6,13 @@ finished. That one rule resumes after a kill, repeats failures, and adds replica
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
-from iae_models.config import RunConfig, config_key, flatten, run_config
+from iae_models.config import RunConfig, code_hash, config_key, flatten, run_config
 from study.blocks import Block, label_of
 from study.records import RunFolder, StudyFolder, read_json, run_status
 from study.spec import StudySpec
@@ -126,6 +127,16 @@ def make_plan(spec: StudySpec, folder: StudyFolder) -> Plan:
         extra=tuple(sorted(set(folders) - set(wanted))),
         run_time_s=_mean_run_time([folders[key] for key in sorted(finished)]),
     )
+
+
+def other_code(plan: Plan, folder: StudyFolder) -> dict[str, int]:
+    """Count the finished runs that other model code than today's has made, by the hash of that code.
+
+    Raises:
+        ValueError: A record in the folder cannot be read; the message names it.
+    """
+    hashes = Counter(str(read_json(folder.run(key).result).get("code_hash")) for key in sorted(plan.finished))
+    return {name: count for name, count in hashes.items() if name != code_hash()}
 
 
 def _cell(values: Mapping[str, Any], block: Block) -> tuple[RunConfig, str, str]:

@@ -76,14 +76,18 @@ def run_plan(
             threads=lanes.threads,
         )
         dispatcher = Dispatcher(spec, folder, plan)
-        _run(dispatcher, folder, lanes, place, console)
+        store_problem = _run(dispatcher, folder, lanes, place, console)
     _print_failures(dispatcher, console)
     num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())
-    return Outcome(dispatcher.problem, tuple(_notes(dispatcher)), num_missing)
+    return Outcome(dispatcher.problem, tuple(_notes(dispatcher, store_problem)), num_missing)
 
 
-def _run(dispatcher: Dispatcher, folder: StudyFolder, lanes: Lanes, place: Workplace, console: Console) -> None:
-    """Run the lanes, and leave history and searches written whatever happens."""
+def _run(dispatcher: Dispatcher, folder: StudyFolder, lanes: Lanes, place: Workplace, console: Console) -> str:
+    """Run the lanes, and leave history and searches written whatever happens.
+
+    Returns:
+        Why the searches could not be written, or "".
+    """
     history = HistoryWriter(folder.history)
     store = OptunaStore(folder, dispatcher.studies)
     display = display_for(console, dispatcher, lanes.number)
@@ -97,17 +101,20 @@ def _run(dispatcher: Dispatcher, folder: StudyFolder, lanes: Lanes, place: Workp
         display.close()
         history.write()
         store.close(limit_s)
+    return store.problem
 
 
-def _notes(dispatcher: Dispatcher) -> list[str]:
+def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:
     notes = [
         f"The search of block {search.block.name} ended early: {search.exhausted}."
         for search in dispatcher.searches.values()
         if search.exhausted
     ]
     if dispatcher.out_of_time:
-        hours, left = dispatcher.spec.budget.hours, len(dispatcher.unfinished())
+        hours, left = dispatcher.spec.budget.hours, dispatcher.standing.left
         notes.append(f"The budget of {hours:g} hours is used up; {left} runs were not started.")
+    if store_problem:
+        notes.append(f"optuna.db is not up to date ({store_problem}); the next launch writes it anew.")
     return notes
 
 

@@ -7,7 +7,6 @@ from types import ModuleType
 
 import pytest
 
-
 # A finder that refuses, and not `sys.modules[name] = None`, which scipy mistakes for an imported torch.
 BLOCK = """
 import sys

@@ -49,6 +49,19 @@ def reported(study_dir, tmp_path_factory):
     return folder, time.process_time() - started
 
 
+@pytest.fixture(scope="module")
+def small(synthetic, tmp_path_factory):
+    """A study with something in every figure and few cells. Do not change it: copy it first."""
+    planted = synthetic.Planted(gaussian=((2, 10), (5, 10)), categorical=((10, 10),), replicates=2, searched=8)
+    return synthetic.write_study(tmp_path_factory.mktemp("small") / "small", planted)
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Write coarse PNG files, which takes a third off the time of a report."""
+    monkeypatch.setattr("analysis.report.PNG_DPI", 20)
+
+
 def read(folder):
     return (folder / "report" / PAGE).read_text(encoding="utf-8")
 
@@ -103,7 +116,9 @@ def test_the_sentences_answer_noise_calibration_and_clustering(reported):
     assert "lies above 0 for S_z in pixels, S_z in features and label preservation; lies below 0 for R²" in text
     assert re.search(r"dispersion ratio ρ is 0\.80 \(95 % interval 0\.\d\d to 0\.\d\d\) over 8 cells with noise", text)
     assert re.search(r"accuracy 0\.62 \(.*where 0\.50 is calibrated; 0 of 8 cells stay", text)
-    assert re.search(r"With K = 30 categories the test clustering error is 2\d %.*k-means with the same K has 26 %", text)
+    assert re.search(
+        r"With K = 30 categories the test clustering error is 2\d %.*k-means with the same K has 26 %", text
+    )
 
 
 def test_a_negative_effect_is_said_alike(tmp_path, synthetic, monkeypatch):
@@ -142,11 +157,13 @@ def test_caveats_name_what_is_missing(reported, synthetic, tmp_path):
     text = " ".join(caveats(analyse(load_results(folder))))
     assert "1 run failed and enters no mean: reconstruction_discriminator became nan at step 1200." in text
     assert "1 run is not finished" in text
-    assert "2 versions of the code (abcdef123456, 000000000000)" in text or "2 versions of the code (000000000000" in text
+    assert (
+        "2 versions of the code (abcdef123456, 000000000000)" in text or "2 versions of the code (000000000000" in text
+    )
     assert "Label-selected" in text and "smoke run" in text
     assert headline(analyse(load_results(folder)))[0].value == "44 / 46"
-    write_report(folder)
-    assert "<!-- n = 2 of 3 -->" in (folder / "report" / "figures" / "decomposition_maps.svg").read_text()
+    cells = analyse(load_results(folder)).cells
+    assert set(cells.loc[cells["config_key"] == grid["config_key"].iloc[0], "num_seeds"]) == {2}
 
 
 @pytest.mark.parametrize(
@@ -154,13 +171,14 @@ def test_caveats_name_what_is_missing(reported, synthetic, tmp_path):
     [
         {"gaussian": ((2, 10),), "categorical": (), "frozen": False, "replicates": 1, "searched": 0},
         {"gaussian": (), "categorical": ((10, 10), (30, 0)), "searched": 0},
-        {"categorical": (), "searched": 12, "replicates": 1},
+        {"gaussian": ((2, 10), (5, 100)), "categorical": (), "searched": 2, "replicates": 1, "samples": False},
         {"gaussian": ((0, 10), (2, 0), (2, 10)), "categorical": (), "searched": 0, "history": False, "samples": False},
         {"gaussian": (), "categorical": (), "searched": 3},
         {"gaussian": (), "categorical": (), "searched": 0},
     ],
     ids=["one run", "categorical only", "gaussian only, one seed", "without noise or code", "searched only", "no run"],
 )
+@pytest.mark.usefixtures("coarse")
 def test_studies_of_every_shape_are_reported(fields, tmp_path, synthetic):
     folder = synthetic.write_study(tmp_path / "s", synthetic.Planted(**fields))
     text = write_report(folder).read_text(encoding="utf-8")
@@ -168,6 +186,7 @@ def test_studies_of_every_shape_are_reported(fields, tmp_path, synthetic):
     assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", text))
 
 
+@pytest.mark.usefixtures("coarse")
 def test_a_study_in_which_nothing_finished_is_reported(tmp_path, synthetic):
     folder = synthetic.write_study(tmp_path / "s", synthetic.Planted(searched=0, history=False))
     for path in (folder / "runs").glob("*/result.json"):
@@ -176,9 +195,10 @@ def test_a_study_in_which_nothing_finished_is_reported(tmp_path, synthetic):
     assert "No run has finished, so there is nothing to report yet." in text and "could not be drawn" not in text
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_corrupted_studies_are_reported(seed, study_dir, tmp_path):
-    folder = shutil.copytree(study_dir, tmp_path / "s")
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.usefixtures("coarse")
+def test_corrupted_studies_are_reported(seed, small, tmp_path):
+    folder = shutil.copytree(small, tmp_path / "s")
     dice = random.Random(seed)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in dice.sample(files, len(files) // 3):
@@ -191,11 +211,14 @@ def test_corrupted_studies_are_reported(seed, study_dir, tmp_path):
         elif damage == "garble":
             path.write_bytes(dice.randbytes(200))
         else:
-            path.write_bytes(re.sub(rb": 0\.\d+", lambda _: b": " + dice.choice([b"NaN", b"null", b'"x"', b"[]"]), content))
+            path.write_bytes(
+                re.sub(rb": 0\.\d+", lambda _: b": " + dice.choice([b"NaN", b"null", b'"x"', b"[]"]), content)
+            )
     text = write_report(folder).read_text(encoding="utf-8")
     assert Page(text).open == [] and "could not be drawn" not in text
 
 
+@pytest.mark.usefixtures("coarse")
 def test_text_of_a_study_cannot_become_markup(tmp_path, synthetic):
     planted = synthetic.Planted(gaussian=((2, 10),), categorical=(), searched=0, samples=False)
     folder = synthetic.write_study(tmp_path / "s", planted)
@@ -206,16 +229,18 @@ def test_text_of_a_study_cannot_become_markup(tmp_path, synthetic):
     assert "&lt;script&gt;$body" in text and "<script>$body" not in text and "<img src=x>" not in text
 
 
-def test_a_second_report_replaces_the_first_and_is_the_same(reported):
-    folder, _ = reported
+@pytest.mark.usefixtures("coarse")
+def test_a_second_report_replaces_the_first_and_is_the_same(small, tmp_path):
+    folder = shutil.copytree(small, tmp_path / "s")
+    write_report(folder)
     first = read(folder)
     (folder / "report" / "figures" / "clustering.svg").unlink()
     write_report(folder)
     assert read(folder) == first and (folder / "report" / "figures" / "clustering.svg").is_file()
 
 
-def test_the_command_needs_neither_torch_nor_ray(study_dir, tmp_path, run_blocked):
-    folder = shutil.copytree(study_dir, tmp_path / "s")
+def test_the_command_needs_neither_torch_nor_ray(small, tmp_path, run_blocked):
+    folder = shutil.copytree(small, tmp_path / "s")
     printed = run_blocked("import runpy; runpy.run_module('analysis.report', run_name='__main__')", str(folder))
     assert printed.strip() == str(folder / "report" / PAGE)
 

@@ -109,9 +109,16 @@ def test_cell_summary_by_hand():
 
 def test_pairs_differ_in_the_frozen_encoder_only():
     table = runs(
-        [["a-0", "a", 0, 2, 1, True], ["f-0", "f", 0, 2, 1, False], ["f-1", "f", 1, 2, 1, False], ["g-0", "g", 0, 5, 1, False]]
+        [
+            ["a-0", "a", 0, 2, 1, True],
+            ["f-0", "f", 0, 2, 1, False],
+            ["f-1", "f", 1, 2, 1, False],
+            ["g-0", "g", 0, 5, 1, False],
+        ]
     )
-    rows = [[key, "m", "test", "model", value] for key, value in (("a-0", 5.0), ("f-0", 3.0), ("f-1", 9.0), ("g-0", 9.0))]
+    rows = [
+        [key, "m", "test", "model", value] for key, value in (("a-0", 5.0), ("f-0", 3.0), ("f-1", 9.0), ("g-0", 9.0))
+    ]
     pairs = statistics.control_differences(statistics.joined(measures(rows), statistics.describe_runs(table)))
     assert pairs[["run", "control_run", "difference"]].to_numpy().tolist() == [["a-0", "f-0", 2.0]]
 

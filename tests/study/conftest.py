@@ -2,6 +2,7 @@
 
 import pytest
 
+from iae_models.config import code_hash
 from study.dispatch import Dispatcher
 from study.plan import make_plan
 from study.records import StudyFolder, write_json
@@ -63,6 +64,7 @@ def finish(folder):
         result = {
             "key": key,
             "status": "finished",
+            "code_hash": code_hash(),
             "train_time_s": seconds - 1,
             "measure_time_s": 1.0,
             "wall_time_s": seconds,

@@ -1,5 +1,6 @@
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from study import launch
 from study.lock import hold
 from study.plan import make_plan
-from study.records import read_json, run_status
+from study.records import read_json, run_status, write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -160,6 +161,21 @@ def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
 
 
 @pytest.mark.usefixtures("no_ray", "report")
+def test_runs_of_other_code_are_used_and_said_or_refused(spec_of, folder, dispatch, finish, tmp_path, capsys):
+    (run,) = dispatch(spec_of("parameters: {model.latent_dim: 2}\n")).next_lane()
+    finish(run.key)
+    arguments = [str(tmp_path / "spec.yaml"), "--out", str(folder.root)]
+    assert launch.main([*arguments, "--same-code"]) == 0
+    assert "other model code" not in capsys.readouterr().out
+    result = folder.run(run.key).result
+    write_json(result, read_json(result) | {"code_hash": "0ld"})
+    assert launch.main(arguments) == 0
+    assert "1 of the 1 finished runs in" in capsys.readouterr().out
+    assert launch.main([*arguments, "--same-code"]) == 2
+    assert "were made by other model code (0ld)" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray", "report")
 def test_a_report_that_fails_does_not_lose_the_study(spec_of, folder, dispatch, finish, tmp_path, capsys):
     def fail(_):
         raise RuntimeError("no fonts")
@@ -186,11 +202,9 @@ def test_data_that_cannot_be_read_are_noticed_before_the_start(tmp_path):
 
 
 def test_command_to_go_on_is_the_one_that_was_typed():
-    words = ["spec.yaml", "--out", "my folder", "--set", "replicates=3", "--set", "budget.runs=9", "--smoke"]
+    words = ["spec.yaml", "--out", "my folder", "--set", "replicates=3", "--set", "budget.runs=9", "--smoke", "--same-code"]
     command = launch._command(launch._parser().parse_args(words))
-    assert (
-        command == "python -m study.launch spec.yaml --out 'my folder' --set replicates=3 --set budget.runs=9 --smoke"
-    )
+    assert command == shlex.join(["python", "-m", "study.launch", *words])
 
 
 class Driver:

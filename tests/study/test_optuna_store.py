@@ -157,3 +157,24 @@ def test_a_large_study_is_copied_in_slices_and_appears_when_it_is_whole(spec_of,
     store.copy(limit_s=0)
     store.close()
     assert len(read(folder.optuna)["small.gaussian"]) == 4
+
+
+def test_a_disk_that_refuses_the_file_does_not_stop_the_study(spec_of, folder, dispatch, finish, monkeypatch):
+    dispatcher = dispatch(spec_of())
+    store = OptunaStore(folder, dispatcher.studies, interval_s=0)
+    store.copy()
+
+    def refuse(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(optuna.storages.RDBStorage, "set_trial_state_values", refuse)
+    run_lanes(dispatcher, finish, 10)
+    store.copy_if_due()
+    assert store.problem == "OperationalError: database or disk is full"
+    store.copy_if_due()
+    store.close()
+    (folder.root / "file").touch()
+    other = OptunaStore(type(folder)(folder.root / "file"), dispatcher.studies)
+    other.copy()
+    other.close()
+    assert "Error" in other.problem

@@ -34,16 +34,22 @@ def runs(tmp_path_factory):
     return grid_runs(load_study(path))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def torch_settings():
+    """Give other tests back what a worker sets for its process."""
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, runs):
     """A folder in which both runs were made, one after the other, as in a lane; with their reports."""
     folder = StudyFolder(tmp_path_factory.mktemp("study"))
-    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     for run in runs:
         record_run(folder, run)
     reports = {run.key: list(perform(run.key, Workplace(str(folder.root), threads=1))) for run in runs}
-    torch.use_deterministic_algorithms(deterministic)
-    torch.set_num_threads(threads)
     return folder, reports
 
 

@@ -48,6 +48,9 @@ def split_words(analysis: Analysis) -> str:
 
 def seed_words(cells: pd.DataFrame) -> str:
     """Say how many seeds a cell has."""
+    cells = cells[cells["num_seeds"] > 0]
+    if cells.empty:
+        return "No value is defined."
     low, high = cells["num_seeds"].min(), cells["num_seeds"].max()
     return f"n = {high} seed{'' if high == 1 else 's'} a cell." if low == high else f"n = {low} to {high} seeds a cell."
 

@@ -33,13 +33,16 @@ def training_effect(analysis: Analysis) -> Drawing | str:
     figure = new_figure(sum(0.22 * count + 0.9 for count in cells))
     grid = figure.subplots(len(codes), len(names), squeeze=False, height_ratios=[count + 2 for count in cells])
     for row, code in enumerate(codes):
+        order = pairs[pairs["code"] == code].drop_duplicates("config_key")
+        order = order.sort_values(["family", "code_size", "noise_dim"], ascending=False)
+        labels = dict(zip(order["config_key"], order["label"], strict=True))
         for column, name in enumerate(names):
             axes = grid[row, column]
             chosen = pairs[(pairs["name"] == name) & (pairs["code"] == code)]
             if chosen.empty:
                 axes.set_axis_off()
                 continue
-            plots.paired_differences(chosen, vars(estimate(chosen, "difference")), axes, name)
+            plots.paired_differences(chosen, labels, vars(estimate(chosen, "difference")), axes, name)
             if column:
                 axes.set_yticklabels([])
     figure.supxlabel("trained − frozen encoder", fontsize=8)

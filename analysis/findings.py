@@ -286,9 +286,8 @@ def _incomplete(analysis: Analysis) -> list[str]:
     for status, words in (("planned", "not finished"), ("unreadable", "unreadable")):
         count = int((runs["status"] == status).sum())
         if count:
-            sentences.append(
-                f"{_count(count, 'run')} {'is' if count == 1 else 'are'} {words}; means are over the seeds that are there."
-            )
+            verb = "is" if count == 1 else "are"
+            sentences.append(f"{_count(count, 'run')} {verb} {words}; means are over the seeds that are there.")
     if analysis.results.problems:
         count = len(analysis.results.problems)
         sentences.append(f"{_count(count, 'problem')} with the study's files, listed under Provenance.")

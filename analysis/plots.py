@@ -210,18 +210,20 @@ def _intervals(axes: Axes, x: np.ndarray, rows: pd.DataFrame, colour: str) -> No
         axes.vlines(x[known], rows["low"][known], rows["high"][known], color=colour, linewidth=1.4)
 
 
-def paired_differences(pairs: pd.DataFrame, summary: dict[str, float], axes: Axes, measure: str) -> None:
+def paired_differences(
+    pairs: pd.DataFrame, rows: dict[str, str], summary: dict[str, float], axes: Axes, measure: str
+) -> None:
     """Draw trained minus frozen in every cell, every pair of seeds as a dot, with the mean over cells as a band.
 
     Args:
         pairs: Rows of `statistics.control_differences` for one measure and code.
+        rows: Label of each cell by its `config_key`, in the order of the rows from the bottom up.
         summary: `mean`, `low` and `high` of the difference over cells and seeds.
         axes: Where to draw.
         measure: Name of the measure.
     """
-    order = pairs.drop_duplicates("config_key").sort_values(["family", "code_size", "noise_dim"], ascending=False)
-    rows = {key: index for index, key in enumerate(order["config_key"])}
-    height = pairs["config_key"].map(rows)
+    place = {key: index for index, key in enumerate(rows)}
+    height = pairs["config_key"].map(place)
     _, colour, _, _ = SUBJECTS["model"]
     axes.axvline(0, color="#333333", linewidth=0.8)
     if math.isfinite(summary["low"]):
@@ -229,9 +231,9 @@ def paired_differences(pairs: pd.DataFrame, summary: dict[str, float], axes: Axe
     axes.axvline(summary["mean"], color=colour, linewidth=1.2)
     axes.plot(pairs["difference"], height, "o", color=colour, alpha=0.6, markersize=3.5, markeredgewidth=0)
     means = pairs.groupby("config_key")["difference"].mean()
-    axes.plot(means, [rows[key] for key in means.index], "|", color="black", markersize=9, markeredgewidth=1.4)
-    axes.set_yticks(range(len(order)), list(order["label"]))
-    axes.set_ylim(-0.6, len(order) - 0.4)
+    axes.plot(means, [place[str(key)] for key in means.index], "|", color="black", markersize=9, markeredgewidth=1.4)
+    axes.set_yticks(range(len(rows)), list(rows.values()))
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(_signed_tick))

@@ -46,7 +46,8 @@ def test_models_know_nothing_of_studies() -> None:
 
 
 def test_configurations_cost_no_torch() -> None:
-    import_without(["torch", "numpy"], ["iae_models", "iae_models.config", "iae_models.architectures", "iae_models.costs"])
+    modules = ["iae_models", "iae_models.config", "iae_models.architectures", "iae_models.costs"]
+    import_without(["torch", "numpy"], modules)
 
 
 def test_plans_cost_no_torch_ray_or_optuna() -> None:

@@ -64,9 +64,12 @@ def test_share_bars_stack_to_the_sum_of_the_shares():
 def test_paired_differences_draws_every_pair(analysis):
     pairs = analysis.pairs[analysis.pairs["name"] == "share_z_pixel"]
     axes = Figure().subplots()
-    plots.paired_differences(pairs, {"mean": 0.12, "low": 0.1, "high": 0.14}, axes, "share_z_pixel")
+    labels = dict(zip(pairs["config_key"], pairs["label"], strict=True)) | {"none": "no pair"}
+    plots.paired_differences(pairs, labels, {"mean": 0.12, "low": 0.1, "high": 0.14}, axes, "share_z_pixel")
     drawn = [line for line in axes.lines if line.get_marker() == "o"]
     assert sorted(drawn[0].get_xdata()) == sorted(pairs["difference"])
+    rows = [list(labels).index(key) for key in pairs["config_key"]]
+    assert drawn[0].get_ydata().tolist() == rows and len(axes.get_yticks()) == 7
 
 
 def test_clustering_draws_every_seed(analysis):

@@ -1,6 +1,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from study import launch
 from study.lock import hold
 from study.plan import make_plan
-from study.records import read_json, run_status, write_json
+from study.records import StudyFolder, read_json, run_status, write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -202,7 +203,8 @@ def test_data_that_cannot_be_read_are_noticed_before_the_start(tmp_path):
 
 
 def test_command_to_go_on_is_the_one_that_was_typed():
-    words = ["spec.yaml", "--out", "my folder", "--set", "replicates=3", "--set", "budget.runs=9", "--smoke", "--same-code"]
+    words = ["spec.yaml", "--out", "my folder", "--set", "replicates=3", "--set", "budget.runs=9"]
+    words += ["--smoke", "--same-code"]
     command = launch._command(launch._parser().parse_args(words))
     assert command == shlex.join(["python", "-m", "study.launch", *words])
 
@@ -299,6 +301,20 @@ def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spe
     assert f"failed: rates discriminator_lr=0.99 #0 ({diverged}): {failure['reason']}" in text
     check_records(folder, plan)
     check_searches(folder)
+    check_alone(folder, min(plan.finished - done), tmp_path)
+
+
+def check_alone(folder, key, tmp_path):
+    """Check that a run beside other lanes, in a worker of Ray's, is bitwise the run alone in a process."""
+    alone = StudyFolder(tmp_path / "alone")
+    alone.run(key).root.mkdir(parents=True)
+    shutil.copy(folder.run(key).run, alone.run(key).run)
+    shutil.copytree(folder.classifiers, alone.classifiers)
+    code = "import sys; from study.trial import *; list(perform(sys.argv[1], Workplace(sys.argv[2], threads=1)))"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", code, key, str(alone.root)], check=True, cwd=ROOT, env=environment)
+    assert read_json(alone.run(key).result)["measures"] == read_json(folder.run(key).result)["measures"]
+    assert alone.run(key).weights.read_bytes() == folder.run(key).weights.read_bytes()
 
 
 def check_records(folder, plan):

@@ -16,8 +16,11 @@ from typing import Any
 import pandas as pd
 
 EVALUATOR = "PED-ANOVA"
-MINIMUM = 10
-"""Configurations below which an importance says nothing: the best quantile would hold fewer than five of them."""
+MINIMUM = 4
+"""Configurations below which an importance is not computed."""
+
+INDICATIVE = 10
+"""Configurations below which an importance is a hint at most: the best quantile holds fewer than five of them."""
 
 COLUMNS = ("block", "objective", "parameter", "importance", "num_configurations", "quantile", "evaluator")
 
@@ -53,6 +56,10 @@ def parameter_importance(
                 f"Importance in block {block} is left out: it needs {MINIMUM} configurations, but has {len(group)}."
             )
             continue
+        if len(group) < INDICATIVE:
+            notes.append(
+                f"Importance in block {block} rests on {len(group)} configurations: a hint at most, below {INDICATIVE}."
+            )
         # The ten per cent that Optuna takes by default are too few here; five configurations are the least it advises.
         quantile = min(0.5, max(0.1, 5 / len(group)))
         for index, objective in enumerate(objectives):

@@ -2,7 +2,8 @@
 
 Sizes are inches on paper and points of type: a figure is at most `PAGE_WIDTH` wide, and no type is smaller than 8
 points, so it can be printed as it is. The colours are Okabe and Ito's, which people with any colour vision tell apart;
-markers and line styles differ as well. No function uses pyplot, so none depends on or changes global state.
+markers and line styles differ as well. No function draws through pyplot, so none depends on or changes
+global state.
 
 References:
     Okabe & Ito (2008), Color universal design. https://jfly.uni-koeln.de/color/
@@ -18,10 +19,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from seaborn import heatmap
 
 from analysis.tables import axis_label, number
 
@@ -107,41 +107,49 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
         axes: Where to draw.
         measure: Name of the measure, for title and colour limits.
     """
-    sizes, noises = sorted(cells["code_size"].dropna().unique()), sorted(cells["noise_dim"].dropna().unique())
-    low, high = LIMITS.get(measure, (float(cells["mean"].min()), float(cells["mean"].max())))
-    mappable = ScalarMappable(Normalize(low, high if high > low else low + 1), COLOURS.get(measure, "Blues"))
+    cells = cells.dropna(subset=["code_size", "noise_dim"])
+    values = cells.pivot_table(index="code_size", columns="noise_dim", values="mean", dropna=False)
+    texts = values.astype(object)
     for _, cell in cells.iterrows():
-        if pd.isna(cell["code_size"]) or pd.isna(cell["noise_dim"]):
-            continue
-        row, column = sizes.index(cell["code_size"]), noises.index(cell["noise_dim"])
-        _draw_cell(cell, axes, column, row, mappable)
-    axes.set_xlim(-0.5, len(noises) - 0.5)
-    axes.set_ylim(-0.5, len(sizes) - 0.5)
-    axes.set_xticks(range(len(noises)), [f"{value:g}" for value in noises])
-    axes.set_yticks(range(len(sizes)), [f"{value:g}" for value in sizes])
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+        texts.loc[cell["code_size"], cell["noise_dim"]] = _cell_text(cell)
+    low, high = LIMITS.get(measure, (float(cells["mean"].min()), float(cells["mean"].max())))
+    heatmap(
+        values,
+        annot=texts.to_numpy(),
+        fmt="",
+        vmin=low,
+        vmax=high if high > low else low + 1,
+        cmap=COLOURS.get(measure, "Blues"),
+        cbar=False,
+        linewidths=1.5,
+        xticklabels=[f"{value:g}" for value in values.columns],
+        yticklabels=[f"{value:g}" for value in values.index],
+        annot_kws={"fontsize": 8, "linespacing": 1.15},
+        ax=axes,
+    )
+    _hatch_undefined(values.to_numpy(), axes)
+    axes.invert_yaxis()
+    axes.tick_params(length=0, rotation=0)
+    axes.set(xlabel="", ylabel="")
     axes.set_title(math_label(measure))
 
 
-def _draw_cell(cell: pd.Series[Any], axes: Axes, column: int, row: int, mappable: ScalarMappable) -> None:
-    corner = (column - 0.48, row - 0.48)
-    if pd.isna(cell["mean"]):
-        axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor="white", edgecolor="#999999", hatch="////", linewidth=0))
-        axes.text(
-            column, row, "–", ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        )
-        return
-    colour = mappable.to_rgba(cell["mean"])
-    axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=colour, linewidth=0))
+def _cell_text(cell: pd.Series[Any]) -> str:
     text = number(cell["mean"])
     if math.isfinite(cell["low"]):
         text += f"\n±{number(cell['mean'] - cell['low'])}"
     if cell["num_seeds"] < cell["num_wanted"]:
         text += f"\nn = {cell['num_seeds']:.0f} of {cell['num_wanted']:.0f}"
-    ink = "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
-    axes.text(column, row, text, ha="center", va="center", color=ink, linespacing=1.15)
+    return text
+
+
+def _hatch_undefined(values: np.ndarray, axes: Axes) -> None:
+    for row, column in np.argwhere(np.isnan(values)):
+        axes.add_patch(
+            Rectangle((column, row), 1, 1, facecolor="white", hatch="////", edgecolor="#999999", linewidth=0)
+        )
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        axes.text(column + 0.5, row + 0.5, "–", ha="center", va="center", bbox=box)
 
 
 def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measure: str) -> None:

@@ -102,11 +102,14 @@ def importance_bars(table: pd.DataFrame) -> Drawing | str:
         search_plots.importance(group, axes)
         axes.set_title(f"{block}: {plots.math_label(str(objective))}")
     figure.supxlabel("importance (shares add up to 1)", fontsize=8)
-    first = table.iloc[0]
+    blocks = table.drop_duplicates("block")
+    best = ", ".join(
+        f"the best {100 * row['quantile']:.0f} % of {row['num_configurations']} in block {row['block']}"
+        for _, row in blocks.iterrows()
+    )
     return Drawing(
         figure,
-        f"Importance of the varied parameters for each objective, by {first['evaluator']}: how far the best "
-        f"{100 * first['quantile']:.0f} % of {first['num_configurations']} configurations differ from all of them "
-        "along a "
-        "parameter. With so few configurations this is a hint and has no interval.",
+        f"Importance of the varied parameters for each objective, by {table['evaluator'].iloc[0]}: how far the best "
+        f"configurations ({best}) differ from all of them along a parameter. It has no interval; of few "
+        "configurations it is a hint at most.",
     )

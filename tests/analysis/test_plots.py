@@ -48,7 +48,7 @@ def test_heat_map_hatches_what_is_undefined():
     axes = Figure().subplots()
     plots.heat_map(cells([[2, 0, math.nan, math.nan, 0, 3], [2, 10, 0.5, 0.4, 3, 3]]), axes, "dispersion_ratio")
     assert "–" in texts(axes)
-    assert [patch.get_hatch() for patch in axes.patches] == ["////", None]
+    assert [(patch.get_hatch(), patch.get_xy()) for patch in axes.patches] == [("////", (0, 0))]
 
 
 def test_share_bars_stack_to_the_sum_of_the_shares():
@@ -99,5 +99,8 @@ def test_subscripts_are_set():
     assert plots.math_label("rate") == "rate (nat)"
 
 
-def test_no_pyplot_is_needed(run_blocked):
-    run_blocked("import analysis.report, sys; assert 'matplotlib.pyplot' not in sys.modules")
+def test_figures_leave_no_global_state(run_blocked):
+    run_blocked(
+        "import analysis.report, matplotlib as mpl, matplotlib.pyplot as plt; assert not plt.get_fignums();"
+        "assert mpl.rcParams['font.size'] == mpl.rcParamsDefault['font.size']"
+    )

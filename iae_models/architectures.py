@@ -65,7 +65,7 @@ class Architecture:
         )
 
 
-ARCHITECTURES: dict[tuple[int, int, int], Architecture] = {
+ARCHITECTURES: dict[tuple[int, ...], Architecture] = {
     (1, 28, 28): Architecture(4, (), (2000, 2000), (1024,), (128, 64), 7, (64, 128), (1024,), "sigmoid"),
     (3, 32, 32): Architecture(4, (64, 128, 256), (), (), (256, 128, 64), 4, (64, 128, 256), (), "tanh"),
     (3, 48, 48): Architecture(6, (128, 256, 512), (), (), (512, 256, 128), 6, (128, 256, 512), (), "tanh"),
@@ -75,4 +75,4 @@ ARCHITECTURES: dict[tuple[int, int, int], Architecture] = {
 
 def architecture_of(config: RunConfig) -> Architecture:
     """Return the architecture of a run, with its width applied."""
-    return ARCHITECTURES[DATASETS[config.data.name].image_shape].scaled(config.model.width)
+    return ARCHITECTURES[DATASETS[config.data.name].shape].scaled(config.model.width)

@@ -11,6 +11,7 @@ changing a default must raise `RECIPE_VERSION`.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
 import json
@@ -32,14 +33,15 @@ class DatasetInfo:
     """What is known of a data set before it is loaded.
 
     Attributes:
-        image_shape: (channels, height, width).
+        shape: Shape of one example; (channels, height, width) for images, which have values in [0, 1].
         num_classes: Number of label classes.
         sizes: Number of training, validation and test images.
         fingerprint: SHA-256 of the split's images and labels (see `iae_models.data.fingerprint`), checked when it is
-        loaded. title: The name that a reader of a report sees.
+            loaded.
+        title: The name that a reader of a report sees.
     """
 
-    image_shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     num_classes: int
     sizes: tuple[int, int, int]
     fingerprint: str
@@ -48,21 +50,21 @@ class DatasetInfo:
 
 DATASETS: dict[str, DatasetInfo] = {
     "embedded_digits": DatasetInfo(
-        image_shape=(1, 28, 28),
+        shape=(1, 28, 28),
         num_classes=10,
         sizes=(3500, 500, 1000),
         fingerprint="3e8a9f13724e12b001b0af851d210c4986428574ef0282177705ea63306ecfa9",
         title="5,000 MNIST digits (embedded)",
     ),
     "mnist": DatasetInfo(
-        image_shape=(1, 28, 28),
+        shape=(1, 28, 28),
         num_classes=10,
         sizes=(55000, 5000, 10000),
         fingerprint="7d97914eb164568e3b6ec32a5a09fb06d5343d1857313419d069a03a4ca57b14",
         title="MNIST",
     ),
     "fashion_mnist": DatasetInfo(
-        image_shape=(1, 28, 28),
+        shape=(1, 28, 28),
         num_classes=10,
         sizes=(55000, 5000, 10000),
         fingerprint="0521eb65a9949b3b97243369452a0acca71b8d1eca760ffea18f0b95f98559a3",
@@ -71,10 +73,31 @@ DATASETS: dict[str, DatasetInfo] = {
 }
 """Every data set by name; `iae_models.data.load` reads them."""
 
-VARIANTS: dict[str, str] = {
-    "iae": "iae_models.implicit:ImplicitAutoencoder",
+
+@dataclass(frozen=True)
+class VariantInfo:
+    """What a plan must know of a model variant before it is imported.
+
+    Attributes:
+        place: `module:class`, imported only where it is trained.
+        codes: The kinds of code that it can have.
+        capabilities: What it can do: "infer" a code from an image, "generate" an image from code and noise, "sample"
+            images from a prior that its code follows.
+    """
+
+    place: str
+    codes: tuple[str, ...]
+    capabilities: frozenset[str]
+
+
+VARIANTS: dict[str, VariantInfo] = {
+    "iae": VariantInfo(
+        "iae_models.implicit:ImplicitAutoencoder",
+        ("gaussian", "categorical"),
+        frozenset({"infer", "generate", "sample"}),
+    ),
 }
-"""Every model variant by name, with the place of its class, which is imported only where it is trained."""
+"""Every model variant by name."""
 
 AdversarialLoss = Literal["minimax", "non_saturating", "forward_kl", "reverse_kl"]
 Conditioning = Literal["auto", "location_dependent", "location_invariant"]
@@ -180,6 +203,7 @@ class ModelConfig:
         ):
             _at_least(self, name, 0)
         self._check_code()
+        self._check_objective()
         _require(
             (self.discriminator_norm, self.discriminator_batching) != ("paper", "separate"),
             "discriminator_norm must not be 'paper' where discriminator_batching is 'separate': batch normalization as "
@@ -209,6 +233,42 @@ class ModelConfig:
                 and math.isclose(sum(self.category_probabilities), 1, abs_tol=1e-6),
                 f"category_probabilities must be positive and sum to 1, but got {self.category_probabilities}.",
             )
+
+    def _check_objective(self) -> None:
+        codes = VARIANTS[self.variant].codes
+        _require(self.code in codes, f"code must be one of {list(codes)} for {self.variant}, but got {self.code!r}.")
+        _require(
+            self.code_dim + self.noise_dim > 0,
+            "noise_dim must be at least 1 where latent_dim is 0: a decoder with neither input makes one image.",
+        )
+        for name in ("encoder_noise_dim", "code_noise"):
+            value = getattr(self, name)
+            _require(self.code_dim > 0 or not value, f"{name} must be 0 where latent_dim is 0, but got {value}.")
+        for name in ("vat_weight", "balance_weight"):
+            value = getattr(self, name)
+            _require(
+                self.train_encoder or not value, f"{name} must be 0 where train_encoder is false, but got {value}."
+            )
+        _require(
+            self.reconstruction_weight > 0 or self.regularization_weight > 0,
+            "reconstruction_weight or regularization_weight must be positive, but both are 0.",
+        )
+        _require(
+            self.reconstruction_weight > 0 or (self.code_dim > 0 and self.train_encoder),
+            "reconstruction_weight must be positive where no encoder is trained, but got 0.",
+        )
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the model can do, of the capabilities of its variant.
+
+        Without a code there is nothing to infer; a code that nothing pulls towards the prior cannot be sampled from it.
+        """
+        capabilities = VARIANTS[self.variant].capabilities
+        if self.code_dim == 0:
+            return capabilities - {"infer"}
+        regularized = self.regularization_weight > 0 and self.train_encoder
+        return capabilities if regularized else capabilities - {"sample"}
 
     @property
     def code_dim(self) -> int:
@@ -373,13 +433,31 @@ def stream_seed(replicate: int, name: str) -> int:
 
 @cache
 def code_hash() -> str:
-    """Return a hash of the source of the models and their training, line endings aside."""
-    root = Path(__file__).parent
+    """Return a hash of the source of the models and their training."""
+    return source_hash(Path(__file__).parent)
+
+
+def source_hash(root: Path) -> str:
+    """Return twelve hexadecimal digits for the Python source below a folder, layout, comments and docstrings aside."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode())
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+        digest.update(_code_of(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:12]
+
+
+def _code_of(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        for body in (getattr(node, "body", None), getattr(node, "orelse", None)):
+            if isinstance(body, list):
+                # a statement that is only a text is a docstring, of whatever it stands in or below
+                body[:] = [item for item in body if not _is_text(item)] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def check_types(config: Any) -> None:

@@ -31,7 +31,8 @@ class Layer:
 def network_layers(config: RunConfig) -> dict[str, tuple[Layer, ...]]:
     """Return the layers of every network that a run trains or uses, by the name of its attribute on the variant."""
     model, architecture = config.model, architecture_of(config)
-    shape = DATASETS[config.data.name].image_shape
+    channels, height, width = DATASETS[config.data.name].shape
+    shape = (channels, height, width)
     networks = {
         "decoder": _decoder(architecture, shape, model.code_dim + model.noise_dim),
         "reconstruction_discriminator": _reconstruction_discriminator(architecture, shape, config),

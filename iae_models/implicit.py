@@ -13,7 +13,6 @@ categorical encoder are not in the paper.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 
 import torch
@@ -24,16 +23,16 @@ from iae_models.config import RunConfig
 from iae_models.losses import LOSSES, balance_loss, r1_penalty, virtual_adversarial_loss
 from iae_models.networks import Decoder, Encoder, ReconstructionDiscriminator, RegularizationDiscriminator
 from iae_models.priors import CategoricalPrior
-from iae_models.variant import Player, Sampler, Tape, Variant, images
+from iae_models.variant import Draws, Player, Sampler, Tape, Variant, images
 
 
 class Forward(Tape):
     """One pass through encoder and decoder, shared by all three players."""
 
-    def __init__(self, model: ImplicitAutoencoder, draws: Mapping[str, Tensor]) -> None:
+    def __init__(self, model: ImplicitAutoencoder, draws: Draws) -> None:
         super().__init__(draws)
         self._model = model
-        self.x = draws["x"]
+        self.x: Tensor = draws["x"]
 
     @cached_property
     def z_hat(self) -> Tensor:
@@ -60,8 +59,6 @@ class ImplicitAutoencoder(Variant):
         self.regularization_discriminator: nn.Module | None = None
         if self.code_dim:
             self.encoder = Encoder(architecture, self.x_shape, self.code_dim, self.encoder_noise_dim, categorical)
-        else:
-            self.capabilities = frozenset({"generate"})
         self.decoder = Decoder(architecture, self.x_shape, self.code_dim + self.noise_dim)
         self.reconstruction_discriminator = ReconstructionDiscriminator(
             architecture,
@@ -111,7 +108,7 @@ class ImplicitAutoencoder(Variant):
                 samplers[name] = lambda _, num, generator: _normal((num, self.code_dim), generator)
         return samplers
 
-    def tape(self, draws: Mapping[str, Tensor]) -> Forward:
+    def tape(self, draws: Draws) -> Forward:
         """Return the tape of a step with these draws."""
         return Forward(self, draws)
 

@@ -25,8 +25,7 @@ def save_weights(model: Variant, path: Path) -> None:
 
 def load_weights(config: RunConfig, path: Path) -> Variant:
     """Return the model of a configuration with saved weights, frozen and in evaluation mode, on the CPU."""
-    with torch.random.fork_rng(devices=[]):
-        model = build(config)
+    model = build(config, replicate=0)
     model.load_state_dict(load_file(path))
     return model.requires_grad_(False).eval()
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from iae_models.config import RunConfig, TrainConfig, stream_seed
 from iae_models.data import ImageData
-from iae_models.variant import Player, Variant, build
+from iae_models.variant import Player, Tape, Variant, build
 
 RECOMPUTE_IMAGES = 2048
 RECOMPUTE_BATCH = 256
@@ -64,10 +64,8 @@ class TrainState:
 def initial_state(config: RunConfig, replicate: int, device: torch.device | str = "cpu") -> TrainState:
     """Return the untrained state of a run; it depends on the configuration and the replicate alone."""
     device = torch.device(device)
-    # the same initial weights on every device: drawn on the CPU, without touching the caller's random state
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(replicate, "init"))
-        variant = build(config).to(device)
+    # drawn on the CPU, so the initial weights are the same on every device
+    variant = build(config, replicate).to(device)
     optimizers = {player.name: _adam(player, config.train, device) for player in variant.players}
     streams = {
         name: torch.Generator(device).manual_seed(stream_seed(replicate, f"train/{name}")) for name in variant.samplers
@@ -91,12 +89,12 @@ def train(state: TrainState, data: ImageData, config: RunConfig) -> Iterator[Pro
     steps, every = config.train.steps, config.train.report_every
     while state.step < steps:
         num = min(every - state.step % every, steps - state.step)
-        sums: dict[str, Tensor] = {}
+        values: dict[str, list[Tensor]] = {}
         for _ in range(num):
             for name, value in _train_step(state, data, config.train).items():
-                sums[name] = sums[name] + value if name in sums else value
+                values.setdefault(name, []).append(value)
         # the only point at which the host waits for the device
-        means = {name: value.item() / num for name, value in sums.items()}
+        means = {name: torch.stack(items).mean().item() for name, items in values.items()}
         for name, mean in means.items():
             if not math.isfinite(mean):
                 raise Diverged(f"{name} became {mean} between steps {state.step - num + 1} and {state.step}")
@@ -107,6 +105,9 @@ def evaluation_model(state: TrainState, data: ImageData) -> Variant:
     """Return a frozen copy for measuring: averaged weights, batch-norm statistics recomputed on training images.
 
     The running statistics of training lag behind the averaged weights, and are invalid in the first hundred steps.
+
+    Raises:
+        Diverged: A weight or statistic is not a finite number; the message names it.
     """
     model = copy.deepcopy(state.variant)
     with torch.no_grad():
@@ -114,13 +115,17 @@ def evaluation_model(state: TrainState, data: ImageData) -> Variant:
             if name in state.average:
                 value.copy_(state.average[name])
         recompute_statistics(model, data)
+    for name, value in model.state_dict().items():
+        if not value.isfinite().all():
+            raise Diverged(f"{name} is not finite after {state.step} steps")
     return model.requires_grad_(False).eval()
 
 
 @torch.no_grad()
 def recompute_statistics(model: Variant, data: ImageData) -> None:
-    """Set all batch-norm running statistics to their mean over fixed training batches."""
-    norms = [item for item in model.modules() if isinstance(item, nn.modules.batchnorm._BatchNorm)]
+    """Set the batch-norm running statistics of the measured modules to their mean over fixed training batches."""
+    measured = [module for name, module in model.named_children() if name in model.averaged]
+    norms = [item for part in measured for item in part.modules() if isinstance(item, nn.modules.batchnorm._BatchNorm)]
     momenta = [item.momentum for item in norms]
     for item in norms:
         item.reset_running_stats()
@@ -131,9 +136,7 @@ def recompute_statistics(model: Variant, data: ImageData) -> None:
     num = min(len(data.train), RECOMPUTE_IMAGES)
     # batches of equal size, because their statistics are averaged with equal weight
     for index in torch.arange(num, device=device).chunk(math.ceil(num / RECOMPUTE_BATCH)):
-        x = data.train.images(index)
-        z = model.infer(x, model.sample_encoder_noise(len(x), generator))
-        model.generate(z, model.sample_noise(len(x), generator))
+        model.reconstruct(data.train.images(index), generator)
     for item, momentum in zip(norms, momenta, strict=True):
         item.momentum = momentum
 
@@ -141,13 +144,15 @@ def recompute_statistics(model: Variant, data: ImageData) -> None:
 def _train_step(state: TrainState, data: ImageData, config: TrainConfig) -> dict[str, Tensor]:
     """Let every player move once; return each term and metric as a detached scalar on the device."""
     variant = state.variant
-    tape = variant.tape(
-        {name: sample(data.train, config.batch_size, state.streams[name]) for name, sample in variant.samplers.items()}
-    )
+    draws = {name: sample(data, config.batch_size, state.streams[name]) for name, sample in variant.samplers.items()}
+    tape = variant.tape(draws)
     values = {}
     for player in variant.players:
         if state.step % player.interval:
             continue
+        if player.fresh_tape:
+            values.update(_metrics(tape))
+            tape = variant.tape(draws)
         terms = player.terms(tape)
         # gradients of this player's parameters alone: the others are frozen, and cost nothing
         gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), player.parameters)
@@ -156,10 +161,14 @@ def _train_step(state: TrainState, data: ImageData, config: TrainConfig) -> dict
         state.optimizers[player.name].step()
         for name, term in terms.items():
             values[f"loss/{player.name}/{name}"] = term.detach()
-    values.update({f"metric/{name}": value for name, value in tape.metrics.items()})
+    values.update(_metrics(tape))
     state.step += 1
     _update_average(state, config)
     return values
+
+
+def _metrics(tape: Tape) -> dict[str, Tensor]:
+    return {f"metric/{name}": value for name, value in tape.metrics.items()}
 
 
 @torch.no_grad()

@@ -16,12 +16,15 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from iae_models.config import DATASETS, VARIANTS, RunConfig
-from iae_models.data import Split
+from iae_models.config import DATASETS, VARIANTS, RunConfig, stream_seed
+from iae_models.data import ImageData
 from iae_models.priors import prior_of
 
-Sampler = Callable[[Split, int, torch.Generator], Tensor]
-"""From (training images, batch size, random stream) to one named draw of a batch."""
+Sampler = Callable[[ImageData, int, torch.Generator], Any]
+"""From (data, batch size, random stream) to one named draw of a batch: a tensor, or a tuple of tensors that belong
+together, such as images with their labels."""
+
+Draws = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Player:
         terms: From the step's tape to its weighted loss terms by name; their sum is minimized.
         learning_rate: The field of `TrainConfig` that holds its learning rate.
         interval: It moves in every `interval`-th step.
+        fresh_tape: Whether it needs a forward pass of its own, because a player before it moves parameters that the
+            shared results depend on. Without it, at most one player may differentiate the shared results.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Player:
     terms: Callable[[Any], dict[str, Tensor]]
     learning_rate: str
     interval: int = 1
+    fresh_tape: bool = False
 
 
 class Tape:
@@ -53,7 +59,7 @@ class Tape:
         metrics: Scalars worth a line in the history besides the loss terms.
     """
 
-    def __init__(self, draws: Mapping[str, Tensor]) -> None:
+    def __init__(self, draws: Draws) -> None:
         self.draws = draws
         self.metrics: dict[str, Tensor] = {}
 
@@ -62,7 +68,7 @@ class Variant(nn.Module):
     """A generative model that infers a code from an image, or generates an image from a code and noise, or both.
 
     Attributes:
-        capabilities: Which of "infer" and "generate" it can do; measures skip what they cannot have.
+        capabilities: Which of "infer", "generate" and "sample" it can do; measures skip what they cannot have.
         x_shape: Shape of one image (C, H, W).
         code: "gaussian" or "categorical".
         code_dim: Length of the code; 0 where there is none.
@@ -70,14 +76,14 @@ class Variant(nn.Module):
         encoder_noise_dim: Length of the encoder's noise; 0 for a deterministic encoder.
     """
 
-    capabilities: frozenset[str] = frozenset({"infer", "generate"})
     averaged: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     """Names of the modules that are measured, and so averaged over training."""
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
         self.config = config.model
-        self.x_shape = DATASETS[config.data.name].image_shape
+        self.capabilities = config.model.capabilities
+        self.x_shape = DATASETS[config.data.name].shape
         self.code = config.model.code
         self.code_dim = config.model.code_dim
         self.noise_dim = config.model.noise_dim
@@ -89,7 +95,7 @@ class Variant(nn.Module):
         """The named draws of a batch."""
         raise NotImplementedError
 
-    def tape(self, draws: Mapping[str, Tensor]) -> Tape:
+    def tape(self, draws: Draws) -> Tape:
         """Return the tape of a step with these draws."""
         raise NotImplementedError
 
@@ -106,6 +112,14 @@ class Variant(nn.Module):
         """Return images (N, C, H, W) in [0, 1] of codes (N, code_dim) and noise (N, noise_dim)."""
         raise NotImplementedError
 
+    def reconstruct(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return one reconstruction (N, C, H, W) of images (N, C, H, W), with noise from a random stream.
+
+        It passes through every module in `averaged`, so that their batch-norm statistics can be recomputed from it.
+        """
+        z = self.infer(x, self.sample_encoder_noise(len(x), generator))
+        return self.generate(z, self.sample_noise(len(x), generator))
+
     def sample_prior(self, num: int, generator: torch.Generator) -> Tensor:
         """Draw codes from p(z), with shape (num, code_dim)."""
         return self.prior.sample(num, generator)
@@ -119,13 +133,22 @@ class Variant(nn.Module):
         return torch.randn(num, self.encoder_noise_dim, generator=generator, device=generator.device)
 
 
-def images(split: Split, num: int, generator: torch.Generator) -> Tensor:
+def images(data: ImageData, num: int, generator: torch.Generator) -> Tensor:
     """Draw `num` training images uniformly with replacement, with shape (num, C, H, W) in [0, 1]."""
-    return split.images(torch.randint(len(split), (num,), generator=generator, device=generator.device))
+    index = torch.randint(len(data.train), (num,), generator=generator, device=generator.device)
+    return data.train.images(index)
 
 
-def build(config: RunConfig) -> Variant:
-    """Build the variant that a configuration names, with parameters from torch's global random state."""
-    module, _, name = VARIANTS[config.model.variant].partition(":")
-    variant: Variant = getattr(importlib.import_module(module), name)(config)
+def build(config: RunConfig, replicate: int) -> Variant:
+    """Build the variant that a configuration names, on the CPU.
+
+    Each layer has a random stream of its own, named after it, so that a layer more or less changes no other one.
+    """
+    module, _, name = VARIANTS[config.model.variant].place.partition(":")
+    with torch.random.fork_rng(devices=[]):
+        variant: Variant = getattr(importlib.import_module(module), name)(config)
+        for path, layer in variant.named_modules():
+            if hasattr(layer, "reset_parameters"):
+                torch.manual_seed(stream_seed(replicate, f"init/{path}"))
+                layer.reset_parameters()
     return variant

@@ -1,6 +1,7 @@
 """Configuration: names, rules, and identities that survive an added field."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from iae_models.config import (
     flatten,
     run_config,
     run_key,
+    source_hash,
     stream_seed,
 )
 
@@ -74,6 +76,27 @@ def test_the_identity_follows_data_and_recipe(monkeypatch: pytest.MonkeyPatch) -
         ({"model.num_categories": 10}, ValueError, "num_categories must be left out where code is 'gaussian'"),
         ({"model.code": "categorical", "model.latent_dim": 3}, ValueError, "latent_dim must be left out"),
         (
+            {"model.latent_dim": 0, "model.noise_dim": 0},
+            ValueError,
+            "noise_dim must be at least 1 where latent_dim is 0",
+        ),
+        ({"model.latent_dim": 0, "model.code_noise": 0.1}, ValueError, "code_noise must be 0 where latent_dim is 0"),
+        (
+            {"model.code": "categorical", "model.train_encoder": False, "model.vat_weight": 1},
+            ValueError,
+            "vat_weight must be 0 where train_encoder is false",
+        ),
+        (
+            {"model.reconstruction_weight": 0, "model.train_encoder": False},
+            ValueError,
+            "reconstruction_weight must be positive where no encoder is trained",
+        ),
+        (
+            {"model.reconstruction_weight": 0, "model.regularization_weight": 0},
+            ValueError,
+            "reconstruction_weight or regularization_weight must be positive",
+        ),
+        (
             {"model.code": "categorical", "model.num_categories": 2, "model.category_probabilities": [0.5, 0.4]},
             ValueError,
             "category_probabilities must be positive and sum to 1",
@@ -88,6 +111,26 @@ def test_the_identity_follows_data_and_recipe(monkeypatch: pytest.MonkeyPatch) -
 def test_rules_name_the_field_and_the_value(values: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         run_config(values)
+
+
+def test_capabilities_follow_the_configuration() -> None:
+    assert run_config({}).model.capabilities == {"infer", "generate", "sample"}
+    assert run_config({"model.latent_dim": 0}).model.capabilities == {"generate", "sample"}
+    for unregularized in ({"model.regularization_weight": 0}, {"model.train_encoder": False}):
+        assert run_config(unregularized).model.capabilities == {"infer", "generate"}
+
+
+def test_the_hash_of_source_sees_code_and_nothing_else(tmp_path: Path) -> None:
+    def hash_of(text: str) -> str:
+        (tmp_path / "module.py").write_text(text)
+        return source_hash(tmp_path)
+
+    first = hash_of('"""Text."""\ndef f(x):\n    """Say."""\n    return x + 1\n')
+    assert hash_of("# note\n\ndef f(x):\n    return x  +  1  # why\n") == first
+    assert hash_of("def f(x):\n    return x + 2\n") != first
+    assert hash_of("def f(x):\n    pass\n") == hash_of('def f(x):\n    """Say."""\n')
+    (tmp_path / "other.py").write_text("")
+    assert source_hash(tmp_path) != first
 
 
 def test_streams_differ_by_name_and_replicate_alone() -> None:

@@ -33,7 +33,7 @@ def test_parameters_are_counted_as_torch_does(values, image_shape, monkeypatch):
         other = config.DatasetInfo(image_shape, info.num_classes, info.sizes, info.fingerprint, info.title)
         monkeypatch.setitem(config.DATASETS, "embedded_digits", other)
     settings = run_config({"model.width": 0.0625} | values)
-    model = build(settings)
+    model = build(settings, 0)
     counts = {name: sum(layer.parameters for layer in layers) for name, layers in network_layers(settings).items()}
     assert counts == {name: sum(p.numel() for p in getattr(model, name).parameters()) for name in counts}
     assert num_parameters(settings) == sum(parameter.numel() for parameter in model.parameters())

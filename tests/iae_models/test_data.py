@@ -85,7 +85,7 @@ def test_embedded_digits_have_the_stated_sizes_and_classes(digits: ImageData) ->
     assert digits.num_classes == info.num_classes
     assert digits.fingerprint == info.fingerprint
     for split in splits:
-        assert tuple(split.x.shape[1:]) == info.image_shape
+        assert tuple(split.x.shape[1:]) == info.shape
         assert split.y.bincount().tolist() == [len(split) // 10] * 10
 
 

@@ -1,14 +1,18 @@
 """The training loop: determinism, checkpoints, averages, and what happens to a run that diverges."""
 
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from iae_models import training
 from iae_models.config import RunConfig, run_config
 from iae_models.data import ImageData, Split
 from iae_models.state import load_state, save_state, state_tensors
 from iae_models.training import Diverged, TrainState, evaluation_model, initial_state, train
+from iae_models.variant import Draws, Player, Sampler, Tape, Variant
 
 SMALL: dict[str, object] = {"model.width": 0.03, "model.latent_dim": 3, "model.noise_dim": 4, "train.batch_size": 8}
 
@@ -53,7 +57,7 @@ def test_replicates_share_images_across_configurations(data: ImageData) -> None:
     wide = run_config(SMALL | {"model.latent_dim": 7})
     draws = [initial_state(item, 0).variant.samplers["x"] for item in (config(), wide)]
     streams = [initial_state(item, 0).streams["x"] for item in (config(), wide)]
-    batches = [draw(data.train, 8, stream) for draw, stream in zip(draws, streams, strict=True)]
+    batches = [draw(data, 8, stream) for draw, stream in zip(draws, streams, strict=True)]
     assert torch.equal(*batches)
 
 
@@ -112,3 +116,80 @@ def test_without_averaging_the_last_weights_are_measured(data: ImageData) -> Non
     model = evaluation_model(state, data)
     weights = dict(state.variant.named_parameters())
     assert all(torch.equal(value, weights[name]) for name, value in model.named_parameters())
+
+
+def test_a_weight_that_is_not_finite_is_never_measured(data: ImageData) -> None:
+    state = initial_state(config(ema_decay=0), 0)
+    with torch.no_grad():
+        dict(state.variant.named_parameters())["encoder.last.weight"][0, 0] = float("nan")
+    with pytest.raises(Diverged, match=r"encoder\.\S+ is not finite after 0 steps"):
+        evaluation_model(state, data)
+
+
+def test_an_added_layer_changes_the_start_of_no_other() -> None:
+    plain = dict(initial_state(config(), 0).variant.named_parameters())
+    noisy = dict(initial_state(run_config(SMALL | {"model.encoder_noise_dim": 2}), 0).variant.named_parameters())
+    assert set(noisy) - set(plain) == {"encoder.noise.weight"}
+    assert all(torch.equal(value, noisy[name]) for name, value in plain.items())
+
+
+def test_statistics_of_what_is_not_measured_stay(data: ImageData) -> None:
+    state = initial_state(config(), 0)
+    list(train(state, data, config()))
+    trained, measured = state.variant.state_dict(), evaluation_model(state, data).state_dict()
+    names = [name for name in trained if name.startswith("reconstruction_discriminator") and "running" in name]
+    assert names
+    assert all(torch.equal(trained[name], measured[name]) for name in names)
+
+
+class TwoPhases(Variant):
+    """Two players that both differentiate one forward pass; the second moves in every third step."""
+
+    averaged = ("first", "second")
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self.first, self.second = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+
+    @cached_property
+    def samplers(self) -> dict[str, Sampler]:
+        return {"pair": lambda _, num, stream: (torch.ones(num, 1), torch.rand(num, 1, generator=stream))}
+
+    def tape(self, draws: Draws) -> Tape:
+        tape = Product(draws)
+        tape.model = self
+        return tape
+
+    @cached_property
+    def players(self) -> tuple[Player, ...]:
+        return (
+            Player("first", tuple(self.first.parameters()), lambda tape: {"one": tape.output * 0 + 1}, "generator_lr"),
+            Player(
+                "second",
+                tuple(self.second.parameters()),
+                lambda tape: {"one": tape.output * 0 + 1},
+                "generator_lr",
+                interval=3,
+                fresh_tape=True,
+            ),
+        )
+
+
+class Product(Tape):
+    model: TwoPhases
+
+    @cached_property
+    def output(self) -> Tensor:
+        x, _ = self.draws["pair"]
+        output: Tensor = self.model.second(self.model.first(x)).mean()
+        return output
+
+
+def test_players_may_share_a_pass_and_rest(data: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "build", lambda settings, _: TwoPhases(settings))
+    state = initial_state(config(), 0)
+    (progress,) = train(state, data, config(report_every=6))
+    # a mean over the player's own moves, however seldom it moves
+    assert progress.values == {"loss/first/one": 1.0, "loss/second/one": 1.0}
+    moves = {name: next(iter(item.state.values()))["step"].item() for name, item in state.optimizers.items()}
+    assert moves == {"first": 6, "second": 2}

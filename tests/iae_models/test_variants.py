@@ -1,6 +1,7 @@
 """The contract that every variant keeps, over small configurations of each."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -49,11 +50,11 @@ def data() -> ImageData:
     return ImageData("embedded_digits", "none", 10, split, split, split)
 
 
-def batch(state: TrainState, data: ImageData) -> dict[str, Tensor]:
-    return {name: sample(data.train, 8, state.streams[name]) for name, sample in state.variant.samplers.items()}
+def batch(state: TrainState, data: ImageData) -> dict[str, Any]:
+    return {name: sample(data, 8, state.streams[name]) for name, sample in state.variant.samplers.items()}
 
 
-def loss_of(state: TrainState, player: Player, draws: dict[str, Tensor]) -> Tensor:
+def loss_of(state: TrainState, player: Player, draws: dict[str, Any]) -> Tensor:
     return torch.stack(list(player.terms(state.variant.tape(draws)).values())).sum()
 
 
@@ -67,6 +68,7 @@ def test_shapes(config: RunConfig, data: ImageData) -> None:
     assert x_hat.shape == (8, *model.x_shape)
     assert 0 <= x_hat.min() <= x_hat.max() <= 1
     assert ("infer" in model.capabilities) == (model.code_dim > 0)
+    assert model.reconstruct(draws["x"], torch.Generator()).shape == x_hat.shape
 
 
 def test_the_plan_counts_the_parameters_that_the_model_has(config: RunConfig) -> None:

@@ -66,9 +66,11 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
     shown, names = families[:MAX_ROWS], [name for name in MAP_MEASURES if (cells["name"] == name).any()]
     columns = 3
     rows = -(-len(names) // columns)
-    sizes = [max(2, cells.loc[cells["family"] == family, "code_size"].nunique()) for family in shown]
-    figure = new_figure(sum(rows * (0.36 * size + 0.55) + 0.25 for size in sizes))
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(shown), 1, height_ratios=[size + 1.5 for size in sizes])))
+    groups = [cells[cells["family"] == family] for family in shown]
+    maps = [plots.map_row_height(group) * max(2, group["code_size"].nunique()) for group in groups]
+    heights = [rows * (height + 0.55) + 0.25 for height in maps]
+    figure = new_figure(sum(heights))
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(shown), 1, height_ratios=heights)))
     for part, family in zip(parts, shown, strict=True):
         grid = part.subplots(rows, columns, squeeze=False)
         for axes, name in zip(grid.flat, names, strict=False):
@@ -162,7 +164,8 @@ def share_bars(analysis: Analysis) -> Drawing | str:
 
 def clustering(analysis: Analysis) -> Drawing | str:
     """Draw the clustering error against K, beside k-means and chance."""
-    values = analysis.values
+    # a Gaussian run has a chance level for clustering errors too, at a code size that is no number of categories
+    values = analysis.values[analysis.values["code"] == "categorical"]
     dots = values[
         (values["name"] == "clustering_error") & (values["split"] == analysis.split) & values["value"].notna()
     ]
@@ -170,6 +173,7 @@ def clustering(analysis: Analysis) -> Drawing | str:
         return "No run with a categorical code has finished."
     figure = new_figure(2.6)
     cells = analysis.cells[(analysis.cells["name"] == "clustering_error") & analysis.cells["mean"].notna()]
+    cells = cells[cells["family"].str.startswith("categorical") & (cells["subject"] == "model")]
     plots.clustering(cells, dots, figure.subplots())
     model = dots[dots["subject"] == "model"]
     return Drawing(
@@ -200,7 +204,7 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
         for axes, name in zip(grid[:, column], names, strict=True):
             plots.learning_curves(_bands(rows[rows["name"] == name]), axes, colours, styles)
             axes.set_title(name.removeprefix("loss/").removeprefix("metric/").replace("/", ": ").replace("_", " "))
-        grid[0, column].set_title(f"{code} codes\n\n{grid[0, column].get_title(loc='left')}")
+        grid[0, column].set_title(f"{plots.short(code)} codes\n\n{grid[0, column].get_title(loc='left')}")
         grid[-1, column].set_xlabel("training step")
     add_legend(figure, list(grid.flat))
     more = history["name"].nunique() - len(names)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.measure_names import MEASURES
 from analysis.statistics import GridMean, estimate, without_identities
-from analysis.tables import HEADLINE, Analysis, count_status, number, prose, signed, status_table
+from analysis.tables import HEADLINE, Analysis, count_status, number, prose, signed
+from analysis.wording import counted, listed, percent
 
 CODE_NAMES = {"gaussian": "Gaussian", "categorical": "categorical"}
 UNUSED_NOISE = 0.3
@@ -17,17 +17,6 @@ UNUSED_NOISE = 0.3
 
 CALIBRATED = 0.55
 """Up to this critic accuracy a cell is said to be near calibration."""
-
-
-_TREND_CAVEAT = (
-    "S_z and label preservation rise with the latent dimension for untrained networks and frozen random encoders too, "
-    "and noise dimension 0 makes S_z = 1 by identity, so those cells are left out of its means: read every value "
-    "against its controls."
-)
-_INTERVAL_CAVEAT = (
-    "Intervals written here are 95 % seed-level intervals: what other seeds would have given. The image-level ones "
-    "(other test images, same networks) are in cells.csv and measures.csv."
-)
 
 
 @dataclass(frozen=True)
@@ -49,22 +38,10 @@ def answers(analysis: Analysis) -> list[str]:
     return sentences
 
 
-def caveats(analysis: Analysis) -> list[str]:
-    """Return what a reader must know before believing the answers."""
-    return [
-        *_incomplete(analysis),
-        *_reproducibility(analysis),
-        *_label_use(analysis),
-        *_undefined(analysis),
-        _TREND_CAVEAT,
-        _INTERVAL_CAVEAT,
-    ]
-
-
 def headline(analysis: Analysis) -> list[Figure]:
     """Return the few numbers of the first screen."""
-    total = len(analysis.results.runs)
-    figures = [Figure("runs finished", f"{count_status(analysis.results, 'finished')} / {total}", _run_note(analysis))]
+    total = len(analysis.runs)
+    figures = [Figure("runs finished", f"{count_status(analysis, 'finished')} / {total}", _run_note(analysis))]
     for name in ("share_z_pixel", "label_preservation"):
         effect = _effect(analysis, name)
         if effect is not None:
@@ -80,7 +57,7 @@ def headline(analysis: Analysis) -> list[Figure]:
     cluster = _largest_clustering(analysis)
     if cluster is not None:
         size, error, kmeans = cluster
-        figures.append(Figure(f"clustering error, K = {size}", _percent(error.mean), f"k-means {_percent(kmeans)}"))
+        figures.append(Figure(f"clustering error, K = {size}", percent(error.mean), f"k-means {percent(kmeans)}"))
     return figures
 
 
@@ -111,9 +88,9 @@ def _training_effect(analysis: Analysis) -> list[str]:
         parts = [f"{prose(name)} by {interval(effect, sign=True)}" for name, effect in effects.items()]
         most = max(effects.values(), key=lambda effect: effect.num_runs)
         sentences.append(
-            f"Training the encoder changes {_listed(parts)} against a frozen random encoder whose decoder and "
-            f"discriminators were trained alike: means over {_count(most.num_cells, CODE_NAMES[code] + ' cell')} and "
-            f"{_count(most.num_seeds, 'paired seed')}, {_count(most.num_runs, 'pair')}"
+            f"Training the encoder changes {listed(parts)} against a frozen random encoder whose decoder and "
+            f"discriminators were trained alike: means over {counted(most.num_cells, CODE_NAMES[code] + ' cell')} and "
+            f"{counted(most.num_seeds, 'paired seed')}, {counted(most.num_runs, 'pair')}"
             f"{'' if most.has_interval else '; no interval, for no cell has two seeds'}."
         )
         sentences += filter(None, [_verdict(effects, chosen)])
@@ -121,7 +98,7 @@ def _training_effect(analysis: Analysis) -> list[str]:
 
 
 def _no_control(analysis: Analysis) -> str:
-    if not count_status(analysis.results, "finished"):
+    if not count_status(analysis, "finished"):
         return "No run has finished, so there is nothing to report yet."
     return (
         "Trained minus frozen cannot be stated: no finished run has a twin with a frozen random encoder "
@@ -134,7 +111,7 @@ def _verdict(effects: dict[str, GridMean], pairs: pd.DataFrame) -> str:
     for name, effect in effects.items():
         if effect.has_interval:
             groups.setdefault(_side(effect), []).append(prose(name))
-    sentences = [f"The interval {'; '.join(f'{side} for {_listed(names)}' for side, names in groups.items())}."]
+    sentences = [f"The interval {'; '.join(f'{side} for {listed(names)}' for side, names in groups.items())}."]
     name = next(iter(effects))
     means = pairs[pairs["name"] == name].groupby("label")["difference"].mean()
     if len(means) > 1:
@@ -163,7 +140,7 @@ def _untrained_effect(analysis: Analysis) -> list[str]:
         if parts:
             sentences.append(
                 f"In {CODE_NAMES.get(str(row['code']), row['code'])} cells the label preservation of trained models is "
-                f"{number(row['trained'])}, against {_listed(parts)}."
+                f"{number(row['trained'])}, against {listed(parts)}."
             )
     return sentences
 
@@ -190,7 +167,7 @@ def _trends(analysis: Analysis) -> list[str]:
         "the untrained network": chosen[(chosen["subject"] == "untrained") & chosen["trained_encoder"]],
     }
     parts = [f"{name} from {ends(table)}" for name, table in others.items() if len(table)]
-    return [f"{sentence}; {_listed(parts)}." if parts else f"{sentence}."]
+    return [f"{sentence}; {listed(parts)}." if parts else f"{sentence}."]
 
 
 def _noise_use(analysis: Analysis) -> list[str]:
@@ -201,14 +178,14 @@ def _noise_use(analysis: Analysis) -> list[str]:
     cells = model.groupby(["config_key", "label"])["value"].mean().reset_index("config_key", drop=True)
     weak = list(cells[cells < UNUSED_NOISE].index)
     use = (
-        f"it makes little use of it (ρ < {UNUSED_NOISE}) in {_listed(weak[:6])}"
+        f"it makes little use of it (ρ < {UNUSED_NOISE}) in {listed(weak[:6])}"
         + (" and others" if len(weak) > 6 else "")
         if weak
         else f"no cell falls below {UNUSED_NOISE}"
     )
     sentence = (
         f"Does the decoder use its noise? The dispersion ratio ρ is {interval(mean)} over "
-        f"{_count(mean.num_cells, 'cell')} with noise (1 is calibrated, 0 ignores the noise), "
+        f"{counted(mean.num_cells, 'cell')} with noise (1 is calibrated, 0 ignores the noise), "
         f"from {number(mean.lowest)} to {number(mean.highest)}; {use}."
     )
     return [sentence]
@@ -225,7 +202,7 @@ def _calibration(analysis: Analysis) -> list[str]:
     return [
         f"Is the split about the data? A fresh critic tells (x, ẑ) from (x̂, ẑ) with accuracy {interval(mean)}, "
         "where 0.50 is "
-        f"calibrated; {near} of {_count(len(cells), 'cell')} {'stays' if near == 1 else 'stay'} at or below "
+        f"calibrated; {near} of {counted(len(cells), 'cell')} {'stays' if near == 1 else 'stay'} at or below "
         f"{CALIBRATED}"
         + (
             f". In {others} the split describes the decoder more than the data."
@@ -241,11 +218,11 @@ def _clustering(analysis: Analysis) -> list[str]:
         return []
     size, error, kmeans = cluster
     text = (
-        f"With K = {size} categories the {analysis.split} clustering error is {_percent(error.mean)}"
-        + (f" (95 % interval {_percent(error.low)} to {_percent(error.high)})" if error.has_interval else "")
-        + f", mean of {_count(error.num_runs, 'run')}"
+        f"With K = {size} categories the {analysis.split} clustering error is {percent(error.mean)}"
+        + (f" (95 % interval {percent(error.low)} to {percent(error.high)})" if error.has_interval else "")
+        + f", mean of {counted(error.num_runs, 'run')}"
     )
-    return [f"{text}; k-means with the same K has {_percent(kmeans)}." if math.isfinite(kmeans) else f"{text}."]
+    return [f"{text}; k-means with the same K has {percent(kmeans)}." if math.isfinite(kmeans) else f"{text}."]
 
 
 def _largest_clustering(analysis: Analysis) -> tuple[int, GridMean, float] | None:
@@ -271,100 +248,6 @@ def _largest_clustering(analysis: Analysis) -> tuple[int, GridMean, float] | Non
     return int(size), mean, float(kmeans)
 
 
-def _incomplete(analysis: Analysis) -> list[str]:
-    runs = analysis.results.runs
-    sentences = []
-    failed = runs[runs["status"] == "failed"]
-    if len(failed):
-        reasons = "; ".join(
-            f"{reason} ({count})" if count > 1 else str(reason)
-            for reason, count in failed["reason"].value_counts().head(3).items()
-        )
-        sentences.append(
-            f"{_count(len(failed), 'run')} failed and {'enters' if len(failed) == 1 else 'enter'} no mean: {reasons}."
-        )
-    for status, words in (("planned", "not finished"), ("unreadable", "unreadable")):
-        count = int((runs["status"] == status).sum())
-        if count:
-            verb = "is" if count == 1 else "are"
-            sentences.append(f"{_count(count, 'run')} {verb} {words}; means are over the seeds that are there.")
-    if analysis.results.problems:
-        count = len(analysis.results.problems)
-        sentences.append(f"{_count(count, 'problem')} with the study's files, listed under Provenance.")
-    if analysis.results.study.get("smoke"):
-        sentences.append(
-            "This is a smoke run with a tiny budget: it shows that the study works, and nothing about models."
-        )
-    if len(runs) and analysis.split != "test":
-        sentences.append("Nothing was measured on test images; all values are on validation images.")
-    return sentences
-
-
-def _reproducibility(analysis: Analysis) -> list[str]:
-    finished = analysis.runs[analysis.runs["status"] == "finished"]
-    sentences = []
-    hashes = finished["code_hash"].dropna().unique()
-    if len(hashes) > 1:
-        sentences.append(f"The runs were made by {len(hashes)} versions of the code ({', '.join(map(str, hashes))}).")
-    seeds = finished[finished["origin"] == "grid"].groupby("config_key")["replicate"].nunique()
-    if len(seeds) and seeds.max() < 3:
-        sentences.append(
-            f"At most {_count(int(seeds.max()), 'seed')} a cell: three or more are needed to speak of seeds."
-        )
-    return sentences
-
-
-def _label_use(analysis: Analysis) -> list[str]:
-    objectives = [str(item["measure"]) for item in analysis.results.study["objectives"]]
-    labelled = [name for name in objectives if name in MEASURES and MEASURES[name].uses_labels]
-    sentences = []
-    if labelled:
-        names = _listed([prose(name) for name in labelled])
-        sentences.append(
-            f"Label-selected: the search used labels through {names}, so searched results are an oracle's."
-        )
-    elif objectives:
-        sentences.append(
-            f"The search used no labels: its objectives are {_listed([prose(name) for name in objectives])}, on "
-            "validation "
-            "images. Labels enter the measures that use the classifier, and the map from clusters to classes."
-        )
-    accuracy = analysis.runs["classifier_accuracy"].dropna()
-    if len(accuracy):
-        sentences.append(
-            f"The measuring classifier is right on {_percent(float(accuracy.min()), 1)} of held-out images."
-        )
-    return sentences
-
-
-def _undefined(analysis: Analysis) -> list[str]:
-    table = status_table(analysis)
-    table = table[table["subject"] == "model"]
-    sentences = []
-    words = {
-        "undefined": "undefined by construction",
-        "refused": "refused",
-        "saturated": "saturated, a bound and not a value",
-        "invalid": "not readable as a number",
-    }
-    for status, text in words.items():
-        chosen = table[table["status"] == status]
-        # That a Gaussian code has no clusters is no news. What is undefined in some cells of its kind is.
-        if status == "undefined":
-            chosen = chosen[~chosen["name"].map(_belongs_to_one_code)]
-        if len(chosen):
-            names = _listed([prose(name) for name in sorted(chosen["name"].unique())])
-            count = int(chosen["num_runs"].max())
-            sentences.append(
-                f"{names}: {text} in {_count(count, 'run')} ({chosen['reason'].iloc[0] or 'no reason given'})."
-            )
-    return sentences
-
-
-def _belongs_to_one_code(name: str) -> bool:
-    return name in MEASURES and any(where.field == "model.code" for where in MEASURES[name].undefined)
-
-
 def _effect(analysis: Analysis, name: str) -> GridMean | None:
     pairs = analysis.pairs[analysis.pairs["name"] == name]
     for code in ("gaussian", "categorical"):
@@ -380,17 +263,5 @@ def _model(analysis: Analysis, name: str) -> pd.DataFrame:
 
 
 def _run_note(analysis: Analysis) -> str:
-    failed = count_status(analysis.results, "failed")
+    failed = count_status(analysis, "failed")
     return f"{failed} failed" if failed else "none failed"
-
-
-def _percent(value: float, digits: int = 0) -> str:
-    return f"{number(100 * value, digits)} %"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _listed(items: list[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else "none"

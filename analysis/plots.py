@@ -83,6 +83,12 @@ colour."""
 FLOOR = -0.3
 """Shares and R² below this are written beside the axis and not drawn."""
 
+WIDE_COLUMNS = 2
+"""Columns of a map up to which a cell is wide enough for half width and number of seeds side by side."""
+
+SHARE_AXIS = {"share_z_pixel": -0.03, "share_z_feature": -0.03, "label_preservation": -0.03, "r2_mean": FLOOR}
+"""Lower end of the axis of measures that end at 1: one scale for all, so that panels and studies can be compared."""
+
 COLOURS = {"critic_accuracy": "Oranges", "dispersion_ratio": "PuOr"}
 """Colour maps of the calibration measures; the others have shades of blue."""
 
@@ -95,8 +101,9 @@ def math_label(measure: str) -> str:
 
 
 def short(family: str) -> str:
-    """Cut the name of a family where a figure has no room for all its fields."""
-    return family if len(family) <= 36 else f"{family[:35]}…"
+    """Return the name of a family as it stands in figures, cut where there is no room for all its fields."""
+    name = family.replace("gaussian", "Gaussian", 1)
+    return name if len(name) <= 36 else f"{name[:35]}…"
 
 
 def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
@@ -110,8 +117,9 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
     cells = cells.dropna(subset=["code_size", "noise_dim"])
     values = cells.pivot_table(index="code_size", columns="noise_dim", values="mean", dropna=False)
     texts = values.astype(object)
+    wide = values.shape[1] <= WIDE_COLUMNS
     for _, cell in cells.iterrows():
-        texts.loc[cell["code_size"], cell["noise_dim"]] = _cell_text(cell)
+        texts.loc[cell["code_size"], cell["noise_dim"]] = _cell_text(cell, wide)
     low, high = LIMITS.get(measure, (float(cells["mean"].min()), float(cells["mean"].max())))
     heatmap(
         values,
@@ -134,13 +142,18 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
     axes.set_title(math_label(measure))
 
 
-def _cell_text(cell: pd.Series[Any]) -> str:
-    text = number(cell["mean"])
-    if math.isfinite(cell["low"]):
-        text += f"\n±{number(cell['mean'] - cell['low'])}"
+def map_row_height(cells: pd.DataFrame) -> float:
+    """Return the inches that a row of the maps of these cells needs for its lines of text."""
+    lacks_seeds = bool((cells["num_seeds"] < cells["num_wanted"]).any())
+    return 0.5 if lacks_seeds and cells["noise_dim"].nunique() > WIDE_COLUMNS else 0.36
+
+
+def _cell_text(cell: pd.Series[Any], wide: bool) -> str:
+    """Write the mean, and below it the half width and how many seeds there are of how many, on one line if it fits."""
+    below = [f"±{number(cell['mean'] - cell['low'])}"] if math.isfinite(cell["low"]) else []
     if cell["num_seeds"] < cell["num_wanted"]:
-        text += f"\nn = {cell['num_seeds']:.0f} of {cell['num_wanted']:.0f}"
-    return text
+        below.append(f"{cell['num_seeds']:.0f} of {cell['num_wanted']:.0f}")
+    return "\n".join([number(cell["mean"]), *([" · ".join(below)] if wide and below else below)])
 
 
 def _hatch_undefined(values: np.ndarray, axes: Axes) -> None:
@@ -181,6 +194,8 @@ def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measu
             alpha=0.45,
             ms=3,
         )
+    if measure in SHARE_AXIS and (cells["mean"] > FLOOR).any():
+        axes.set_ylim(SHARE_AXIS[measure], 1.03)
     _write_what_is_below(cells, axes)
     axes.set_xticks(range(len(sizes)), [f"{value:g}" for value in sizes])
     axes.set_xlim(-0.4, len(sizes) - 0.6)

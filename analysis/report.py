@@ -26,9 +26,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import plots
+from analysis.caveats import caveats
 from analysis.drawing import Drawing
 from analysis.figures import FIGURES
-from analysis.findings import answers, caveats, headline
+from analysis.findings import answers, headline
 from analysis.importance import parameter_importance
 from analysis.results import load_results
 from analysis.search_figures import importance_bars
@@ -258,8 +259,8 @@ def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[st
         "versions, study": _mapping(study.get("versions")),
         "versions, runs": "; ".join(sorted(finished["versions"].dropna().unique())) if "versions" in finished else "–",
         "versions, report": _report_versions(),
-        "code hashes": ", ".join(f"{key} ({count} runs)" for key, count in finished["code_hash"].value_counts().items())
-        or "–",
+        "code hashes": _hashes(finished["code_hash"]),
+        "hashes of the measures": _hashes(finished["measures_hash"]),
         "classifiers": ", ".join(map(str, finished["classifier_hash"].dropna().unique())) or "–",
         "run time": f"{number(finished['wall_time_s'].sum() / 3600)} hours, all runs added up",
         "objectives": "; ".join(
@@ -283,6 +284,10 @@ def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[st
     if problems:
         parts.append(f"<h3>Problems with the study's files</h3>{_list(problems[:50], 'problems')}")
     return "\n".join(parts)
+
+
+def _hashes(column: pd.Series) -> str:
+    return ", ".join(f"{key} ({count} runs)" for key, count in column.value_counts().items()) or "–"
 
 
 def _command(analysis: Analysis) -> str:

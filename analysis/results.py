@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ import pyarrow.parquet as pq
 from study.records import RunFolder, StudyFolder, read_json, run_status
 
 RUN_COLUMNS = ("key", "config_key", "replicate", "block", "origin", "label", "trial", "status", "reason")
-RESULT_COLUMNS = ("steps", "train_time_s", "measure_time_s", "wall_time_s", "code_hash", "device", "threads")
-CLASSIFIER_COLUMNS = ("classifier_hash", "classifier_accuracy")
+RESULT_COLUMNS = (
+    *("steps", "train_time_s", "measure_time_s", "wall_time_s"),
+    *("code_hash", "measures_hash", "device", "threads"),
+)
+CLASSIFIER_COLUMNS = ("classifier_hash", "classifier_accuracy", "classifier_test_accuracy")
 CONFIG_COLUMNS = (
     "model.code",
     "model.latent_dim",
@@ -45,11 +48,13 @@ class StudyResults:
     Attributes:
         folder: Where it was read.
         runs: One row a run: the columns above, what the result says of itself, and every configuration field under its
-            dotted name. `status` is "finished", "failed", "planned" or "unreadable".
+            dotted name. `status` is "finished", "failed", "planned" or "unreadable". `origin` is "grid" for what the
+            study's grid wants today, whatever the run was made for, "extra" for what the folder holds and the study no
+            longer wants, and else what `run.json` says.
         measures: One row a measured value; `value` is NaN wherever `status` is none of `USABLE`.
         history: One row a logged value, ordered by run, name and step.
-        study: The resolved study as `study.json` has it, with `name`, `question`, `blocks`, `objectives` and `runs`
-            always there and of the right type.
+        study: The resolved study as `study.json` has it, with `name`, `question`, `blocks`, `objectives`, `runs` and
+            `extra` always there and of the right type.
         problems: One line for each file or value that could not be used, naming it.
     """
 
@@ -80,12 +85,6 @@ def load_results(study_dir: Path | str) -> StudyResults:
     return StudyResults(folder, runs, measures, history, study, tuple(problems))
 
 
-def finished_runs(results: StudyResults, origin: str | None = None) -> pd.DataFrame:
-    """Return the finished runs, all of them or those of one origin ("grid" or "search")."""
-    runs = results.runs[results.runs["status"] == "finished"]
-    return runs if origin is None else runs[runs["origin"] == origin]
-
-
 def load_samples(folder: RunFolder) -> tuple[dict[str, np.ndarray], str]:
     """Read a run's sample images.
 
@@ -114,7 +113,12 @@ def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
         for objective in _list(study.get("objectives"))
         if isinstance(objective, dict) and isinstance(objective.get("measure"), str)
     ]
-    study["runs"] = [key for key in _list(study.get("runs")) if isinstance(key, str)]
+    wanted = _list(study.get("runs"))
+    study["runs"] = [item for item in wanted if isinstance(item, dict) and isinstance(item.get("key"), str)]
+    if len(study["runs"]) < len(wanted):
+        count = len(wanted) - len(study["runs"])
+        problems.append(f"{_place(folder.resolved)}: runs must be objects with a key, but {count} are not.")
+    study["extra"] = [key for key in _list(study.get("extra")) if isinstance(key, str)]
     return study
 
 
@@ -127,17 +131,37 @@ def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str
             row, found = _load_run(run, problems)
             rows[run.key] = row
             measures.extend(found)
-    for key in study["runs"]:
-        rows.setdefault(key, {**_key_parts(key), "origin": "grid", "status": "planned", "reason": ""})
+    _place_in_study(rows, study)
     columns = (*RUN_COLUMNS, *RESULT_COLUMNS, *CLASSIFIER_COLUMNS, *CONFIG_COLUMNS)
     table = pd.DataFrame.from_records(list(rows.values()))
     extra = [name for name in table.columns if name not in columns]
     table = table.reindex(columns=[*columns, *extra])
     for name in ("replicate", "trial", "steps", "model.latent_dim", "model.num_categories", "model.noise_dim"):
         table[name] = _numbers(table[name])
-    for name in ("train_time_s", "measure_time_s", "wall_time_s", "classifier_accuracy"):
+    for name in ("train_time_s", "measure_time_s", "wall_time_s", *CLASSIFIER_COLUMNS[1:]):
         table[name] = _numbers(table[name])
+    known = table["classifier_hash"].map(_test_accuracies(folder, problems))
+    table["classifier_test_accuracy"] = table["classifier_test_accuracy"].fillna(_numbers(known))
     return table.astype({"key": str, "config_key": str}), _measure_table(measures, problems)
+
+
+def _place_in_study(rows: dict[str, dict[str, Any]], study: Mapping[str, Any]) -> None:
+    """Set origin, block and label to what the study says of a run today, and add the runs that have no folder yet."""
+    for key in study["extra"]:
+        if key in rows:
+            rows[key]["origin"] = "extra"
+    for item in study["runs"]:
+        key = item["key"]
+        row = rows.setdefault(key, {**_key_parts(key), "status": "planned", "reason": ""})
+        row.update({name: item[name] for name in ("block", "label") if isinstance(item.get(name), str)})
+        row["origin"] = "grid"
+
+
+def _test_accuracies(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
+    """Return the test accuracy of each stored classifier by its hash."""
+    paths = sorted(folder.classifiers.glob("*.json")) if folder.classifiers.is_dir() else []
+    records = [_read(path, problems) for path in paths]
+    return {item["hash"]: item.get("test_accuracy") for item in records if isinstance(item.get("hash"), str)}
 
 
 def _load_run(run: RunFolder, problems: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -150,7 +174,7 @@ def _load_run(run: RunFolder, problems: list[str]) -> tuple[dict[str, Any], list
     row.update({name: record[name] for name in RUN_COLUMNS if _is_plain(record.get(name))} | {"key": run.key})
     row["parameters"] = record.get("parameters") if isinstance(record.get("parameters"), dict) else {}
     if row["status"] == "finished":
-        return _add_result(row, _read(run.result, problems), run, problems)
+        return _add_result(row, run, problems)
     if row["status"] == "failed":
         failure = _read(run.failure, problems)
         row["reason"] = _one_line(failure.get("reason") or "the reason cannot be read")
@@ -159,24 +183,36 @@ def _load_run(run: RunFolder, problems: list[str]) -> tuple[dict[str, Any], list
 
 
 def _add_result(
-    row: dict[str, Any], result: Mapping[str, Any], run: RunFolder, problems: list[str]
+    row: dict[str, Any], run: RunFolder, problems: list[str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    measures = result.get("measures")
-    if not isinstance(measures, list):
-        if result:
-            problems.append(f"{_place(run.result)}: measures must be a list, but got {type(measures).__name__}.")
-        row.update(status="unreadable", reason="result.json cannot be read")
+    result, measures = _read(run.result, problems), _read_measures(run, problems)
+    if not result or measures is None:
+        row.update(status="unreadable", reason=f"{'measures' if result else 'result'}.json cannot be read")
         return row, []
     row.update({name: result[name] for name in RESULT_COLUMNS if _is_plain(result.get(name))})
     classifier = result.get("classifier")
     if isinstance(classifier, dict):
-        row.update(classifier_hash=classifier.get("hash"), classifier_accuracy=classifier.get("accuracy"))
+        row.update({f"classifier_{name}": classifier.get(name) for name in ("hash", "accuracy", "test_accuracy")})
     if isinstance(result.get("versions"), dict):
         row["versions"] = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
+    return row, [{**item, "run": run.key} for item in measures]
+
+
+def _read_measures(run: RunFolder, problems: list[str]) -> list[dict[str, Any]] | None:
+    """Return the entries of `measures.json` that have a name, or None where it cannot be used."""
+    record = _read(run.measures, problems)
+    measures = record.get("measures")
+    if not isinstance(measures, list):
+        if record:
+            problems.append(f"{_place(run.measures)}: measures must be a list, but got {type(measures).__name__}.")
+        return None
+    if record.get("key") != run.key:
+        problems.append(f"{_place(run.measures)}: key must be {run.key}, but got {record.get('key')}.")
+        return None
     kept = [item for item in measures if isinstance(item, dict) and isinstance(item.get("name"), str)]
     if len(kept) < len(measures):
-        problems.append(f"{_place(run.result)}: {len(measures) - len(kept)} measures have no name and are left out.")
-    return row, [{"run": run.key, **item} for item in kept]
+        problems.append(f"{_place(run.measures)}: {len(measures) - len(kept)} measures have no name and are left out.")
+    return kept
 
 
 def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.DataFrame:
@@ -191,13 +227,13 @@ def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.Da
     invalid = usable & table["value"].isna()
     for _, item in table[invalid].iterrows():
         problems.append(
-            f"runs/{item['run']}/result.json: {item['name']} must be a finite number where its status is ok."
+            f"runs/{item['run']}/measures.json: {item['name']} must be a finite number where its status is ok."
         )
     table.loc[invalid, ["status", "reason"]] = ["invalid", "the recorded value is no finite number"]
     table.loc[~table["status"].isin(USABLE), ["value", "low", "high"]] = math.nan
     identity = ["run", "name", "split", "subject"]
     for _, item in table[table.duplicated(identity)].iterrows():
-        problems.append(f"runs/{item['run']}/result.json: {item['name']} is there twice; the last one is used.")
+        problems.append(f"runs/{item['run']}/measures.json: {item['name']} is there twice; the last one is used.")
     return table.drop_duplicates(identity, keep="last").reset_index(drop=True)
 
 
@@ -246,6 +282,9 @@ def _key_parts(key: str) -> dict[str, Any]:
 
 def _numbers(column: pd.Series[Any]) -> pd.Series[float]:
     """Turn a column into floats; what is no finite number becomes NaN, booleans and text included."""
+    if column.dtype.kind in "if":
+        values = column.astype(float)
+        return values.where(np.isfinite(values))
     return column.map(_number).astype(float)
 
 
@@ -263,7 +302,7 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int | float | bool | list)
 
 
-def _list(value: Any) -> Iterable[Any]:
+def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 

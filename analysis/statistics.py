@@ -285,14 +285,14 @@ def paired_summary(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def configuration_objectives(values: pd.DataFrame, objectives: Sequence[dict[str, str]]) -> pd.DataFrame:
-    """Aggregate each configuration's objectives over its replicates, grid and searched ones alike.
+    """Average each configuration's objectives over its replicates that have all of them, grid and searched ones alike.
 
     Args:
         values: A table of `joined` with all finished runs.
         objectives: Dicts with `measure`, and optionally `split` ("validation") and `direction` ("minimize").
 
     Returns:
-        One row a configuration that has all objectives, the grid's first and then the searched ones in their order:
+        One row a configuration with such a replicate, the grid's first and then the searched ones in their order:
         `config_key`, `code`, `block`, `label`, `origin`, `trial`, `num_seeds`, and one column `objective_0`,
         `objective_1`, … each.
     """
@@ -303,16 +303,22 @@ def configuration_objectives(values: pd.DataFrame, objectives: Sequence[dict[str
             label=("label", "first"),
             origin=("origin", "first"),
             trial=("trial", "first"),
-            num_seeds=("run", "nunique"),
         )
     )
+    runs = pd.DataFrame(values.groupby("run").agg(config_key=("config_key", "first")))
     for index, objective in enumerate(objectives):
         split = objective.get("split") or "validation"
         chosen = values[(values["name"] == objective["measure"]) & (values["split"] == split)]
-        chosen = chosen[chosen["subject"] == "model"]
-        table[f"objective_{index}"] = chosen.groupby("config_key")["value"].mean()
+        runs[f"objective_{index}"] = chosen[chosen["subject"] == "model"].set_index("run")["value"]
     names = [f"objective_{index}" for index in range(len(objectives))]
-    return table.dropna(subset=names).reset_index().sort_values(["origin", "trial", "label"], ignore_index=True)
+    grouped = runs.dropna(subset=names).groupby("config_key")
+    table = table.assign(num_seeds=grouped.size()).join(grouped[names].mean())
+    return (
+        table.dropna(subset=["num_seeds"])
+        .astype({"num_seeds": int})
+        .reset_index()
+        .sort_values(["origin", "trial", "label"], ignore_index=True)
+    )
 
 
 def pareto_front(points: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.measure_names import MEASURES
-from analysis.results import StudyResults, finished_runs
+from analysis.results import StudyResults
 from analysis.statistics import (
     GridMean,
     cell_summary,
@@ -39,8 +39,9 @@ class Analysis:
     Attributes:
         results: What was read.
         split: The split that is reported: "test", or "validation" where nothing was measured on test.
-        runs: All runs, as `statistics.describe_runs` describes them.
-        values: All measures of finished runs, grid and search, both splits.
+        runs: The study's runs, as `statistics.describe_runs` describes them.
+        extra: Runs that the folder holds and the study no longer wants. They are listed, and enter nothing else.
+        values: All measures of the study's finished runs, grid and search, both splits.
         grid: Those of grid runs on the reported split.
         searched: Those of searched runs on the reported split.
         cells: One row for each measure and cell of the grid, see `statistics.cell_summary`; `num_wanted` is how many
@@ -54,6 +55,7 @@ class Analysis:
     results: StudyResults
     split: str
     runs: pd.DataFrame
+    extra: pd.DataFrame
     values: pd.DataFrame
     grid: pd.DataFrame
     searched: pd.DataFrame
@@ -66,7 +68,9 @@ class Analysis:
 
 def analyse(results: StudyResults) -> Analysis:
     """Compute all tables of a study."""
-    runs = describe_runs(results.runs)
+    described = describe_runs(results.runs)
+    is_extra = described["origin"] == "extra"
+    runs, extra = described[~is_extra], described[is_extra]
     values = joined(results.measures, runs[runs["status"] == "finished"])
     split = "test" if values.empty or (values["split"] == "test").any() else "validation"
     reported = values[values["split"] == split]
@@ -80,6 +84,7 @@ def analyse(results: StudyResults) -> Analysis:
         results=results,
         split=split,
         runs=runs,
+        extra=extra,
         values=values,
         grid=grid,
         searched=searched,
@@ -121,11 +126,12 @@ def controls_table(grid: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_table(analysis: Analysis) -> pd.DataFrame:
-    """Return one row a run: what it is, its status, and the reported measures of the model."""
+    """Return one row a run, extra ones last: what it is, its status, and the reported measures of the model."""
     columns = ["key", "block", "label", "replicate", "origin", "status", "reason", "wall_time_s", "code_hash"]
     order = ["block", "code_size", "noise_dim", "config_key", "replicate"]
-    table = analysis.runs.sort_values(order)[columns].set_index("key")
-    chosen = analysis.values[(analysis.values["split"] == analysis.split) & (analysis.values["subject"] == "model")]
+    table = pd.concat([part.sort_values(order)[columns] for part in (analysis.runs, analysis.extra)]).set_index("key")
+    measures = analysis.results.measures
+    chosen = measures[(measures["split"] == analysis.split) & (measures["subject"] == "model")]
     chosen = chosen[chosen["name"].isin(RUN_TABLE_MEASURES)]
     wide = chosen.pivot_table(index="run", columns="name", values="value", aggfunc="last", dropna=False)
     names = [name for name in RUN_TABLE_MEASURES if name in wide.columns]
@@ -134,9 +140,8 @@ def run_table(analysis: Analysis) -> pd.DataFrame:
 
 def clustering_table(analysis: Analysis) -> pd.DataFrame:
     """Return the clustering error of every categorical run, its baselines and its K."""
-    error = analysis.values[
-        (analysis.values["name"] == "clustering_error") & (analysis.values["split"] == analysis.split)
-    ]
+    values = analysis.values[analysis.values["code"] == "categorical"]
+    error = values[(values["name"] == "clustering_error") & (values["split"] == analysis.split)]
     columns = ["run", "label", "code_size", "noise_dim", "replicate", "origin", "subject", "value", "low", "high", "n"]
     return error.loc[error["value"].notna(), columns].rename(columns={"code_size": "num_categories"})
 
@@ -150,7 +155,7 @@ def status_table(analysis: Analysis) -> pd.DataFrame:
 
 def csv_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """Return every table of a report by the name of its CSV file."""
-    runs = analysis.runs.drop(columns=["pair", "parameters"], errors="ignore")
+    runs = pd.concat([analysis.runs, analysis.extra]).drop(columns=["pair", "parameters"], errors="ignore")
     return {
         "runs": runs,
         "measures": analysis.results.measures,
@@ -250,6 +255,6 @@ def _columns(prefix: str, mean: GridMean) -> dict[str, object]:
     }
 
 
-def count_status(results: StudyResults, status: str) -> int:
-    """Count the runs with a status."""
-    return len(finished_runs(results)) if status == "finished" else int((results.runs["status"] == status).sum())
+def count_status(analysis: Analysis, status: str) -> int:
+    """Count the study's runs with a status."""
+    return int((analysis.runs["status"] == status).sum())

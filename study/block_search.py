@@ -23,6 +23,7 @@ from optuna.trial import TrialState
 from iae_models.config import RunConfig, config_key, default_values, flatten
 from study.blocks import Block
 from study.plan import PlannedRun, searched_runs
+from study.results import Mean
 from study.search_space import Axis, Choices, FloatRange, IntegerRange, SearchSpace, ZeroOrRange
 from study.spec import StudySpec
 
@@ -44,15 +45,13 @@ class Known:
         config: The configuration.
         label: Its short name.
         number: The trial number that it was proposed under; None for a cell of the grid.
-        values: Means of the objectives over its replicates, or None where it has none yet.
-        reason: Why it never will have any; empty while it may.
+        mean: Its objectives, or None while its runs have not ended.
     """
 
     config: RunConfig
     label: str = ""
     number: int | None = None
-    values: tuple[float, ...] | None = None
-    reason: str = ""
+    mean: Mean | None = None
 
 
 class BlockSearch:
@@ -115,29 +114,30 @@ class BlockSearch:
         self.exhausted = f"{MAX_ATTEMPTS} proposals in a row were no new configurations"
         return []
 
-    def tell(self, key: str, values: Sequence[float] | None, reason: str = "") -> None:
-        """Tell the mean objective values of a configuration; None with the reason where it has none."""
+    def tell(self, key: str, mean: Mean) -> None:
+        """Tell the objectives of a configuration whose runs have ended; without values it has failed."""
         number = self._numbers[key]
-        if values is None:
-            self._trial(number).set_user_attr("reason", reason)
+        trial = self._trial(number)
+        for name, value in _shortcomings(mean).items():
+            trial.set_user_attr(name, value)
+        if mean.values is None:
             self.study.tell(number, state=TrialState.FAIL)
         else:
-            self.study.tell(number, list(values))
+            self.study.tell(number, list(mean.values))
 
     def _add(self, item: Known, parameters: Parameters) -> None:
         number = len(self.study.get_trials(deepcopy=False))
         # Proposals that were turned down left no run; empty trials stand in for them, so that numbers stay the same.
         for _ in range(number, item.number or 0):
             self.study.add_trial(optuna.create_trial(state=TrialState.FAIL, user_attrs={"reason": "proposal not run"}))
-        unfinished = TrialState.FAIL if item.reason else TrialState.RUNNING
         key = config_key(item.config)
         attributes = _attributes(key, "grid" if item.number is None else "search", item.label)
         trial = optuna.create_trial(
-            state=unfinished if item.values is None else TrialState.COMPLETE,
-            values=item.values,
+            state=_state(item.mean),
+            values=None if item.mean is None else item.mean.values,
             params={name: value for name, (value, _) in parameters.items()},
             distributions={name: distribution for name, (_, distribution) in parameters.items()},
-            user_attrs=attributes | ({"reason": item.reason} if item.reason else {}),
+            user_attrs=attributes | ({} if item.mean is None else _shortcomings(item.mean)),
         )
         self._numbers[key] = len(self.study.get_trials(deepcopy=False))
         self.study.add_trial(trial)
@@ -152,6 +152,18 @@ class BlockSearch:
 
 def _attributes(key: str, origin: str, label: str) -> dict[str, Any]:
     return {"config_key": key, "origin": origin, "label": label}
+
+
+def _shortcomings(mean: Mean) -> dict[str, Any]:
+    """Return what a reader of a trial must know where replicates failed: over how many seeds the means are."""
+    counts = {"num_seeds": mean.num_seeds, "num_failed": mean.num_failed} if mean.num_failed else {}
+    return counts | ({"reason": mean.reason} if mean.values is None else {})
+
+
+def _state(mean: Mean | None) -> TrialState:
+    if mean is None:
+        return TrialState.RUNNING
+    return TrialState.FAIL if mean.values is None else TrialState.COMPLETE
 
 
 def suggest(trial: optuna.Trial, block: Block) -> dict[str, Any]:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import optuna
 
-from iae_models.config import DATASETS, RECIPE_VERSION, RunConfig, changed_values, flatten, run_config
+from iae_models.config import DATASETS, RECIPE_VERSION, changed_values, config_key, flatten, run_config
 from study.block_search import BlockSearch, Known
 from study.failures import failure_reason, record_failure, set_aside
-from study.objectives import Objective
 from study.plan import Plan, PlannedRun
 from study.records import RunFolder, StudyFolder, read_json, run_status, write_json
+from study.resolved import readmit
+from study.results import Result, hours_used, mean_over_replicates, read_result
 from study.spec import StudySpec
 from study.trial import Report
 
@@ -88,10 +88,12 @@ class Dispatcher:
         self._live: dict[str, PlannedRun] = {}
         self._lost_once: set[str] = set()
         self._clock = clock
-        self._deadline = _deadline(spec, folder, clock())
+        self._deadline = _deadline(spec, plan.results.values(), clock())
+        self._results = dict(plan.results)
+        self._extra = set(plan.extra)
         for config in known:
-            if config.values is not None:
-                self._remember(config.label, config.values)
+            if config.mean is not None and config.mean.values is not None:
+                self._remember(config.label, config.mean.values)
         self._unrecorded = deque(plan.todo)
 
     @property
@@ -174,14 +176,21 @@ class Dispatcher:
                 self._allowance[name] = 0
                 continue
             self._allowance[name] -= len(runs)
-            for run in runs:
-                # Written before it is run, so that no proposal is ever lost.
-                record_run(self.folder, run)
-                self.runs[run.key] = run
+            self._record_proposal(runs)
             self._members[runs[0].config_key] = [run.key for run in runs]
             self._open[runs[0].config_key] = len(runs)
             self._queue.extend(runs)
             return
+
+    def _record_proposal(self, runs: Sequence[PlannedRun]) -> None:
+        """Write a proposal before it is run, so that none is ever lost."""
+        returning = self._extra & {run.key for run in runs}
+        if returning:
+            readmit(self.folder, returning)
+        for run in runs:
+            # what an earlier specification left of a run that never ran may name another block, label or trial
+            record_run(self.folder, run, anew=True)
+            self.runs[run.key] = run
 
     def _settle(self, key: str) -> bool:
         """Close the books of a run if its folder says that it ended."""
@@ -195,7 +204,8 @@ class Dispatcher:
         self.standing.reports.pop(key, None)
         if status == "finished":
             self.standing.finished += 1
-            self.standing.wall_times_s.append(float(read_json(folder.result)["wall_time_s"]))
+            self._results[key] = read_result(folder, self.spec.objectives)
+            self.standing.wall_times_s.append(self._results[key].wall_time_s)
         else:
             self.standing.failed[key] = failure_reason(folder)
         self._tell(run)
@@ -207,12 +217,12 @@ class Dispatcher:
         if self._open[run.config_key] > 0:
             return
         folders = [self.folder.run(key) for key in self._members[run.config_key]]
-        values, reason = mean_values(folders, self.spec.objectives)
-        if values is not None:
-            self._remember(run.label, values)
+        mean = mean_over_replicates(folders, self._results, self.spec.objectives)
+        if mean.values is not None:
+            self._remember(run.label, mean.values)
         for search in self.searches.values():
             if run.config_key in search:
-                search.tell(run.config_key, values, reason)
+                search.tell(run.config_key, mean)
 
     def _remember(self, label: str, values: Sequence[float]) -> None:
         sign = 1 if self.spec.objectives[0].direction == "minimize" else -1
@@ -221,10 +231,10 @@ class Dispatcher:
             self.standing.best = (label, values[0])
 
 
-def record_run(folder: StudyFolder, run: PlannedRun) -> None:
-    """Write `run.json` unless it is there: what a run is never changes."""
+def record_run(folder: StudyFolder, run: PlannedRun, *, anew: bool = False) -> None:
+    """Write `run.json` unless it is there, since what a run is never changes; or write it anew."""
     path = folder.run(run.key).run
-    if path.is_file():
+    if path.is_file() and not anew:
         return
     record = {
         "key": run.key,
@@ -245,77 +255,42 @@ def record_run(folder: StudyFolder, run: PlannedRun) -> None:
 
 
 def known_configurations(spec: StudySpec, folder: StudyFolder, plan: Plan) -> list[Known]:
-    """Return every configuration that the plan wants, and every other one in the folder that has results."""
-    labels: dict[str, tuple[RunConfig, str, int | None]] = {}
-    keys: dict[str, list[str]] = {}
+    """Return every configuration that the plan wants, and every other one that ran in the folder."""
+    members: dict[str, list[PlannedRun]] = {}
     for run in plan.wanted:
-        labels.setdefault(run.config_key, (run.config, run.label, run.trial))
-        keys.setdefault(run.config_key, []).append(run.key)
-    for key in plan.extra:
-        record = read_json(folder.run(key).run)
-        try:
-            config = run_config(record["config"])
-        except (KeyError, TypeError, ValueError):
-            continue  # of a recipe that no longer exists
-        labels.setdefault(record["config_key"], (config, record["label"], record.get("trial")))
-        keys.setdefault(record["config_key"], []).append(key)
+        members.setdefault(run.config_key, []).append(run)
     todo = {run.config_key for run in plan.todo}
     known = []
-    for name, (config, label, number) in labels.items():
-        if name in todo:
-            known.append(Known(config, label, number))
-            continue
-        values, reason = mean_values([folder.run(key) for key in keys[name]], spec.objectives)
-        known.append(Known(config, label, number, values, reason))
-    return known
+    for name, runs in members.items():
+        folders = [folder.run(run.key) for run in runs]
+        mean = None if name in todo else mean_over_replicates(folders, plan.results, spec.objectives)
+        known.append(Known(runs[0].config, runs[0].label, runs[0].trial, mean))
+    return [*known, *_known_extras(spec, folder, plan, members)]
 
 
-def mean_values(runs: Iterable[RunFolder], objectives: Sequence[Objective]) -> tuple[tuple[float, ...] | None, str]:
-    """Average the objectives over the replicates of a configuration.
+def _known_extras(spec: StudySpec, folder: StudyFolder, plan: Plan, wanted: Container[str]) -> Iterator[Known]:
+    """Yield what the folder knows of configurations that the plan does not want.
 
-    Returns:
-        The means over the finished replicates that have all objectives, and ""; or None and why there are none.
+    What never ran is not known, so that a search may propose it again.
     """
-    rows, reasons = [], []
-    for run in runs:
-        if run_status(run) != "finished":
-            reasons.append(failure_reason(run))
+    members: dict[str, list[RunFolder]] = {}
+    for key in plan.extra:
+        name = key.rpartition("-")[0]
+        if name not in wanted and run_status(folder.run(key)) != "planned":
+            members.setdefault(name, []).append(folder.run(key))
+    for name, runs in members.items():
+        record = read_json(runs[0].run)
+        try:
+            config = run_config(record["config"])
+        except (AttributeError, KeyError, TypeError, ValueError):
             continue
-        row = [objective_value(read_json(run.result), objective) for objective in objectives]
-        missing = [objective.measure for objective, value in zip(objectives, row, strict=True) if value is None]
-        if missing:
-            reasons.append(f"{', '.join(missing)} was not measured")
-        else:
-            rows.append([float(value) for value in row if value is not None])
-    if not rows:
-        return None, "; ".join(dict.fromkeys(reasons)) or "no run"
-    return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True)), ""
+        # A record holds changed fields alone: under another recipe, or on other data, they describe another run.
+        if config_key(config) == name:
+            mean = mean_over_replicates(runs, plan.results, spec.objectives)
+            yield Known(config, str(record.get("label", "")), record.get("trial"), mean)
 
 
-def objective_value(result: dict[str, Any], objective: Objective) -> float | None:
-    """Return the trained model's value of an objective, or None where it has none."""
-    for measure in result["measures"]:
-        if (measure["name"], measure["split"], measure["subject"]) == (objective.measure, objective.split, "model"):
-            value: float | None = measure["value"]
-            return value
-    return None
-
-
-def hours_used(folder: StudyFolder) -> float:
-    """Return for how many hours at least one run of the folder was running, from what its results say."""
-    spans = []
-    for run in folder.run_folders():
-        if run.result.is_file():
-            result = read_json(run.result)
-            spans.append((datetime.fromisoformat(result["started_at"]), datetime.fromisoformat(result["finished_at"])))
-    seconds, end = 0.0, datetime.min.replace(tzinfo=UTC)
-    for start, stop in sorted(spans):
-        seconds += max(0.0, (stop - max(start, end)).total_seconds())
-        end = max(end, stop)
-    return seconds / 3600
-
-
-def _deadline(spec: StudySpec, folder: StudyFolder, now: float) -> float | None:
+def _deadline(spec: StudySpec, results: Iterable[Result], now: float) -> float | None:
     if spec.budget.hours is None:
         return None
-    return now + 3600 * (spec.budget.hours - hours_used(folder))
+    return now + 3600 * (spec.budget.hours - hours_used(results))

@@ -98,10 +98,7 @@ def cluster(address: str | None, threads: int) -> Iterator[None]:
         KeyboardInterrupt: SIGINT or SIGTERM came while Ray started.
     """
     os.environ.update(SWITCHES)
-    # Threads are counted when torch is imported, so the workers need these from their first moment.
-    variables = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
-    runtime_env = {"env_vars": variables | {"PYTHONPATH": path}}
+    runtime_env = {"env_vars": worker_variables(threads)}
     options: dict[str, Any] = {"runtime_env": runtime_env, "log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         # A token would be written under HOME, and nobody but this process talks to this Ray.
@@ -122,24 +119,46 @@ def cluster(address: str | None, threads: int) -> Iterator[None]:
         ray.shutdown()
 
 
+def worker_variables(threads: int) -> dict[str, str]:
+    """Return the environment variables that workers need from their first moment, before torch is imported."""
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS has no deterministic matrix product
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))),
+    }
+
+
 def lanes_of(resources: Resources) -> Lanes:
-    """Fit a study's lanes into what the connected Ray has.
+    """Fit a study's lanes into the nodes of the connected Ray: a lane lies on one node, and a share on one GPU.
 
     Raises:
         BadInput: Not even one lane fits.
     """
-    available = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    cpus, gpus = available.get("CPU", 0.0), available.get("GPU", 0.0)
-    share = resources.gpus_per_lane if gpus else 0.0
-    number = int(cpus / resources.cpus_per_lane)
-    if share:
-        number = min(number, int(gpus / share + 1e-9))
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    sizes = [(float(node.get("CPU", 0)), float(node.get("GPU", 0))) for node in nodes]
+    share = resources.gpus_per_lane if any(gpus for _, gpus in sizes) else 0.0
+    number = sum(lanes_on(cpus, gpus, resources.cpus_per_lane, share) for cpus, gpus in sizes)
     if number < 1:
+        found = " or ".join(f"{cpus:g} CPU and {gpus:g} GPU" for cpus, gpus in dict.fromkeys(sizes))
         raise BadInput(
-            f"resources must fit at least one lane, but a lane asks for {resources.cpus_per_lane:g} CPU and {share:g} "
-            f"GPU, and Ray has {cpus:g} CPU and {gpus:g} GPU."
+            f"resources must fit at least one lane on a node, but a lane asks for {resources.cpus_per_lane:g} CPU and "
+            f"{share:g} GPU, and a node of Ray's has {found or 'nothing'}."
         )
     return Lanes(min(number, resources.max_concurrent or number), resources.cpus_per_lane, share)
+
+
+def lanes_on(cpus: float, gpus: float, cpus_per_lane: float, gpus_per_lane: float) -> int:
+    """Return how many lanes fit on one node side by side."""
+    number = _times(cpus, cpus_per_lane)
+    if gpus_per_lane > 1:
+        return min(number, _times(gpus, gpus_per_lane))
+    return min(number, int(gpus) * _times(1, gpus_per_lane)) if gpus_per_lane else number
+
+
+def _times(whole: float, part: float) -> int:
+    """Return how often a part fits into a whole; ten tenths do, whatever floating point says."""
+    return int(whole / part + 1e-9)
 
 
 def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: Workplace, callback: DriverCallback) -> None:

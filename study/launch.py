@@ -14,32 +14,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.metadata
 import os
-import platform
 import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from iae_models.config import code_hash
+from iae_models.config import code_hash, default_values
 from study.failures import BadInput
 from study.lock import FolderInUse, hold
-from study.plan import Plan, grid_runs, make_plan, other_code
+from study.plan import Plan, make_plan, other_code
 from study.plan_text import describe
-from study.records import StudyFolder, atomic_path, read_json, write_json
-from study.spec import SpecError, StudySpec, as_json, load_study
+from study.records import StudyFolder, read_json
+from study.resolved import write_study
+from study.spec import SpecError, StudySpec, load_study
 
 if TYPE_CHECKING:
     from study.session import Outcome
 
 FINISHED, FAILED, BAD_INPUT, IN_USE, INTERRUPTED = 0, 1, 2, 3, 130
-PACKAGES = ("torch", "numpy", "ray", "optuna")
 
 LOAD_DATA = """
 import sys
@@ -140,7 +137,7 @@ def _check_code(plan: Plan, folder: StudyFolder, *, refuse: bool) -> None:
     Raises:
         BadInput: There are some, and they are refused.
     """
-    for name, count in other_code(plan, folder).items():
+    for name, count in other_code(plan).items():
         found = f"{count} of the {len(plan.finished)} finished runs in {folder.root} were made by other model code"
         if refuse:
             raise BadInput(
@@ -165,7 +162,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -
         print(f"Warning: {warning}")
     if not plan.todo and not any(plan.search_runs.values()):
         print(f"Nothing to do: all {len(plan.wanted)} runs of {spec.name} are finished.")
-        _write_study(spec, folder)
+        write_study(spec, folder, plan)
         _rebuild_store(spec, folder, plan)
         return _end(folder, (), 0)
     print(_summary(plan, folder, spec), flush=True)
@@ -177,19 +174,29 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -
 
 def _run(spec: StudySpec, folder: StudyFolder, plan: Plan, options: argparse.Namespace) -> Outcome:
     """Run a plan on Ray, after the data sets were found."""
-    with _data_check({run.config.data.name for run in plan.wanted}, options.data_root) as check:
+    with _data_check(_data_names(spec, plan), options.data_root) as check:
 
         def ready() -> None:
             _, errors = check.communicate()
             if check.returncode:
                 lines = errors.strip().splitlines()
                 raise BadInput(lines[-1] if lines else "the data sets could not be loaded.")
-            _write_study(spec, folder)
+            write_study(spec, folder, plan)
 
         # Ray takes seconds to import, which a dry run and a bad specification should not pay.
         from study.session import run_plan
 
         return run_plan(spec, folder, plan, address=options.address, data_root=options.data_root, ready=ready)
+
+
+def _data_names(spec: StudySpec, plan: Plan) -> set[str]:
+    """Return the data sets that runs of this launch may need; no search chooses one, but a search may have no grid."""
+    default = default_values()["data.name"]
+    return {run.config.data.name for run in plan.wanted} | {
+        str(block.fixed.get("data.name", default))
+        for block in spec.blocks
+        if plan.search_runs.get(block.name) and all(axis.name != "data.name" for axis in block.axes)
+    }
 
 
 def _rebuild_store(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
@@ -210,31 +217,6 @@ def _data_check(names: Iterable[str], root: Path | None) -> Iterator[subprocess.
             yield process
         finally:
             process.kill()
-
-
-def _write_study(spec: StudySpec, folder: StudyFolder) -> None:
-    """Write the specification word for word and resolved; a former, different text is kept under a number."""
-    folder.root.mkdir(parents=True, exist_ok=True)
-    if folder.specification.is_file() and folder.specification.read_text(encoding="utf-8") != spec.text:
-        number = 1
-        while (kept := folder.root / f"study.{number}.yaml").exists():
-            number += 1
-        folder.specification.rename(kept)
-    with atomic_path(folder.specification) as temporary:
-        temporary.write_text(spec.text, encoding="utf-8")
-    resolved = as_json(spec)
-    study = {
-        **{key: resolved[key] for key in ("name", "question", "blocks", "objectives", "smoke", "oracle")},
-        "spec": resolved,
-        "runs": [run.key for run in grid_runs(spec)],
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
-        "machine": {"system": platform.platform(), "processor": platform.machine(), "cpus": os.cpu_count()},
-        "launched_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    write_json(folder.resolved, study)
 
 
 def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from iae_models.config import RunConfig, code_hash, config_key, flatten, run_config
 from study.blocks import Block, label_of
 from study.records import RunFolder, StudyFolder, read_json, run_status
+from study.results import Result, read_result
 from study.spec import StudySpec
 
 
@@ -57,6 +58,7 @@ class Plan:
         search_runs: Runs that each searching block may still propose, whole configurations only.
         extra: Keys of runs in the folder that the specification does not want any more; they are kept.
         run_time_s: Mean seconds that a finished run took to train and measure, or None before there is one.
+        results: What every finished run of the folder came to, the extra ones included, by key.
     """
 
     wanted: tuple[PlannedRun, ...]
@@ -66,6 +68,7 @@ class Plan:
     search_runs: Mapping[str, int]
     extra: tuple[str, ...]
     run_time_s: float | None = None
+    results: Mapping[str, Result] = field(default_factory=dict)
 
 
 def grid_runs(spec: StudySpec) -> list[PlannedRun]:
@@ -112,30 +115,28 @@ def make_plan(spec: StudySpec, folder: StudyFolder) -> Plan:
     grid = grid_runs(spec)
     wanted = {run.key: run for run in grid}
     folders = {item.key: item for item in folder.run_folders()}
+    states = {key: run_status(item) for key, item in folders.items()}
     proposed = _proposed_runs(spec, [item for key, item in folders.items() if key not in wanted])
     left = max(0, (spec.budget.runs or 0) - len(grid))
-    kept = _within_budget([run for run in proposed if run.key not in wanted], folder, left)
+    kept = _within_budget([run for run in proposed if run.key not in wanted], states, left)
     wanted.update({run.key: run for run in kept})
-    status = {key: run_status(folders[key]) for key in wanted if key in folders}
-    finished = frozenset(key for key, state in status.items() if state == "finished")
+    results = {key: read_result(folders[key], spec.objectives) for key, state in states.items() if state == "finished"}
+    finished = frozenset(results.keys() & wanted.keys())
     return Plan(
         wanted=tuple(wanted.values()),
         finished=finished,
-        failed=frozenset(key for key, state in status.items() if state == "failed"),
+        failed=frozenset(key for key in wanted if states.get(key) == "failed"),
         todo=tuple(run for run in wanted.values() if run.key not in finished),
         search_runs=_shares(spec, left, kept),
         extra=tuple(sorted(set(folders) - set(wanted))),
-        run_time_s=_mean_run_time([folders[key] for key in sorted(finished)]),
+        run_time_s=fmean(results[key].run_time_s for key in finished) if finished else None,
+        results=results,
     )
 
 
-def other_code(plan: Plan, folder: StudyFolder) -> dict[str, int]:
-    """Count the finished runs that other model code than today's has made, by the hash of that code.
-
-    Raises:
-        ValueError: A record in the folder cannot be read; the message names it.
-    """
-    hashes = Counter(str(read_json(folder.run(key).result).get("code_hash")) for key in sorted(plan.finished))
+def other_code(plan: Plan) -> dict[str, int]:
+    """Count the finished runs that other model code than today's has made, by the hash of that code."""
+    hashes = Counter(plan.results[key].code_hash for key in sorted(plan.finished))
     return {name: count for name, count in hashes.items() if name != code_hash()}
 
 
@@ -177,15 +178,15 @@ def _recorded_runs(record: Mapping[str, Any], block: Block) -> list[PlannedRun]:
     return searched_runs(block, chosen, record.get("trial"))
 
 
-def _within_budget(runs: Sequence[PlannedRun], folder: StudyFolder, left: int) -> list[PlannedRun]:
+def _within_budget(runs: Sequence[PlannedRun], states: Mapping[str, str], left: int) -> list[PlannedRun]:
     """Keep what is finished, and of the rest what the budget still allows, the earliest proposals first."""
-    states = {run.key: run_status(folder.run(run.key)) for run in runs}
-    room = left - sum(state == "finished" for state in states.values())
+    finished = {run.key for run in runs if states.get(run.key) == "finished"}
+    room = left - len(finished)
     kept = []
     for run in runs:
-        if states[run.key] != "finished":
+        if run.key not in finished:
             room -= 1
-        if states[run.key] == "finished" or room >= 0:
+        if run.key in finished or room >= 0:
             kept.append(run)
     return kept
 
@@ -204,12 +205,3 @@ def _shares(spec: StudySpec, left: int, proposed: Sequence[PlannedRun]) -> dict[
         block = min(fitting, key=lambda item: used[item.name] + shares[item.name])
         shares[block.name] += block.replicates
         room -= block.replicates
-
-
-def _mean_run_time(folders: Sequence[RunFolder]) -> float | None:
-    """Return the mean time of finished runs in seconds; of many, a few spread over all."""
-    if not folders:
-        return None
-    sample = folders[:: -(-len(folders) // 20)]
-    results = [read_json(folder.result) for folder in sample]
-    return fmean(float(result["train_time_s"]) + float(result["measure_time_s"]) for result in results)

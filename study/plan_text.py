@@ -106,7 +106,7 @@ def _operations(number: float) -> str:
 
 def _image_bytes(config: RunConfig) -> int:
     info = DATASETS[config.data.name]
-    channels, height, width = info.image_shape
+    channels, height, width = info.shape
     return sum(info.sizes) * channels * height * width
 
 

@@ -5,7 +5,8 @@
       study.json                   the resolved study: blocks, objectives, budget, plan; versions and machine
       lock                         held by the driver while it runs
       runs/<run key>/run.json      what the run is: written when it is planned or proposed
-                     result.json   its measures: written last, so its presence means "finished"
+                     result.json   how it went and its main values: written last, so its presence means "finished"
+                     measures.json all its measures, with intervals
                      failure.json  why it failed, if it did
                      samples.npz   uint8 images, and samples.png, the same as a picture
                      weights.safetensors
@@ -22,7 +23,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -63,6 +63,7 @@ class RunFolder:
         self.key = root.name
         self.run = root / "run.json"
         self.result = root / "result.json"
+        self.measures = root / "measures.json"
         self.failure = root / "failure.json"
         self.samples = root / "samples.npz"
         self.picture = root / "samples.png"
@@ -72,11 +73,16 @@ class RunFolder:
 def run_status(folder: RunFolder) -> str:
     """Return "finished", "failed" or "planned" for a run's folder.
 
-    A result wins over a failure: it is written last, after a failed attempt was repeated.
+    A result wins over a failure: it is written last, after a failed attempt was repeated. The folder is listed, because
+    a network file system may for a while go on denying a file that it was once asked for in vain; a listing is fresh.
     """
-    if folder.result.is_file():
+    try:
+        names = os.listdir(folder.root)  # noqa: PTH208 - thousands of folders, and only names are wanted
+    except (FileNotFoundError, NotADirectoryError):
+        return "planned"
+    if folder.result.name in names:
         return "finished"
-    return "failed" if folder.failure.is_file() else "planned"
+    return "failed" if folder.failure.name in names else "planned"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -104,11 +110,6 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     text = json.dumps(value, indent=1, allow_nan=False, default=_plain) + "\n"
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def finite_or_none(value: float) -> float | None:
-    """Return the value, or None where JSON could not hold it."""
-    return value if math.isfinite(value) else None
 
 
 @contextlib.contextmanager

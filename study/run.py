@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+import analysis.measures
 from analysis.measures.classifier import Classifier, classifier_for
 from analysis.measures.samples import sample_panels
 from analysis.measures.suite import quick_suite
-from iae_models.config import RunConfig, code_hash, run_config, run_key
+from iae_models.config import RunConfig, code_hash, run_config, run_key, source_hash
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
 from iae_models.training import Progress, evaluation_model, initial_state, train
@@ -55,6 +56,7 @@ def train_and_measure(run: RunFolder, place: Workplace) -> Iterator[Progress]:
             if measure["subject"] == "model" and measure["value"] is not None:
                 events.add_scalar(f"measure/{measure['split']}/{measure['name']}", measure["value"], config.train.steps)
     end = time.perf_counter()
+    write_json(run.measures, {"key": run.key, "measures": measures})
     result = {
         "key": run.key,
         "status": "finished",
@@ -65,13 +67,29 @@ def train_and_measure(run: RunFolder, place: Workplace) -> Iterator[Progress]:
         "started_at": started_at,
         "finished_at": _now(),
         "code_hash": code_hash(),
+        "measures_hash": measures_hash(),
         "device": _device_name(place.device),
         "threads": place.threads,
         "versions": _versions(),
         "classifier": accuracy,
-        "measures": measures,
+        "values": model_values(measures),
     }
     write_json(run.result, result)
+
+
+@cache
+def measures_hash() -> str:
+    """Return a hash of the source of the measures."""
+    return source_hash(Path(analysis.measures.__file__).parent)
+
+
+def model_values(measures: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Return the trained model's value of each measure, by split and name; None where it is undefined or refused."""
+    values: dict[str, dict[str, float | None]] = {"validation": {}, "test": {}}
+    for measure in measures:
+        if measure["subject"] == "model":
+            values[measure["split"]][measure["name"]] = measure["value"]
+    return values
 
 
 def _configuration(run: RunFolder) -> tuple[RunConfig, int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from study.failures import record_failure
-from study.records import StudyFolder
+from study.records import StudyFolder, run_status
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,13 @@ class Report:
 def perform(key: str, place: Workplace) -> Iterator[Report]:
     """Train, measure and record one run, one report at a time; the last one says how it ended.
 
-    An error of the run itself becomes its `failure.json`.
+    An error of the run itself becomes its `failure.json`. A run that is finished already stays as it is: a driver whose
+    file system shows it an old state may ask twice.
     """
     run = StudyFolder(Path(place.study)).run(key)
+    if run_status(run) == "finished":
+        yield Report(key, "finished", 0, 0.0)
+        return
     begin = time.perf_counter()
     step = 0
     try:

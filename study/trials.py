@@ -4,7 +4,7 @@
 
 One row a run: its name, block, label, replicate, status, the configuration fields that differ from their defaults, and
 the final measures of the trained model on test images. A measure that is undefined or refused has no value; the reason
-is in the run's `result.json`.
+is in the run's `measures.json`.
 """
 
 from __future__ import annotations
@@ -116,22 +116,13 @@ def _row(run: RunFolder) -> dict[str, Any]:
         row |= {name: record.get(name) for name in ("block", "label", "replicate", "origin", "trial")}
         row |= {str(name): value for name, value in _mapping(record.get("config")).items()}
         if row["status"] == "finished":
-            row |= _measures(read_json(run.result).get("measures"))
+            # those of the trained model on test images
+            row |= _mapping(_mapping(read_json(run.result).get("values")).get("test"))
         elif row["status"] == "failed":
             row["reason"] = read_json(run.failure).get("reason")
     except (OSError, ValueError) as error:
         row |= {"status": "unreadable", "reason": str(error)}
     return row
-
-
-def _measures(measures: Any) -> dict[str, float | None]:
-    """Return the values of the trained model on test images by name."""
-    entries = [item for item in measures if isinstance(item, dict)] if isinstance(measures, list) else []
-    return {
-        str(item.get("name")): item.get("value")
-        for item in entries
-        if item.get("subject") == "model" and item.get("split") == "test"
-    }
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from analysis.measures import clustering, critic
 from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier
-from analysis.measures.draws import Draws, Model, draw
+from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Draws, Model, all_finite, draw
 from analysis.measures.information import cluster_label_information, code_label_information
 from analysis.measures.labels import label_preservation, label_split
-from analysis.measures.measurement import Estimate, refused
+from analysis.measures.measurement import Estimate, invalid, refused
 from analysis.measures.reconstruction import reconstruction
 from analysis.measures.variance_split import variance_shares
 from iae_models.config import stream_seed
@@ -108,6 +108,8 @@ def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
 
 def measure_label_information(bench: Bench, model: Model, train_z: Tensor, z: Tensor, y: Tensor) -> Estimate:
     """Return I(y; ẑ) of codes with shape (N, code_dim) and labels with shape (N,)."""
+    if not all_finite(z):
+        return invalid(BROKEN_CODES, len(z), "nat")
     if model.code == "categorical":
         return cluster_label_information(y, z.argmax(1))
     return code_label_information(train_z, bench.train_y, z, y, bench.data.num_classes)
@@ -135,6 +137,8 @@ def _measure_labels(bench: Bench, sample: Sample) -> dict[str, Estimate]:
     if accuracy < REQUIRED_ACCURACY:
         reason = f"the measuring classifier's accuracy is {accuracy:.3f}, below {REQUIRED_ACCURACY}"
         return dict.fromkeys(LABELS, refused(reason, len(sample.phi), "fraction"))
+    if not all_finite(sample.phi_hat, sample.draws.x_hat):
+        return dict.fromkeys(LABELS, invalid(BROKEN_IMAGES, len(sample.phi), "fraction"))
     labels = bench.classifier.logits_of_features(sample.phi).argmax(-1)
     decoded = bench.classifier.logits_of_features(sample.phi_hat).argmax(-1)
     preservation = {"label_preservation": label_preservation(labels, decoded)}

@@ -26,8 +26,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from analysis.measures import intervals
+from analysis.measures.draws import BROKEN_CODES, all_finite
 from analysis.measures.information import cluster_entropy
-from analysis.measures.measurement import Estimate, exact
+from analysis.measures.measurement import Estimate, exact, invalid
 
 MapRule = Callable[[Tensor, Tensor, int], Tensor]
 """From codes (N, K), labels (N,) and the number of classes to the label of each cluster, with shape (K,)."""
@@ -60,6 +61,8 @@ def clustering_error(
         num_classes: Number of classes.
         rule: How the map is fitted.
     """
+    if not all_finite(fit_codes, codes):
+        return invalid(BROKEN_CODES, len(labels), "fraction")
     label_of_cluster = rule(fit_codes, fit_labels, num_classes)
     return intervals.mean_fraction(label_of_cluster[codes.argmax(1)] != labels)
 
@@ -73,6 +76,8 @@ def cross_fitted_error(codes: Tensor, labels: Tensor, num_classes: int, rule: Ma
         num_classes: Number of classes.
         rule: How a map is fitted.
     """
+    if not all_finite(codes):
+        return invalid(BROKEN_CODES, len(labels), "fraction")
     half = torch.zeros_like(labels, dtype=torch.bool)
     # every other image of each class, so that no label is left to one half
     half[labels.argsort(stable=True)[::2]] = True
@@ -104,6 +109,9 @@ def adjusted_mutual_information(labels: Tensor, clusters: Tensor) -> Estimate:
 def cluster_use(codes: Tensor) -> dict[str, Estimate]:
     """Return used_clusters, code_entropy and confidence of codes with shape (N, K) that sum to 1."""
     num, size = codes.shape
+    if not all_finite(codes):
+        units = {"used_clusters": "clusters", "code_entropy": "fraction", "confidence": "fraction"}
+        return {name: invalid(BROKEN_CODES, num, unit) for name, unit in units.items()}
     clusters = codes.argmax(1)
     return {
         "used_clusters": exact(float((clusters.bincount() > 0).sum()), num, "clusters"),

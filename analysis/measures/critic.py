@@ -71,10 +71,11 @@ def critic_accuracy(train: Pairs, held_out: Mapping[str, Pairs], generator: torc
 
 
 def _accuracy(critic: two_sample.Parameters, features: Callable[[Tensor, Tensor], Tensor], pairs: Pairs) -> Estimate:
-    real = two_sample.score(critic, features(pairs.x, pairs.z)) > 0
-    fake = [two_sample.score(critic, features(x_hat, pairs.z)) <= 0 for x_hat in pairs.x_hat.unbind(1)]
-    right = 0.5 * (real.double() + torch.stack(fake).double().mean(0))
-    return intervals.mean_fraction(right, neighbours=True)
+    def right(x: Tensor, *, real: bool) -> Tensor:
+        return two_sample.right(two_sample.score(critic, features(x, pairs.z)), real=real)
+
+    fake = torch.stack([right(x_hat, real=False) for x_hat in pairs.x_hat.unbind(1)])
+    return intervals.mean_fraction(0.5 * (right(pairs.x, real=True) + fake.mean(0)), neighbours=True)
 
 
 def _fit_features(x: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Tensor]:

@@ -71,6 +71,11 @@ class Model(Protocol):
         """Draw encoder noise with shape (num, encoder_noise_dim)."""
 
 
+BROKEN_CODES = "some codes are not finite"
+BROKEN_IMAGES = "some reconstructions are not finite"
+"""Why a value is invalid that would hide it: the argmax of NaN is a category like any other."""
+
+
 @dataclass(frozen=True, eq=False)
 class Draws:
     """Images with their codes and four decodes each, in the order of the design.
@@ -124,6 +129,11 @@ def squares(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return y, y_n, y_z and y_i, each with shape (N, D), from values of the four draws with shape (N, 4, ...)."""
     values = values.flatten(2)
     return values[:, 0], values[:, 1], values[:, 2].roll(-1, 0), values[:, 3].roll(-1, 0)
+
+
+def all_finite(*values: Tensor) -> bool:
+    """Tell whether no value is NaN or infinite."""
+    return all(bool(item.isfinite().all()) for item in values)
 
 
 def in_chunks(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:

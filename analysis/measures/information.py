@@ -32,7 +32,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from analysis.measures import intervals
-from analysis.measures.measurement import Estimate, undefined
+from analysis.measures.draws import BROKEN_CODES, all_finite
+from analysis.measures.measurement import Estimate, invalid, undefined
 from analysis.measures.probe import probe_log_probabilities
 
 UNIT = "nat"
@@ -54,6 +55,8 @@ def information_bracket(z: Tensor, generator: torch.Generator, sigma: float = 1.
     num, draws, dim = centres.shape
     scale = centres.flatten(0, 1).var(0).mean().sqrt().item() if dim else 0.0
     names = ("information_low", "information_high")
+    if not all_finite(centres):
+        return dict.fromkeys(names, invalid(BROKEN_CODES, num, UNIT))
     if num < 2 * intervals.NUM_GROUPS or not scale > 0:
         reason = "there is no code" if dim == 0 else "there are too few images, or the code does not vary"
         return dict.fromkeys(names, undefined(reason, num, UNIT))
@@ -103,6 +106,8 @@ def code_label_information(
     """
     if z.shape[1] == 0:
         return undefined("there is no code", len(z), UNIT)
+    if not all_finite(train_z, z):
+        return invalid(BROKEN_CODES, len(z), UNIT)
     of_label, correction = _surprise(labels)
     predicted = probe_log_probabilities(train_z, train_labels, z, num_classes)
     local = of_label + predicted.gather(1, labels[:, None]).squeeze(1).double()

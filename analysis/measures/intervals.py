@@ -19,7 +19,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from analysis.measures.measurement import Estimate, estimate, undefined
+from analysis.measures.measurement import Estimate, estimate, invalid, undefined
 
 Z95 = 1.959964
 """97.5 % quantile of the normal distribution."""
@@ -60,6 +60,8 @@ def ratio(numerator: Tensor, denominator: Tensor, unit: str, *, neighbours: bool
     """Return E[a] / E[b] from one a and one b per image, each with shape (N,)."""
     a, b = numerator.double(), denominator.double()
     scale = b.mean().item()
+    if not math.isfinite(scale):
+        return invalid("the denominator is not finite", len(a), unit)
     if scale <= 0:
         return undefined("the denominator is zero", len(a), unit)
     value = a.mean().item() / scale

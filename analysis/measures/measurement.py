@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Status = Literal["ok", "undefined", "saturated", "refused"]
+Status = Literal["ok", "undefined", "saturated", "refused", "invalid"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Estimate:
         n: Number of images (or codes) it was measured on.
         unit: Its unit; "fraction" for what lies in [0, 1].
         status: "ok"; "saturated" where the value is only a bound; "undefined" where there is none by construction;
-            "refused" where an instrument is too bad.
+            "refused" where an instrument is too bad; "invalid" where the value or what it is made of is not finite.
         reason: Why the status is not "ok".
     """
 
@@ -66,9 +66,9 @@ class Measurement:
 
 
 def estimate(value: float, low: float, high: float, n: int, unit: str) -> Estimate:
-    """Return an estimate, which is undefined where the value is not finite; an end that is not finite is left out."""
+    """Return an estimate, which is invalid where the value is not finite; an end that is not finite is left out."""
     if not math.isfinite(value):
-        return undefined("the value is not finite", n, unit)
+        return invalid("the value is not finite", n, unit)
     if not (math.isfinite(low) and math.isfinite(high)):
         return exact(value, n, unit)
     return Estimate(value, low, high, n, unit)
@@ -77,13 +77,18 @@ def estimate(value: float, low: float, high: float, n: int, unit: str) -> Estima
 def exact(value: float, n: int, unit: str) -> Estimate:
     """Return an estimate without an interval: a count, or a value that an interval makes no sense for."""
     if not math.isfinite(value):
-        return undefined("the value is not finite", n, unit)
+        return invalid("the value is not finite", n, unit)
     return Estimate(value, None, None, n, unit)
 
 
 def undefined(reason: str, n: int = 0, unit: str = "") -> Estimate:
     """Return the estimate of a measure that has no value by construction."""
     return Estimate(None, None, None, n, unit, "undefined", reason)
+
+
+def invalid(reason: str, n: int = 0, unit: str = "") -> Estimate:
+    """Return the estimate of a measure that broke down, most often because a network gives NaN."""
+    return Estimate(None, None, None, n, unit, "invalid", reason)
 
 
 def refused(reason: str, n: int = 0, unit: str = "") -> Estimate:

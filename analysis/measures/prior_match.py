@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from analysis.measures import intervals, two_sample
-from analysis.measures.measurement import Estimate, undefined
+from analysis.measures.draws import BROKEN_CODES, all_finite
+from analysis.measures.measurement import Estimate, invalid, undefined
 
 STEPS = 100
 
@@ -38,9 +39,9 @@ def prior_accuracy(
     parameters = two_sample.fit(lambda index: real[index], lambda index: fake[index], len(real), STEPS, generator)
 
     def accuracy(z: Tensor, prior: Tensor) -> Estimate:
-        right = (two_sample.score(parameters, _with_squares(z)) > 0).double()
-        right += (two_sample.score(parameters, _with_squares(prior)) <= 0).double()
-        return intervals.mean_fraction(right / 2)
+        real = two_sample.right(two_sample.score(parameters, _with_squares(z)), real=True)
+        fake = two_sample.right(two_sample.score(parameters, _with_squares(prior)), real=False)
+        return intervals.mean_fraction((real + fake) / 2)
 
     return {name: accuracy(*pair) for name, pair in held_out.items()}
 
@@ -49,6 +50,8 @@ def prior_moment_kl(z: Tensor) -> Estimate:
     """Return KL(N(μ, Σ) ‖ N(0, I)) of codes with shape (N, d), its bias of order d² / n removed by the jackknife."""
     codes = z.double()
     num, dim = codes.shape
+    if not all_finite(codes):
+        return invalid(BROKEN_CODES, num, "nat")
     if num <= 2 * dim + intervals.NUM_GROUPS:
         return undefined(f"there are too few images for the covariance of {dim} dimensions", num, "nat")
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures import critic
 from analysis.measures.bench import (
     LABELS,
@@ -28,9 +29,9 @@ from analysis.measures.bench import (
 from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
-from analysis.measures.draws import Model, decode, generate, infer
+from analysis.measures.draws import BROKEN_CODES, Model, all_finite, decode, generate, infer
 from analysis.measures.information import NUM_ENCODER_DRAWS, cluster_entropy, information_bracket
-from analysis.measures.measurement import Estimate, Measurement, undefined
+from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
 from analysis.measures.prior_match import prior_accuracy, prior_kl, prior_moment_kl
 from analysis.measures.subjects import measure_controls
 from analysis.measures.variance_split import SHARES, variance_shares
@@ -144,6 +145,8 @@ def _measure_critic(bench: Bench, model: Model, samples: dict[str, Sample]) -> T
 def _measure_codes(bench: Bench, model: Model) -> Table:
     train_z = infer(model, bench.train_x, bench.stream("model/codes"))
     codes = {split: infer(model, x, bench.stream(f"model/{split}/codes")) for split, (x, _) in bench.held_out.items()}
+    if not all_finite(train_z, *codes.values()):
+        return {split: _broken_code(model, len(z)) for split, z in codes.items()}
     if model.code == "categorical":
         table = measure_clusters(bench, codes)
         one_hot_codes = {split: _one_hot(z) for split, z in codes.items()}
@@ -158,6 +161,12 @@ def _measure_codes(bench: Bench, model: Model) -> Table:
         table[split]["label_information"] = measure_label_information(bench, model, train_z, z, y)
         table[split]["prior_accuracy"] = accuracies[split]
     return table
+
+
+def _broken_code(model: Model, num: int) -> dict[str, Estimate]:
+    """Return the estimates of a code that is not finite: some of its measures, those of clusters, would not notice."""
+    others = CATEGORICAL_CODES if model.code == "gaussian" else GAUSSIAN_CODES
+    return {name: invalid(BROKEN_CODES, num, KNOWN[name].unit) for name in CODES if name not in others}
 
 
 def _measure_gaussian_code(bench: Bench, model: Model, z: Tensor, split: str) -> dict[str, Estimate]:

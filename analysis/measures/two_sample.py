@@ -63,6 +63,16 @@ def score(parameters: Parameters, features: Tensor) -> Tensor:
     return (h @ w3 + b3).squeeze(1)
 
 
+def right(logits: Tensor, *, real: bool) -> Tensor:
+    """Return 1 for each logit on the right side of 0 and 0 for the others, with shape (N,).
+
+    A logit that is not finite is on neither side: it gives NaN, so that a broken model has no accuracy at all instead
+    of an accuracy of 0, which would be the best one.
+    """
+    side = logits > 0 if real else logits <= 0
+    return torch.where(logits.isfinite(), side.double(), torch.nan)
+
+
 def _initial(width: int, generator: torch.Generator) -> Parameters:
     parameters = []
     for fan_in, fan_out, gain in ((width, HIDDEN, 2.0), (HIDDEN, HIDDEN, 2.0), (HIDDEN, 1, 1.0)):

@@ -7,6 +7,9 @@ from types import ModuleType
 
 import pytest
 
+from analysis.results import load_results
+from analysis.tables import Analysis, analyse
+
 # A finder that refuses, and not `sys.modules[name] = None`, which scipy mistakes for an imported torch.
 BLOCK = """
 import sys
@@ -36,7 +39,20 @@ def study_dir(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -
     return synthetic.write_study(tmp_path_factory.mktemp("studies") / "decomposition")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def small_study(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of ten runs with something in every figure. Do not change it: copy it first."""
+    planted = synthetic.Planted(gaussian=((2, 10),), categorical=((10, 10),), replicates=2, searched=4)
+    return synthetic.write_study(tmp_path_factory.mktemp("small") / "small", planted)
+
+
+@pytest.fixture(scope="session")
+def analysis(study_dir: Path) -> Analysis:
+    """The numbers of the complete study."""
+    return analyse(load_results(study_dir))
+
+
+@pytest.fixture(scope="session")
 def run_blocked() -> Callable[..., str]:
     """Run Python code in a fresh interpreter in which torch and Ray cannot be imported; return what it printed."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iae_models.config import changed_values, config_key, flatten, run_config, run_key
-from study.records import StudyFolder, write_json
+from study.records import RunFolder, StudyFolder, read_json, write_json
 
 PLANTED = {"share_z_pixel": 0.12, "share_z_feature": 0.20, "label_preservation": 0.25, "r2_mean": -0.05}
 """Trained minus frozen, the same in every cell."""
@@ -54,14 +55,15 @@ def write_study(root: Path, planted: Planted | None = None) -> Path:
     wanted, losses = [], []
     for replicate in range(planted.replicates):
         for block, fields in _cells(planted):
-            key = _write_run(folder, block, fields, replicate, seeds, random, planted)
-            wanted.append(key)
-            losses.append(_losses(key, random))
+            record = _write_run(folder, block, fields, replicate, seeds, random, planted)
+            wanted.append({name: record[name] for name in ("key", "block", "label")})
+            losses.append(_losses(record["key"], random))
     for trial in range(planted.searched):
         fields = {"model.latent_dim": int(random.integers(3, 40)), "model.noise_dim": int(random.integers(1, 200))}
-        key = _write_run(folder, "gaussian", fields, 0, seeds, random, planted, trial=trial)
-        losses.append(_losses(key, random))
+        record = _write_run(folder, "gaussian", fields, 0, seeds, random, planted, trial=trial)
+        losses.append(_losses(record["key"], random))
     write_json(folder.resolved, _study(planted, wanted))
+    write_json(folder.classifiers / "embedded_digits.json", {**_CLASSIFIER, "test_accuracy": 0.958})
     if planted.history and losses:
         folder.history.mkdir(parents=True, exist_ok=True)
         for part, chunk in enumerate((losses[: len(losses) // 2], losses[len(losses) // 2 :])):
@@ -74,6 +76,7 @@ def fail_run(root: Path, key: str, reason: str = "reconstruction_discriminator b
     """Turn a finished run into a failed one."""
     run = StudyFolder(root).run(key)
     run.result.unlink()
+    run.measures.unlink()
     run.samples.unlink(missing_ok=True)
     failure = {"key": key, "status": "failed", "reason": reason, "kind": "diverged", "traceback": "", "step": 1200}
     write_json(run.failure, {**failure, "failed_at": "2026-01-01T00:00:00+00:00"})
@@ -104,7 +107,7 @@ def _write_run(
     random: np.random.Generator,
     planted: Planted,
     trial: int | None = None,
-) -> str:
+) -> dict[str, Any]:
     config = run_config({"model.width": 0.125, **fields})
     key = run_key(config, replicate)
     run = folder.run(key)
@@ -127,8 +130,33 @@ def _write_run(
     write_json(run.run, record if trial is None else {**record, "trial": trial, "parameters": fields})
     if planted.samples:
         _write_samples(run.samples, config.model.code, config.model.num_categories, random)
-    write_json(run.result, _result(key, _measures(config.model, replicate, seeds, random, planted.noise_sd)))
-    return key
+    write_measures(run, _measures(config.model, replicate, seeds, random, planted.noise_sd))
+    return record
+
+
+def write_measures(run: RunFolder, measures: list[dict[str, Any]]) -> None:
+    """Write the two files that a finished run has: all its measures, and then the small record with their values."""
+    write_json(run.measures, {"key": run.key, "measures": measures})
+    write_json(run.result, _result(run.key, measures))
+
+
+def edit_measures(root: Path, key: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Apply a function to each measure of a finished run."""
+    path = StudyFolder(root).run(key).measures
+    record = read_json(path)
+    for measure in record["measures"]:
+        change(measure)
+    path.write_text(json.dumps(record), encoding="utf-8")
+
+
+def invalidate(root: Path, key: str, name: str, reason: str = "the value is not finite") -> None:
+    """Turn one measure of a run's trained model, on both splits, into what a broken model gives."""
+
+    def change(measure: dict[str, Any]) -> None:
+        if (measure["name"], measure["subject"]) == (name, "model"):
+            measure.update(value=None, low=None, high=None, status="invalid", reason=reason)
+
+    edit_measures(root, key, change)
 
 
 def _result(key: str, measures: list[dict[str, Any]]) -> dict[str, Any]:
@@ -142,11 +170,17 @@ def _result(key: str, measures: list[dict[str, Any]]) -> dict[str, Any]:
         "started_at": "2026-01-01T00:00:00+00:00",
         "finished_at": "2026-01-01T00:00:34+00:00",
         "code_hash": "abcdef123456",
+        "measures_hash": "123456abcdef",
         "device": "cpu",
         "threads": 1,
         "versions": {"python": "3.11.2", "torch": "2.15.0"},
-        "classifier": {"hash": "fedcba654321", "accuracy": 0.969},
-        "measures": measures,
+        "classifier": {"hash": _CLASSIFIER["hash"], "accuracy": _CLASSIFIER["validation_accuracy"]},
+        "values": {
+            split: {
+                item["name"]: item["value"] for item in measures if (item["split"], item["subject"]) == (split, "model")
+            }
+            for split in _SPLITS
+        },
     }
 
 
@@ -176,17 +210,22 @@ def _measures(
     if model.code == "categorical":
         values["clustering_error", "model"] = 1.2 / np.sqrt(model.num_categories) + random.normal(0, 2 * noise_sd)
         values["clustering_error", "kmeans"] = 1.4 / np.sqrt(model.num_categories)
-        values["clustering_error", "chance"] = 0.88
         values["used_clusters", "model"] = float(model.num_categories - replicate)
+    else:
+        values["clustering_error", "model"] = None
+    values["clustering_error", "chance"] = 0.88
     return [_measure(name, split, subject, value) for (name, subject), value in values.items() for split in _SPLITS]
 
 
 _SPLITS = ("validation", "test")
+_CLASSIFIER = {"hash": "fedcba654321", "validation_accuracy": 0.969}
 
 
 def _measure(name: str, split: str, subject: str, value: float | None) -> dict[str, Any]:
     number = None if value is None else float(value)
-    undefined = "without noise all reconstructions of one code are the same"
+    undefined = "not for gaussian codes"
+    if name == "dispersion_ratio":
+        undefined = "without noise all reconstructions of one code are the same"
     return {
         "name": name,
         "split": split,
@@ -219,7 +258,7 @@ def _write_samples(path: Path, code: str, categories: int, random: np.random.Gen
         "generated": _blobs((8, columns), random),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    np.savez(path, **arrays)  # type: ignore[arg-type]
 
 
 def _blobs(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
@@ -230,7 +269,7 @@ def _blobs(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
     return (255 * np.exp(-distance / 40)).astype(np.uint8)[..., None, :, :]
 
 
-def _study(planted: Planted, wanted: list[str]) -> dict[str, Any]:
+def _study(planted: Planted, wanted: list[dict[str, Any]]) -> dict[str, Any]:
     names = sorted({block for block, _ in _cells(planted)})
     return {
         "name": "decomposition",
@@ -242,6 +281,7 @@ def _study(planted: Planted, wanted: list[str]) -> dict[str, Any]:
             {"measure": "rate", "direction": "maximize", "split": "validation"},
         ],
         "runs": wanted,
+        "extra": [],
         "versions": {"python": "3.11.2", "torch": "2.15.0", "ray": "2.60.0"},
         "machine": {"processor": "x86_64", "cpus": 2, "gpus": []},
         "launched_at": "2026-01-01T00:00:00+00:00",

@@ -10,12 +10,7 @@ from matplotlib.text import Text
 from analysis import plots
 from analysis.figures import FIGURES
 from analysis.results import load_results
-from analysis.tables import analyse
-
-
-@pytest.fixture(scope="module")
-def analysis(study_dir):
-    return analyse(load_results(study_dir))
+from analysis.tables import analyse, clustering_table
 
 
 def texts(artist):
@@ -40,8 +35,43 @@ def test_every_figure_is_drawn_with_readable_type(name, analysis):
 
 def test_heat_map_writes_means_half_widths_and_missing_seeds():
     axes = Figure().subplots()
-    plots.heat_map(cells([[2, 10, 0.31, 0.27, 3, 3], [5, 10, 0.5, math.nan, 2, 3]]), axes, "share_z_pixel")
-    assert "0.31\n±0.04" in texts(axes) and "0.50\nn = 2 of 3" in texts(axes)
+    rows = [[2, 10, 0.31, 0.27, 3, 3], [5, 10, 0.5, math.nan, 2, 3], [7, 10, 0.31, 0.27, 2, 3]]
+    plots.heat_map(cells(rows), axes, "share_z_pixel")
+    assert {"0.31\n±0.04", "0.50\n2 of 3", "0.31\n±0.04 · 2 of 3"} <= set(texts(axes))
+
+
+@pytest.mark.parametrize("noises", [(10,), (10, 100), (10, 50, 100), (1, 5, 10, 50, 100)])
+def test_text_stays_within_the_cells_of_a_map_that_lacks_seeds(noises, synthetic, tmp_path):
+    planted = synthetic.Planted(
+        gaussian=tuple((z, n) for z in (2, 5, 20) for n in noises),
+        categorical=tuple((k, n) for k in (10, 30) for n in noises),
+        **{"frozen": False, "searched": 0, "samples": False, "history": False},
+    )
+    folder = synthetic.write_study(tmp_path / "s", planted)
+    for key in {run["config_key"]: run["key"] for _, run in load_results(folder).runs.iterrows()}.values():
+        (folder / "runs" / key / "result.json").unlink()
+    with mpl.rc_context(plots.STYLE):
+        figure = FIGURES["decomposition_maps"](analyse(load_results(folder))).figure
+        figure.canvas.draw()
+    found = [(axes, text) for axes in figure.axes for text in axes.texts if "2 of 3" in text.get_text()]
+    assert len(found) == 6 * 5 * len(noises)
+    for axes, text in found:
+        (left, bottom), (right, top) = axes.transData.transform([(0, 0), (1, 1)])
+        box = text.get_window_extent()
+        assert box.width < abs(right - left) and box.height < abs(top - bottom), text.get_text()
+
+
+def test_clustering_shows_categorical_runs_only(analysis):
+    """Gaussian runs have a chance level and an undefined error; their code size is no number of categories."""
+    gaussian = analysis.values[
+        (analysis.values["name"] == "clustering_error") & (analysis.values["code"] == "gaussian")
+    ]
+    assert set(gaussian["subject"]) == {"model", "chance"}
+    (axes,) = FIGURES["clustering"](analysis).figure.axes
+    names = {"chance", "k-means, same K", "IAE, n = 10 (mean)", "IAE, one seed"}
+    assert set(axes.get_legend_handles_labels()[1]) == names
+    assert all(min(line.get_xdata()) > 9 and max(line.get_xdata()) < 31 for line in axes.lines)
+    assert set(clustering_table(analysis)["num_categories"]) == {10, 30}
 
 
 def test_heat_map_hatches_what_is_undefined():
@@ -74,7 +104,7 @@ def test_paired_differences_draws_every_pair(analysis):
 
 def test_clustering_draws_every_seed(analysis):
     values = analysis.values
-    dots = values[(values["name"] == "clustering_error") & (values["split"] == "test")]
+    dots = values[(values["name"] == "clustering_error") & (values["split"] == "test") & values["value"].notna()]
     axes = Figure().subplots()
     plots.clustering(analysis.cells[analysis.cells["name"] == "clustering_error"], dots, axes)
     single = [line for line in axes.lines if line.get_label() == "IAE, one seed"]
@@ -97,10 +127,3 @@ def test_image_grid_keeps_every_pixel(channels):
 def test_subscripts_are_set():
     assert plots.math_label("share_z_pixel") == "$\\mathregular{S_{z}}$, pixels"
     assert plots.math_label("rate") == "rate (nat)"
-
-
-def test_figures_leave_no_global_state(run_blocked):
-    run_blocked(
-        "import analysis.report, matplotlib as mpl, matplotlib.pyplot as plt; assert not plt.get_fignums();"
-        "assert mpl.rcParams['font.size'] == mpl.rcParamsDefault['font.size']"
-    )

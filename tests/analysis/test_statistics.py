@@ -6,8 +6,6 @@ import pytest
 from scipy.stats import t
 
 from analysis import statistics
-from analysis.results import load_results
-from analysis.tables import analyse
 
 
 def test_pooled_deviation_by_hand():
@@ -133,8 +131,7 @@ def test_noise_dimension_zero_is_no_evidence_for_shares():
     assert statistics.without_identities(table).index.tolist() == [1, 2]
 
 
-def test_planted_effects_are_recovered_with_their_intervals(synthetic, study_dir):
-    analysis = analyse(load_results(study_dir))
+def test_planted_effects_are_recovered_with_their_intervals(synthetic, analysis):
     paired = analysis.paired.set_index("name")
     for name, effect in synthetic.PLANTED.items():
         row = paired.loc[name]
@@ -143,8 +140,7 @@ def test_planted_effects_are_recovered_with_their_intervals(synthetic, study_dir
         assert (row["num_cells"], row["num_runs"], row["num_seeds"]) == (6, 18, 3)
 
 
-def test_planted_cell_means_are_recovered(synthetic, study_dir):
-    analysis = analyse(load_results(study_dir))
+def test_planted_cell_means_are_recovered(synthetic, analysis):
     cells = analysis.cells[(analysis.cells["name"] == "share_z_pixel") & (analysis.cells["subject"] == "model")]
     frozen = cells[~cells["trained_encoder"]]
     assert len(frozen) == 6
@@ -153,8 +149,7 @@ def test_planted_cell_means_are_recovered(synthetic, study_dir):
         assert cell["image_half_width"] == pytest.approx(0.015)
 
 
-def test_searched_runs_never_enter_cells(study_dir):
-    analysis = analyse(load_results(study_dir))
+def test_searched_runs_never_enter_cells(analysis):
     searched = set(analysis.runs.loc[analysis.runs["origin"] == "search", "config_key"])
     assert searched and not searched & set(analysis.cells["config_key"])
     assert searched <= set(analysis.configurations["config_key"])

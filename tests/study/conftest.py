@@ -52,15 +52,6 @@ def finish(folder):
 
     def write(key, critic=0.6, rate=2.0, seconds=3.0, started="2026-01-01T00:00:00", ended="2026-01-01T00:00:03"):
         values = {"critic_accuracy": critic, "rate": rate}
-        measures = [
-            {"name": name, "split": split, "subject": subject, "value": None if value is None else value + offset}
-            for name, value in values.items()
-            for split, subject, offset in [
-                ("test", "model", 7),
-                ("validation", "untrained", 9),
-                ("validation", "model", 0),
-            ]
-        ]
         result = {
             "key": key,
             "status": "finished",
@@ -70,7 +61,10 @@ def finish(folder):
             "wall_time_s": seconds,
             "started_at": f"{started}+00:00",
             "finished_at": f"{ended}+00:00",
-            "measures": measures,
+            "values": {
+                "validation": values,
+                "test": {name: None if value is None else value + 7 for name, value in values.items()},
+            },
         }
         write_json(folder.run(key).result, result)
 

@@ -5,6 +5,7 @@ from optuna.trial import TrialState
 from iae_models.config import config_key, flatten
 from study.block_search import MAX_ATTEMPTS, BlockSearch, Known, encode, suggest
 from study.plan import grid_runs
+from study.results import Mean
 from study.search_space import Choices
 
 CONDITIONAL = """
@@ -31,7 +32,8 @@ budget: {runs: 9}
 
 def known_cells(spec, block, values=None):
     cells = {run.config_key: run for run in grid_runs(spec) if run.block == block.name and run.replicate == 0}
-    return [Known(run.config, run.label, values=values) for run in cells.values()]
+    mean = None if values is None else Mean(values, 2)
+    return [Known(run.config, run.label, mean=mean) for run in cells.values()]
 
 
 def test_every_proposal_is_encoded_as_what_the_sampler_chose(spec_of):
@@ -77,7 +79,7 @@ def test_grid_is_history_and_proposals_follow_it(spec_of):
     assert [run.replicate for run in runs] == [0, 1]
     assert {run.trial for run in runs} == {4}
     assert {run.origin for run in runs} == {"search"}
-    search.tell(runs[0].config_key, (0.5, 2.0))
+    search.tell(runs[0].config_key, Mean((0.5, 2.0), 2))
     assert search.study.trials[4].values == [0.5, 2.0]
     assert search.study.trials[4].user_attrs["config_key"] == runs[0].config_key
 
@@ -100,7 +102,7 @@ def test_a_configuration_without_values_fails_with_its_reason(spec_of):
     spec = spec_of(ONE)
     (block,) = spec.blocks
     search = BlockSearch(spec, block, known_cells(spec, block))
-    search.tell(config_key(known_cells(spec, block)[0].config), None, "loss became nan")
+    search.tell(config_key(known_cells(spec, block)[0].config), Mean(None, 0, 2, "loss became nan"))
     (trial,) = search.study.trials
     assert (trial.state, trial.values, trial.user_attrs["reason"]) == (TrialState.FAIL, None, "loss became nan")
 
@@ -115,7 +117,7 @@ def test_numbers_stay_the_same_at_the_next_launch(spec_of):
     after = BlockSearch(spec, block, [*pending[::-1], *cells])
     for run in proposed:
         assert run.config_key in after
-        after.tell(run.config_key, (0.25,))
+        after.tell(run.config_key, Mean((0.25,), 1))
         assert after.study.trials[run.trial].user_attrs["config_key"] == run.config_key
         assert after.study.trials[run.trial].values == [0.25]
     assert all(trial.state.is_finished() for trial in after.study.trials)
@@ -133,6 +135,20 @@ def test_a_later_launch_does_not_repeat_the_first_proposals(spec_of):
     assert later.config_key != first.config_key
 
 
+def test_a_trial_says_over_how_many_seeds_its_means_are_where_replicates_failed(spec_of):
+    spec = spec_of(ONE)
+    (block,) = spec.blocks
+    (cell,) = known_cells(spec, block)
+    search = BlockSearch(spec, block, [cell])
+    search.tell(config_key(cell.config), Mean((0.5,), 2, 1))
+    again = BlockSearch(spec, block, [Known(cell.config, mean=Mean((0.5,), 2, 1))])
+    for study in (search.study, again.study):
+        attributes = study.trials[0].user_attrs
+        assert (attributes["num_seeds"], attributes["num_failed"]) == (2, 1)
+    whole = BlockSearch(spec, block, [Known(cell.config, mean=Mean((0.5,), 3))]).study.trials[0]
+    assert not {"num_seeds", "num_failed", "reason"} & set(whole.user_attrs)
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "random", "nsga2"])
 def test_samplers_learn_from_two_objectives(spec_of, sampler):
     spec = spec_of(CONDITIONAL, f"search.sampler={sampler}")
@@ -140,6 +156,6 @@ def test_samplers_learn_from_two_objectives(spec_of, sampler):
     search = BlockSearch(spec, block, known_cells(spec, block, (0.5, 1.0)))
     for _ in range(15):
         (run,) = search.propose()
-        search.tell(run.config_key, (run.config.model.latent_dim / 8, float(run.config.model.noise_dim)))
+        search.tell(run.config_key, Mean((run.config.model.latent_dim / 8, float(run.config.model.noise_dim)), 1))
     assert len(search.study.best_trials) >= 1
     assert search.study.metric_names == ["critic_accuracy", "rate"]

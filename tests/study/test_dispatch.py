@@ -1,10 +1,17 @@
+import dataclasses
+import shutil
+from pathlib import Path
+
 import pytest
 from optuna.trial import TrialState
 
+from iae_models import config
 from iae_models.config import RECIPE_VERSION
-from study.dispatch import hours_used, mean_values
+from study.dispatch import Dispatcher, known_configurations
 from study.failures import record_failure
+from study.plan import make_plan, other_code
 from study.records import read_json, run_status
+from study.resolved import write_study
 from study.trial import Report
 
 GRID = """
@@ -99,6 +106,11 @@ def test_a_failed_replicate_leaves_the_mean_of_the_others(spec_of, folder, dispa
         dispatcher.lane_ended([run.key])
     trials = {trial.user_attrs["label"]: trial for trial in dispatcher.searches["gaussian"].study.trials}
     assert trials["z=2 n=10"].values == [0.9, 3.0]
+    assert {name: trials["z=2 n=10"].user_attrs[name] for name in ("num_seeds", "num_failed")} == {
+        "num_seeds": 1,
+        "num_failed": 1,
+    }
+    assert "num_failed" not in trials["z=5 n=10"].user_attrs
     assert (trials["z=2 n=0"].state, trials["z=2 n=0"].user_attrs["reason"]) == (TrialState.FAIL, "loss became nan")
     # the frozen control of the same label, and both replicates of two cells: only the searching block's cells fail here
     assert sorted(dispatcher.standing.failed.values()) == ["loss became nan"] * 3
@@ -190,7 +202,7 @@ def test_an_exhausted_search_ends_the_study_and_says_so(spec_of, dispatch, finis
     assert "no new configurations" in search.exhausted
 
 
-def test_hours_are_those_in_which_anything_ran(spec_of, folder, dispatch, finish):
+def test_the_hours_of_the_budget_are_those_in_which_anything_ran(spec_of, dispatch, finish):
     spec = spec_of(GRID, "budget.hours=3")
     dispatcher = dispatch(spec)
     dispatcher.record_some(4)
@@ -198,7 +210,6 @@ def test_hours_are_those_in_which_anything_ran(spec_of, folder, dispatch, finish
     finish(first, started="2026-01-01T00:00:00", ended="2026-01-01T01:00:00")
     finish(second, started="2026-01-01T00:30:00", ended="2026-01-01T01:30:00")
     finish(third, started="2026-01-01T05:00:00", ended="2026-01-01T05:30:00")
-    assert hours_used(folder) == pytest.approx(2.0)
     now = 0.0
     dispatcher = dispatch(spec, clock=lambda: now)
     now = 3599.0
@@ -218,16 +229,6 @@ def test_a_problem_of_the_driver_stops_the_handing_out(spec_of, dispatch):
     assert dispatcher.problem == "first"
     assert dispatcher.next_lane() == []
     assert len(dispatcher.unfinished()) == 4
-
-
-def test_a_replicate_without_an_objective_does_not_count(spec_of, folder, finish):
-    spec = spec_of(GRID)
-    finish("a-0", critic=0.5, rate=1.0)
-    finish("a-1", critic=0.7, rate=None)
-    runs = [folder.run("a-0"), folder.run("a-1")]
-    assert mean_values(runs, spec.objectives) == ((0.5, 1.0), "")
-    assert mean_values(runs[1:], spec.objectives) == (None, "rate was not measured")
-    assert mean_values([], spec.objectives) == (None, "no run")
 
 
 def test_results_that_the_study_no_longer_wants_still_teach_the_search(spec_of, dispatch, finish):
@@ -257,3 +258,126 @@ def test_waiting_runs_are_recorded_a_few_at_a_time(spec_of, folder, dispatch):
     assert len(folder.run_folders()) == 2
     dispatcher.record_some(10)
     assert len(folder.run_folders()) == 4
+
+
+NARROW = """
+name: small
+parameters: {model.width: 0.03, train.steps: 40, train.report_every: 10, train.batch_size: 16}
+blocks:
+  - name: gaussian
+    parameters:
+      model.latent_dim: {grid: [2], search: {choices: [2, 3, 4]}}
+budget: {runs: 9}
+"""
+
+
+@pytest.mark.parametrize("changed", ["recipe", "data"])
+def test_runs_of_another_identity_teach_nothing_and_stay(spec_of, folder, dispatch, finish, monkeypatch, changed):
+    spec = spec_of()
+    before = work_off(dispatch(spec), finish)
+    if changed == "recipe":
+        monkeypatch.setattr(config, "RECIPE_VERSION", RECIPE_VERSION + 1)
+    else:
+        info = config.DATASETS["embedded_digits"]
+        monkeypatch.setitem(config.DATASETS, "embedded_digits", dataclasses.replace(info, fingerprint="another"))
+    dispatcher = dispatch(spec)
+    assert {trial.state for trial in dispatcher.searches["gaussian"].study.trials} == {TrialState.RUNNING}
+    after = work_off(dispatcher, finish)
+    assert dispatcher.problem == ""
+    assert len(after) == 16
+    assert not set(before) & set(after)
+    assert make_plan(spec, folder).extra == tuple(sorted(before))
+
+
+def test_what_was_left_before_it_ran_may_be_proposed_again(spec_of, folder, dispatch, finish):
+    wide = NARROW.replace("choices: [2, 3, 4]", "low: 2, high: 4").replace("name: gaussian", "name: former")
+    former = dispatch(spec_of(wide))
+    (cell,) = former.next_lane()
+    finish(cell.key)
+    former.lane_ended([cell.key])
+    (left,) = former.next_lane()  # proposed and then killed
+    assert (read_json(folder.run(left.key).run)["block"], run_status(folder.run(left.key))) == ("former", "planned")
+
+    spec = spec_of(NARROW)
+    plan = make_plan(spec, folder)
+    assert plan.extra == (left.key,)
+    write_study(spec, folder, plan)
+    assert read_json(folder.resolved)["extra"] == [left.key]
+    dispatcher = dispatch(spec)
+    trials = dispatcher.searches["gaussian"].study.trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE]
+    keys = work_off(dispatcher, finish)
+    assert left.key in keys
+    assert len(keys) == 2
+    # from now on it is a run of the search: neither its record nor the study's calls it a leftover
+    assert read_json(folder.resolved)["extra"] == []
+    assert read_json(folder.run(left.key).run)["block"] == "gaussian"
+    again = make_plan(spec, folder)
+    assert (again.extra, again.todo, len(again.finished)) == ((), (), 3)
+
+
+def test_an_extra_that_failed_is_known_and_not_proposed_again(spec_of, folder, dispatch, finish):
+    former = dispatch(spec_of(NARROW))
+    (cell,) = former.next_lane()
+    finish(cell.key)
+    former.lane_ended([cell.key])
+    (failed,) = former.next_lane()
+    record_failure(folder.run(failed.key), "diverged", "loss became nan")
+    dispatcher = dispatch(spec_of(NARROW.replace("name: gaussian", "name: other")))
+    (_, trial) = dispatcher.searches["other"].study.trials
+    assert (trial.state, trial.user_attrs["reason"]) == (TrialState.FAIL, "loss became nan")
+    assert failed.key not in work_off(dispatcher, finish)
+
+
+def test_replicates_that_are_not_wanted_any_more_are_not_averaged_in(spec_of, folder, dispatch, finish):
+    three = GRID + "replicates: 3\nobjectives: [{measure: rate, direction: maximize}]\n"
+    dispatcher = dispatch(spec_of(three))
+    while lane := dispatcher.next_lane():
+        finish(lane[0].key, rate=float(lane[0].replicate))
+        dispatcher.lane_ended([lane[0].key])
+    spec = spec_of(three.replace("replicates: 3", "replicates: 2"))
+    known = known_configurations(spec, folder, make_plan(spec, folder))
+    assert [(item.mean.values, item.mean.num_seeds) for item in known] == [((0.5,), 2)] * 4
+
+
+def test_a_kill_between_the_records_of_two_replicates_loses_neither(spec_of, folder, dispatch, finish):
+    spec = spec_of()
+    dispatcher = dispatch(spec)
+    while (lane := dispatcher.next_lane())[0].origin == "grid":
+        finish(lane[0].key)
+        dispatcher.lane_ended([lane[0].key])
+    first, second = (folder.run(f"{lane[0].config_key}-{replicate}") for replicate in (0, 1))
+    shutil.rmtree(second.root)  # as a kill after the first of the two leaves it
+    again = dispatch(spec)
+    assert [run.key for run in again.unfinished()] == [first.key, second.key]
+    keys = work_off(again, finish)
+    assert keys[:2] == [first.key, second.key]
+    assert read_json(second.run)["trial"] == read_json(first.run)["trial"] == 4
+    trial = again.searches["gaussian"].study.trials[4]
+    assert (trial.state, trial.user_attrs["config_key"]) == (TrialState.COMPLETE, lane[0].config_key)
+    assert len(keys) == 6
+
+
+def test_a_result_that_a_network_file_system_hides_at_first_is_not_run_again(spec_of, dispatch, finish):
+    dispatcher = dispatch(spec_of(GRID))
+    (run,) = dispatcher.next_lane()
+    finish(run.key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "is_file", lambda _: False)  # what was asked for in vain before is denied still
+        patch.setattr(Path, "exists", lambda _: False)
+        dispatcher.lane_ended([run.key])
+    assert (dispatcher.standing.finished, dispatcher.standing.reports) == (1, {})
+    assert run.key not in [item.key for item in dispatcher.unfinished()]
+
+
+def test_every_result_is_read_once_at_a_launch(spec_of, folder, dispatch, finish, monkeypatch):
+    work_off(dispatch(spec_of()), finish)
+    spec = spec_of(NARROW, "budget.hours=3")
+    reads = []
+    text_of = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, **options: reads.append(path) or text_of(path, **options))
+    plan = make_plan(spec, folder)
+    assert other_code(plan) == {}
+    Dispatcher(spec, folder, plan)
+    assert sorted(path.parent.name for path in reads if path.name == "result.json") == sorted(plan.results)
+    assert len(plan.results) == 16

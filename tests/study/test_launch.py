@@ -52,6 +52,14 @@ budget: {runs: 5}
 """Two runs of a grid, one of which diverges at once, one of another, and two that are searched."""
 
 
+GRID_OF_DATA = """
+parameters:
+  data.name: {grid: [mnist, fashion_mnist]}
+  model.latent_dim: {grid: [2], search: {low: 2, high: 40}}
+budget: {runs: 5}
+"""
+
+
 @pytest.fixture
 def write(tmp_path):
     def write(text):
@@ -158,6 +166,7 @@ def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
     assert (folder.root / "study.1.yaml").read_text() == "former: text\n"
     study = read_json(folder.resolved)
     assert (study["name"], study["smoke"], study["oracle"], len(study["runs"])) == ("small", False, False, 10)
+    assert (set(study["runs"][0]), study["extra"]) == ({"key", "block", "label"}, [])
     assert [block["name"] for block in study["blocks"]] == ["gaussian", "frozen"]
 
 
@@ -200,6 +209,19 @@ def test_data_that_cannot_be_read_are_noticed_before_the_start(tmp_path):
         _, errors = check.communicate(timeout=60)
     assert check.returncode == 1
     assert f"{raw} must hold complete IDX files" in errors.splitlines()[-1]
+
+
+def test_data_of_a_search_without_a_grid_are_checked_too(spec_of, folder):
+    text = """
+parameters: {data.name: mnist, model.latent_dim: {search: {low: 2, high: 40}}}
+budget: {runs: 3}
+"""
+    spec = spec_of(text)
+    plan = make_plan(spec, folder)
+    assert plan.wanted == ()
+    assert launch._data_names(spec, plan) == {"mnist"}
+    spec = spec_of(GRID_OF_DATA)
+    assert launch._data_names(spec, make_plan(spec, folder)) == {"mnist", "fashion_mnist"}
 
 
 def test_command_to_go_on_is_the_one_that_was_typed():
@@ -313,7 +335,7 @@ def check_alone(folder, key, tmp_path):
     code = "import sys; from study.trial import *; list(perform(sys.argv[1], Workplace(sys.argv[2], threads=1)))"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", code, key, str(alone.root)], check=True, cwd=ROOT, env=environment)
-    assert read_json(alone.run(key).result)["measures"] == read_json(folder.run(key).result)["measures"]
+    assert alone.run(key).measures.read_bytes() == folder.run(key).measures.read_bytes()
     assert alone.run(key).weights.read_bytes() == folder.run(key).weights.read_bytes()
 
 
@@ -325,10 +347,19 @@ def check_records(folder, plan):
         run = folder.run(key)
         result = read_json(run.result)
         assert (result["key"], result["steps"], result["device"].split()[0], result["threads"]) == (key, 200, "cpu", 1)
-        assert set(result["measures"][0]) >= {"name", "split", "subject", "value", "status"}
+        measures = read_json(run.measures)["measures"]
+        assert set(measures[0]) >= {"name", "split", "subject", "value", "status"}
         assert {row["step"] for row in rows if row["run"] == key} == {50, 100, 150, 200}
         names = {path.name.partition(".out.tfevents")[0] for path in run.root.iterdir()}
-        assert names >= {"run.json", "result.json", "samples.npz", "samples.png", "weights.safetensors", "events"}
+        assert names >= {
+            "run.json",
+            "result.json",
+            "measures.json",
+            "samples.npz",
+            "samples.png",
+            "weights.safetensors",
+            "events",
+        }
         assert len(list(run.root.glob("events.out.tfevents.*"))) == 1
     assert len({run.config_key for run in plan.wanted}) == 5
     for path in folder.root.rglob("*.json"):

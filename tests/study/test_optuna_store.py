@@ -78,9 +78,8 @@ def test_it_is_rebuilt_from_the_run_folders_with_means_that_changed(spec_of, fol
     before = read(folder.optuna)
     result = folder.run(dispatcher.searches["gaussian"].study.trials[0].user_attrs["config_key"] + "-0").result
     value = read_json(result)
-    for measure in value["measures"]:
-        measure["value"] += 0.2
-    write_json(result, value)
+    validation = {name: number + 0.2 for name, number in value["values"]["validation"].items()}
+    write_json(result, value | {"values": {"validation": validation, "test": {}}})
     OptunaStore(folder, dispatch(spec_of()).studies).close()
     after = read(folder.optuna)
     assert after["small.gaussian"][0].values == pytest.approx(

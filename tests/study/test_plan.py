@@ -1,3 +1,4 @@
+import json
 import time
 
 import pytest
@@ -28,6 +29,16 @@ blocks:
 replicates: 2
 budget: {runs: 20}
 """
+
+RESULT = {
+    "code_hash": "abc",
+    "train_time_s": 2.0,
+    "measure_time_s": 1.0,
+    "wall_time_s": 3.0,
+    "started_at": "2026-01-01T00:00:00+00:00",
+    "finished_at": "2026-01-01T00:00:03+00:00",
+    "values": {"validation": {}, "test": {}},
+}
 
 
 @pytest.fixture
@@ -63,7 +74,7 @@ def record(folder, run, status="planned", seconds=2.0):
         },
     )
     if status == "finished":
-        write_json(place.result, {"train_time_s": seconds, "measure_time_s": seconds / 2, "measures": []})
+        write_json(place.result, RESULT | {"train_time_s": seconds, "measure_time_s": seconds / 2})
     elif status == "failed":
         write_json(place.failure, {"reason": "loss became nan"})
 
@@ -202,7 +213,7 @@ def test_a_proposed_configuration_that_enters_the_grid_is_not_run_again(load, fo
 def test_other_data_are_other_runs(load, monkeypatch):
     before = keys(grid_runs(load()))
     info = DATASETS["embedded_digits"]
-    changed = type(info)(info.image_shape, info.num_classes, info.sizes, "another", info.title)
+    changed = type(info)(info.shape, info.num_classes, info.sizes, "another", info.title)
     monkeypatch.setitem(DATASETS, "embedded_digits", changed)
     assert not set(before) & set(keys(grid_runs(load())))
 
@@ -252,5 +263,14 @@ def test_large_plans_are_quick(load, folder):
     text = "replicates: 2\nparameters: {{train.steps: {{grid: [{}]}}}}".format(", ".join(map(str, range(1, 1001))))
     spec = load(text=text)
     begin = time.perf_counter()
-    assert len(make_plan(spec, folder).todo) == 2000
+    plan = make_plan(spec, folder)
+    assert len(plan.todo) == 2000
+    assert time.perf_counter() - begin < 2
+    for run in plan.todo:
+        place = folder.run(run.key)
+        place.root.mkdir(parents=True)
+        place.run.write_text("{}")
+        place.result.write_text(json.dumps(RESULT))
+    begin = time.perf_counter()
+    assert make_plan(spec, folder).todo == ()
     assert time.perf_counter() - begin < 2

@@ -1,6 +1,7 @@
 """One real run, small and short, as a worker does it."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from iae_models.config import code_hash, run_config
+from iae_models.config import code_hash, run_config, source_hash
 from iae_models.state import load_weights
 from study.dispatch import record_run
 from study.plan import grid_runs
@@ -70,9 +71,26 @@ def test_result_says_what_was_measured_and_by_what(study, runs):
     assert set(result["versions"]) == {"python", "torch", "numpy", "ray", "optuna"}
     record = read_json(next(folder.classifiers.glob("embedded_digits-*.json")))
     assert result["classifier"]["hash"] == record["hash"]
-    found = {(item["name"], item["split"], item["subject"]) for item in result["measures"]}
+    measures = read_json(folder.run(runs[0].key).measures)
+    assert measures["key"] == runs[0].key
+    found = {(item["name"], item["split"], item["subject"]) for item in measures["measures"]}
     assert found >= {("critic_accuracy", "validation", "model"), ("critic_accuracy", "test", "model")}
     assert {subject for _, _, subject in found} >= {"model", "untrained", "pca", "mean_image", "chance"}
+
+
+def test_result_has_the_values_of_the_trained_model_and_no_more(study, runs):
+    folder, _ = study
+    run = folder.run(runs[0].key)
+    result = read_json(run.result)
+    assert "measures" not in result
+    assert result["measures_hash"] == source_hash(Path(__file__).parents[2] / "analysis" / "measures")
+    assert run.result.stat().st_size < run.measures.stat().st_size / 5
+    assert run.measures.stat().st_mtime_ns <= run.result.stat().st_mtime_ns
+    values = [item for item in read_json(run.measures)["measures"] if item["subject"] == "model"]
+    assert {item["split"] for item in values} == set(result["values"]) == {"validation", "test"}
+    assert sum(map(len, result["values"].values())) == len(values)
+    for item in values:
+        assert result["values"][item["split"]][item["name"]] == item["value"]
 
 
 def test_folder_holds_samples_weights_and_curves(study, runs):
@@ -101,8 +119,8 @@ def test_a_run_alone_is_bitwise_the_run_behind_another(study, runs, tmp_path):
     again = list(perform(runs[1].key, Workplace(str(tmp_path), threads=1)))
     assert [report.values for report in again] == [report.values for report in reports[runs[1].key]]
     first, second = (place.run(runs[1].key) for place in (folder, alone))
-    assert read_json(first.result)["measures"] == read_json(second.result)["measures"]
-    for name in ("weights", "picture"):
+    assert read_json(first.result)["values"] == read_json(second.result)["values"]
+    for name in ("weights", "picture", "measures"):
         assert getattr(first, name).read_bytes() == getattr(second, name).read_bytes()
     assert not (second.root / "events.out.tfevents.former").exists()
 

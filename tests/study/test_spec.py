@@ -353,7 +353,7 @@ def test_huge_grids_are_refused_without_being_built(problems):
 
 
 def test_the_largest_grid_loads_in_time(write):
-    entries = ", ".join(f"model.{name}: {{grid: {list(range(10))}}}" for name in ("latent_dim", "noise_dim"))
+    entries = ", ".join(f"model.{name}: {{grid: {list(range(1, 11))}}}" for name in ("latent_dim", "noise_dim"))
     entries += f", train.steps: {{grid: {list(range(1, 51))}}}"
     path = write(f"parameters: {{{entries}}}")
     begin = time.perf_counter()

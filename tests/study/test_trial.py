@@ -84,3 +84,13 @@ def test_a_worker_that_is_told_to_stop_records_nothing(folder, train):
     next(reports)
     reports.close()
     assert run_status(folder.run("a-0")) == "planned"
+
+
+def test_a_finished_run_is_never_run_again(folder, finish, train):
+    train(None)
+    finish("a-0")
+    before = folder.run("a-0").result.read_bytes()
+    (report,) = reports_of(folder)
+    assert (report.key, report.status, report.reason) == ("a-0", "finished", "")
+    assert folder.run("a-0").result.read_bytes() == before
+    assert not folder.run("a-0").failure.exists()

@@ -14,10 +14,6 @@ from study.trials import as_csv, as_json, as_table, main, trial_rows
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def measure(name, value, split="test", subject="model", status="ok"):
-    return {"name": name, "value": value, "split": split, "subject": subject, "status": status}
-
-
 @pytest.fixture
 def folder(tmp_path):
     folder = StudyFolder(tmp_path)
@@ -27,13 +23,10 @@ def folder(tmp_path):
     write_json(
         folder.run("a-0").result,
         {
-            "measures": [
-                measure("rate", 1.25),
-                measure("rate", 9.0, split="validation"),
-                measure("rate", 8.0, subject="untrained"),
-                measure("dispersion_ratio", None, status="undefined"),
-                measure("used_clusters", 3),
-            ]
+            "values": {
+                "validation": {"rate": 9.0},
+                "test": {"rate": 1.25, "dispersion_ratio": None, "used_clusters": 3},
+            }
         },
     )
     write_json(
@@ -79,7 +72,7 @@ def test_damaged_records_are_rows_too(folder):
     folder.run("a-0").result.write_text("{")
     folder.run("b-1").run.write_bytes(b"\xff")
     write_json(folder.run("c-0").run, {"config": 3})
-    write_json(folder.run("c-0").result, {"measures": [3, {"name": "rate"}]})
+    write_json(folder.run("c-0").result, {"values": [3, {"name": "rate"}]})
     first, second, third = trial_rows(folder)
     assert (first["status"], second["status"], third["status"]) == ("unreadable", "unreadable", "finished")
     assert "result.json must be a JSON file" in first["reason"]

@@ -99,13 +99,13 @@ def few_digits(digits):
 
 @pytest.fixture(scope="session")
 def some_classifier(digits):
-    """Return a factory of classifiers by the nearest class mean of random features that claim an accuracy."""
+    """Return a factory of classifiers by the nearest class mean of random features that claim accuracies."""
     parameters = {name: item.detach() for name, item in _initial(SHAPE, 10, torch.Generator().manual_seed(0)).items()}
     features = Classifier(parameters, "", 0.0, 0.0).features(digits.train.images(slice(500)))
     means = torch.stack([features[digits.train.y[:500] == label].mean(0) for label in range(10)], 1)
     parameters |= {"last.weight": means, "last.bias": -0.5 * means.square().sum(0)}
 
-    def make(accuracy=1.0):
-        return Classifier(parameters, "", accuracy, accuracy)
+    def make(validation=1.0, test=1.0):
+        return Classifier(parameters, "", validation, test)
 
     return make

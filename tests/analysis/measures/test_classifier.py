@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from analysis.measures.classifier import REQUIRED_ACCURACY, classifier_for, train_classifier
+from iae_models.data import Split
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,16 @@ def test_what_is_on_disk_first_stays(few_digits, tmp_path, monkeypatch):
     monkeypatch.setattr("analysis.measures.classifier.STEPS", 4)
     assert classifier_for(few_digits, tmp_path).hash == first.hash
     assert json.loads(record.read_text())["hash"] == first.hash
+
+
+def test_both_accuracies_are_recorded_and_validation_alone_decides(few_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.measures.classifier.STEPS", 20)
+    few_digits = replace(few_digits, test=Split(few_digits.test.x, (few_digits.test.y + 1) % 10))
+    found = classifier_for(few_digits, tmp_path)
+    assert found.test_accuracy < found.validation_accuracy == found.accuracy
+    (record,) = tmp_path.glob("*.json")
+    values = json.loads(record.read_text())
+    assert (values["validation_accuracy"], values["test_accuracy"]) == (found.validation_accuracy, found.test_accuracy)
 
 
 def test_a_damaged_file_is_refused(few_digits, tmp_path, monkeypatch):

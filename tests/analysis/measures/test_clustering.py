@@ -67,3 +67,20 @@ def test_use_of_clusters():
     assert found["confidence"].value == pytest.approx(0.9)
     assert found["code_entropy"].value == pytest.approx(math.log(2) / math.log(4), abs=1e-3)
     assert found["code_entropy"].unit == "fraction"
+
+
+@pytest.mark.parametrize("rows", [1, 1000], ids=["one", "all"])
+def test_codes_that_are_nan_are_no_clusters(rows, generator):
+    """The argmax of NaN is the first cluster."""
+    labels = torch.arange(1000) % 10
+    whole = torch.rand(1000, 10, generator=generator)
+    broken = whole.clone()
+    broken[:rows] = torch.nan
+    found = [
+        clustering_error(*pair, labels, 10, rule)
+        for rule in (majority_map, exemplar_map)
+        for pair in ((broken, labels, whole), (whole, labels, broken))
+    ]
+    found += [cross_fitted_error(broken, labels, 10), *cluster_use(broken).values()]
+    assert {(item.value, item.status) for item in found} == {(None, "invalid")}
+    assert [item.unit for item in cluster_use(broken).values()] == [item.unit for item in cluster_use(whole).values()]

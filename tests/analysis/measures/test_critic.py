@@ -48,3 +48,14 @@ def test_it_depends_on_its_own_stream_only(linear_gaussian):
     torch.set_rng_state(before)
     accuracy(model)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("rows", [1, 1000], ids=["one", "all"])
+@pytest.mark.parametrize("part", ["train", "held out"])
+def test_a_decoder_that_breaks_down_has_no_accuracy(linear_gaussian, part, rows, value):
+    """It was 0, the best value of a search that minimizes it."""
+    train, held_out = pairs(linear_gaussian(), 1000, 1), pairs(linear_gaussian(), 1000, 2)
+    (train if part == "train" else held_out).x_hat[:rows] = value
+    found = critic_accuracy(train, {"test": held_out}, torch.Generator().manual_seed(0))["test"]
+    assert (found.value, found.low, found.high, found.status) == (None, None, None, "invalid")

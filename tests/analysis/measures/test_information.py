@@ -104,3 +104,19 @@ def test_probe_sees_what_no_plane_separates(generator):
     y = (z.prod(1) > 0).long()
     found = code_label_information(z[:3000], y[:3000], z[3000:], y[3000:], 2)
     assert found.value > 0.35
+
+
+@pytest.mark.parametrize("rows", [1, 200], ids=["one", "all"])
+def test_codes_that_are_nan_carry_no_information(rows, generator):
+    """A code that is NaN is not one that does not vary, which is undefined."""
+    z, labels = torch.randn(200, 3, generator=generator), torch.arange(200) % 2
+    broken = z.clone()
+    broken[:rows] = torch.nan
+    found = [*information_bracket(broken, generator).values()]
+    found += [
+        code_label_information(broken, labels, z, labels, 2),
+        code_label_information(z, labels, broken, labels, 2),
+    ]
+    assert {(item.value, item.status, item.unit) for item in found} == {(None, "invalid", "nat")}
+    flat = information_bracket(torch.zeros(200, 3), generator)
+    assert {item.status for item in flat.values()} == {"undefined"}

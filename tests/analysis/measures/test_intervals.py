@@ -58,6 +58,13 @@ def test_zero_denominator_is_undefined():
     assert (result.value, result.status, result.reason) == (None, "undefined", "the denominator is zero")
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_ratio_of_what_is_not_finite_is_invalid(value):
+    broken = torch.tensor([1.0, value, 1.0])
+    for pair in ((broken, torch.ones(3)), (torch.ones(3), broken)):
+        assert intervals.ratio(*pair, "fraction").status == "invalid"
+
+
 def test_not_a_number_is_undefined():
     assert intervals.mean(torch.tensor([1.0, math.nan]), "nat").status == "undefined"
 

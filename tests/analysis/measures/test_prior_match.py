@@ -29,6 +29,21 @@ def test_a_wrong_scale_is_seen(generator):
     assert accuracy(0.0, 0.6, generator).low > 0.75
 
 
+@pytest.mark.parametrize("rows", [1, 500], ids=["one", "all"])
+@pytest.mark.parametrize("part", ["train", "held out"])
+def test_codes_that_are_nan_have_no_accuracy(part, rows, generator):
+    train, held_out = (tuple(torch.randn(500, 3, generator=generator) for _ in range(2)) for _ in range(2))
+    (train if part == "train" else held_out)[0][:rows] = torch.nan
+    found = prior_accuracy(train, {"test": held_out}, generator)["test"]
+    assert (found.value, found.status) == (None, "invalid")
+
+
+def test_moment_kl_of_nan_is_invalid(generator):
+    z = torch.randn(500, 3, generator=generator)
+    z[7, 1] = torch.nan
+    assert prior_moment_kl(z).status == "invalid"
+
+
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 def test_moment_kl_of_a_shift(shift, generator):
     found = prior_moment_kl(torch.randn(1000, 20, generator=generator) + shift / math.sqrt(20))

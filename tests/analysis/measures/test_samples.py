@@ -8,7 +8,7 @@ from iae_models.variant import build
 
 def model_of(**fields):
     values = {f"model.{name}": value for name, value in fields.items()}
-    return build(run_config({"model.width": 0.03, "model.noise_dim": 3, **values})).eval()
+    return build(run_config({"model.width": 0.03, "model.noise_dim": 3, **values}), 0).eval()
 
 
 @pytest.mark.parametrize(

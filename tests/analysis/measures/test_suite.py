@@ -1,12 +1,13 @@
 import dataclasses
 import json
+from functools import cache
 
 import pytest
 import torch
 
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures.subjects import CONTROL_MEASURES
-from analysis.measures.suite import MEASURES, quick_suite
+from analysis.measures.suite import CODES, MEASURES, PRIOR_SHARES, quick_suite
 from iae_models.config import flatten, run_config
 from iae_models.data import ImageData, Split
 from iae_models.training import evaluation_model, initial_state
@@ -24,18 +25,49 @@ def config_of(values):
     return run_config({"model.width": 0.03, "model.noise_dim": 4, **values})
 
 
-def measure(values, data, classifier, replicate=0):
-    model, untrained = (
-        evaluation_model(initial_state(config_of(values), seed, torch.device("cpu")), data) for seed in (0, 1)
-    )
-    found = quick_suite(model, untrained, data, classifier, replicate)
+def networks(values, data):
+    return [evaluation_model(initial_state(config_of(values), seed, torch.device("cpu")), data) for seed in (0, 1)]
+
+
+def measure(values, data, classifier, replicate=0, spoil=lambda model: model):
+    model, untrained = networks(values, data)
+    found = quick_suite(spoil(model), untrained, data, classifier, replicate)
     return {(item.subject, item.split, item.name): item for item in found}
 
 
-@pytest.mark.parametrize("values", CONFIGS.values(), ids=CONFIGS)
-def test_every_measure_is_there_with_its_unit(values, few_digits, some_classifier):
-    found = measure(values, few_digits, some_classifier())
-    fields = flatten(config_of(values))
+@pytest.fixture(scope="module")
+def measured(few_digits, some_classifier):
+    """Return the measurements of one of `CONFIGS` by its name; each is measured once."""
+    return cache(lambda name: measure(CONFIGS[name], few_digits, some_classifier()))
+
+
+class Spoiled:
+    """A network of which every `period`-th code or image is NaN."""
+
+    def __init__(self, model, part, period):
+        self.model, self.part, self.period = model, part, period
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def infer(self, x, eps):
+        return self._spoil(self.model.infer(x, eps), "codes")
+
+    def generate(self, z, n):
+        return self._spoil(self.model.generate(z, n), "images")
+
+    def _spoil(self, values, part):
+        if part != self.part:
+            return values
+        values = values.clone()
+        values[:: self.period] = torch.nan
+        return values
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_every_measure_is_there_with_its_unit(config, measured):
+    found = measured(config)
+    fields = flatten(config_of(CONFIGS[config]))
     assert set(MEASURES) == set(KNOWN)
     for split in ("validation", "test"):
         assert [name for subject, at, name in found if (subject, at) == ("model", split)] == list(MEASURES)
@@ -47,9 +79,27 @@ def test_every_measure_is_there_with_its_unit(values, few_digits, some_classifie
     json.dumps([dataclasses.asdict(item) for item in found.values()], allow_nan=False)
 
 
-def test_controls_stand_beside_the_model(few_digits, some_classifier):
-    gaussian = measure(CONFIGS["gaussian"], few_digits, some_classifier())
-    categorical = measure(CONFIGS["categorical"], few_digits, some_classifier())
+@pytest.mark.parametrize("period", [1, 50], ids=["all", "some"])
+@pytest.mark.parametrize("part", ["codes", "images"])
+@pytest.mark.parametrize("config", ["gaussian", "categorical"])
+def test_a_network_that_gives_nan_has_no_valid_value(config, part, period, few_digits, some_classifier, measured):
+    def spoil(model):
+        return Spoiled(model, part, period)
+
+    found = measure(CONFIGS[config], few_digits, some_classifier(), spoil=spoil)
+    for (subject, split, name), whole in measured(config).items():
+        item = found[subject, split, name]
+        # images do not enter the measures of the code, nor do inferred codes enter those of the prior's
+        untouched = name in (CODES if part == "images" else PRIOR_SHARES)
+        if subject != "model" or untouched or whole.status == "undefined":
+            assert item == whole
+        else:
+            assert (item.value, item.low, item.high, item.status) == (None, None, None, "invalid"), name
+            assert item.reason and item.n > 0 and item.unit == whole.unit
+
+
+def test_controls_stand_beside_the_model(measured):
+    gaussian, categorical = measured("gaussian"), measured("categorical")
 
     def names(found, subject):
         return {name for at, split, name in found if (at, split) == (subject, "test")}
@@ -63,8 +113,8 @@ def test_controls_stand_beside_the_model(few_digits, some_classifier):
     assert not names(categorical, "pca")
 
 
-def test_same_replicate_same_bits(few_digits, some_classifier):
-    first = measure(CONFIGS["gaussian"], few_digits, some_classifier())
+def test_same_replicate_same_bits(few_digits, some_classifier, measured):
+    first = measured("gaussian")
     state = torch.get_rng_state()
     assert measure(CONFIGS["gaussian"], few_digits, some_classifier()) == first
     assert torch.equal(torch.get_rng_state(), state)
@@ -72,7 +122,8 @@ def test_same_replicate_same_bits(few_digits, some_classifier):
 
 
 def test_a_bad_classifier_is_refused(few_digits, some_classifier):
-    found = measure(CONFIGS["gaussian"], few_digits, some_classifier(0.94))
+    """Validation images alone decide; a classifier that is bad on test images is reported, not refused."""
+    found = measure(CONFIGS["gaussian"], few_digits, some_classifier(validation=0.94, test=1.0))
     for subject, name in (("model", "tau_z"), ("model", "label_agreement"), ("pca", "label_preservation")):
         item = found[subject, "test", name]
         assert (item.value, item.status) == (None, "refused")
@@ -80,11 +131,15 @@ def test_a_bad_classifier_is_refused(few_digits, some_classifier):
     assert found["model", "test", "share_z_feature"].status == "ok"
 
 
-def test_no_noise_and_no_code(few_digits, some_classifier):
-    deterministic = measure(CONFIGS["gaussian without noise"], few_digits, some_classifier())
+def test_test_images_do_not_decide_over_the_classifier(few_digits, some_classifier, measured):
+    assert measure(CONFIGS["gaussian"], few_digits, some_classifier(validation=0.95, test=0.5)) == measured("gaussian")
+
+
+def test_no_noise_and_no_code(measured):
+    deterministic = measured("gaussian without noise")
     assert deterministic["model", "test", "share_z_pixel"].value == pytest.approx(1)
     assert deterministic["model", "test", "dispersion_ratio"].reason == "the decoder has no noise"
-    unconditional = measure(CONFIGS["no code"], few_digits, some_classifier())
+    unconditional = measured("no code")
     assert unconditional["model", "test", "share_n_pixel"].value == pytest.approx(1)
     assert unconditional["model", "test", "rate"].reason == "there is no code"
 

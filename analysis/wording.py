@@ -1,0 +1,25 @@
+"""How counts, fractions and lists are written in a sentence."""
+
+from __future__ import annotations
+
+from analysis.tables import number
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Write a fraction in per cent."""
+    return f"{number(100 * value, digits)} %"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun, which takes an s in the plural."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listed(items: list[str]) -> str:
+    """Join items with commas, and the last one with "and"."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else "none"
+
+
+def first_of(items: list[str], most: int = 6) -> str:
+    """Join the first items, and say how many there are beyond them."""
+    return listed(items) if len(items) <= most else f"{', '.join(items[:most])} and {len(items) - most} more"

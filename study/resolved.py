@@ -1,0 +1,62 @@
+"""What a study folder says of its study: `study.yaml` and `study.json`. Imports no torch, ray or optuna.
+
+`study.json` also says which runs belong to the study of today. A run's own `run.json` says what it was when it was
+first planned, which a changed specification may have overtaken.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from study.plan import Plan
+from study.records import StudyFolder, atomic_path, read_json, write_json
+from study.spec import StudySpec, as_json
+
+PACKAGES = ("torch", "numpy", "ray", "optuna")
+
+
+def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+    """Write the specification word for word and resolved; a former, different text is kept under a number.
+
+    The runs of the grids are listed in the order of the plan, each with the block and label that it has today. The
+    `extra` runs lie in the folder and are not wanted. What is in neither list was proposed by a search.
+    """
+    folder.root.mkdir(parents=True, exist_ok=True)
+    _keep_former(spec, folder)
+    with atomic_path(folder.specification) as temporary:
+        temporary.write_text(spec.text, encoding="utf-8")
+    resolved = as_json(spec)
+    study = {
+        **{key: resolved[key] for key in ("name", "question", "blocks", "objectives", "smoke", "oracle")},
+        "spec": resolved,
+        "runs": [
+            {"key": run.key, "block": run.block, "label": run.label} for run in plan.wanted if run.origin == "grid"
+        ],
+        "extra": list(plan.extra),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cpus": os.cpu_count()},
+        "launched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(folder.resolved, study)
+
+
+def readmit(folder: StudyFolder, keys: Collection[str]) -> None:
+    """Take runs out of the `extra` ones, because a search now wants what an earlier specification left behind."""
+    if folder.resolved.is_file():
+        study = read_json(folder.resolved)
+        write_json(folder.resolved, study | {"extra": [key for key in study["extra"] if key not in keys]})
+
+
+def _keep_former(spec: StudySpec, folder: StudyFolder) -> None:
+    if folder.specification.is_file() and folder.specification.read_text(encoding="utf-8") != spec.text:
+        number = 1
+        while (kept := folder.root / f"study.{number}.yaml").exists():
+            number += 1
+        folder.specification.rename(kept)

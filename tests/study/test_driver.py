@@ -1,0 +1,81 @@
+import pytest
+
+from study import driver
+from study.failures import BadInput
+from study.spec import Resources
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+    """Return a function that puts nodes of (CPUs, GPUs) in the place of a cluster's."""
+
+    def put(*sizes, dead=()):
+        alive = [{"Alive": True, "Resources": {"CPU": cpus, "memory": 1e9} | _gpus(gpus)} for cpus, gpus in sizes]
+        gone = [{"Alive": False, "Resources": {"CPU": cpus} | _gpus(gpus)} for cpus, gpus in dead]
+        monkeypatch.setattr(driver.ray, "nodes", lambda: alive + gone)
+
+    return put
+
+
+def _gpus(number):
+    return {"GPU": float(number)} if number else {}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cpus", "gpus", "number"),
+    [
+        ([(2, 0)], 1, 0.25, 2),
+        ([(3, 0), (3, 0)], 2, 0.25, 2),
+        ([(16, 2)], 1, 0.4, 4),
+        ([(16, 1), (16, 1)], 1, 0.4, 4),
+        ([(16, 2)], 1, 0.1, 16),
+        ([(64, 3)], 1, 0.1, 30),
+        ([(64, 3)], 1, 2, 1),
+        ([(64, 3), (64, 3)], 1, 2, 2),
+        ([(16, 2)], 1, 0, 16),
+        ([(8, 0), (4, 1)], 1, 0.25, 4),
+        ([(1, 0)], 0.1, 0, 10),
+        ([(0.3, 0)], 0.1, 0, 3),
+    ],
+)
+def test_a_lane_lies_on_one_node_and_its_share_on_one_gpu(nodes, sizes, cpus, gpus, number):
+    nodes(*sizes)
+    lanes = driver.lanes_of(Resources(cpus_per_lane=cpus, gpus_per_lane=gpus))
+    assert lanes.number == number
+    assert lanes.device == ("cuda" if gpus and any(size for _, size in sizes) else "cpu")
+
+
+def test_nodes_that_are_gone_and_a_limit_count(nodes):
+    nodes((4, 0), dead=[(64, 8)])
+    assert driver.lanes_of(Resources()) == driver.Lanes(4, 1.0, 0.0)
+    assert driver.lanes_of(Resources(max_concurrent=3)).number == 3
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cpus", "gpus", "message"),
+    [
+        ([(2, 0), (2, 0)], 4, 0.25, "asks for 4 CPU and 0 GPU, and a node of Ray's has 2 CPU and 0 GPU."),
+        ([(8, 1), (8, 1)], 1, 2, "asks for 1 CPU and 2 GPU, and a node of Ray's has 8 CPU and 1 GPU."),
+        ([(8, 0), (1, 1)], 2, 1, "a node of Ray's has 8 CPU and 0 GPU or 1 CPU and 1 GPU."),
+    ],
+)
+def test_lanes_that_fit_on_no_single_node_are_refused(nodes, sizes, cpus, gpus, message):
+    nodes(*sizes)
+    with pytest.raises(BadInput) as error:
+        driver.lanes_of(Resources(cpus_per_lane=cpus, gpus_per_lane=gpus))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("address", [None, "auto"])
+def test_workers_start_with_what_makes_them_repeatable(monkeypatch, address):
+    started = []
+    for name in (*driver.SWITCHES, "RAY_AUTH_MODE"):
+        monkeypatch.setenv(name, "former")  # so that it is put back
+    monkeypatch.setattr(driver.ray, "init", lambda **options: started.append(options))
+    monkeypatch.setattr(driver.ray, "shutdown", lambda: None)
+    with driver.cluster(address, threads=3):
+        pass
+    variables = started[0]["runtime_env"]["env_vars"]
+    assert variables["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert variables["OMP_NUM_THREADS"] == variables["MKL_NUM_THREADS"] == "3"
+    assert variables["PYTHONPATH"].startswith(str(driver.REPOSITORY))

@@ -9,9 +9,8 @@ from analysis.tables import Analysis, prose, status_table
 from analysis.wording import counted, first_of, listed, percent
 
 _TREND_CAVEAT = (
-    "S_z and label preservation rise with the latent dimension for untrained networks and frozen random encoders too, "
-    "and noise dimension 0 makes S_z = 1 by identity, so those cells are left out of its means: read every value "
-    "against its controls."
+    "S_z rises with the latent dimension for untrained networks and frozen random encoders too, and noise dimension 0 "
+    "makes S_z = 1 by identity, so those cells are left out of its means: read every value against its controls."
 )
 _INTERVAL_CAVEAT = (
     "Intervals written here are 95 % seed-level intervals: what other seeds would have given. The image-level ones "
@@ -74,7 +73,8 @@ def _invalid(analysis: Analysis) -> list[str]:
     """Name every value that is not finite, of any subject and split: a broken model must not pass for a missing one."""
     values = analysis.values[analysis.values["status"] == "invalid"]
     sentences = []
-    for reason, group in values.groupby("reason", sort=True):
+    for reason in sorted(values["reason"].unique()):
+        group = values[values["reason"] == reason]
         named = group.drop_duplicates(["subject", "name"]).sort_values(["subject", "name"])
         names = [
             prose(str(row["name"])) + ("" if row["subject"] == "model" else f" ({row['subject']})")

@@ -87,8 +87,8 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
         "The decomposition over the size of the code and of the noise, trained models. Each cell: mean over seeds, "
         "± half "
         f"width of the {SEED_INTERVAL.replace('intervals', 'interval')}. Hatched: undefined. Cells that lack seeds "
-        "say how "
-        "many they have. Shades run from 0 to 1, for the critic from 0.5 to 1, for ρ from 0 over 1 (white) to 2. "
+        "say how many of how many they have. Shades run from 0 to 1, for the critic from 0.5 to 1, for ρ from 0 over 1 "
+        "(white) to 2. "
         f"{seed_words(cells)} {split_words(analysis)}{left_out}",
     )
 

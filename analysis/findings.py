@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from analysis.measure_names import MEASURES
 from analysis.statistics import GridMean, estimate, without_identities
-from analysis.tables import HEADLINE, Analysis, count_status, number, prose, signed
+from analysis.tables import COMPARED, HEADLINE, Analysis, count_status, number, prose, signed
 from analysis.wording import counted, listed, percent
 
 CODE_NAMES = {"gaussian": "Gaussian", "categorical": "categorical"}
@@ -32,6 +34,7 @@ def answers(analysis: Analysis) -> list[str]:
     """Return the sentences that answer the study's question; the first states trained minus frozen encoder."""
     sentences = _training_effect(analysis)
     sentences += _trends(analysis)
+    sentences += _learnt(analysis)
     sentences += _noise_use(analysis)
     sentences += _calibration(analysis)
     sentences += _clustering(analysis)
@@ -43,10 +46,9 @@ def headline(analysis: Analysis) -> list[Figure]:
     total = len(analysis.runs)
     figures = [Figure("runs finished", f"{count_status(analysis, 'finished')} / {total}", _run_note(analysis))]
     for name in ("share_z_pixel", "label_preservation"):
-        effect = _effect(analysis, name)
-        if effect is not None:
-            title = f"{prose(name)}: trained − frozen"
-            figures.append(Figure(title, signed(effect.mean), _between(effect, sign=True)))
+        for code, effect in _effects(analysis, name)[:1]:
+            note = f"{CODE_NAMES[code]} cells; {_between(effect, sign=True)}".removesuffix("; ")
+            figures.append(Figure(f"{prose(name)}: trained − frozen", signed(effect.mean), note))
     for name, note in (
         ("critic_accuracy", "0.50 is calibrated"),
         ("dispersion_ratio", "1 is calibrated, 0 ignores the noise"),
@@ -77,7 +79,7 @@ def _training_effect(analysis: Analysis) -> list[str]:
     pairs = analysis.pairs
     codes = [code for code in ("gaussian", "categorical") if (pairs["code"] == code).any()]
     if not codes:
-        return [_no_control(analysis), *_untrained_effect(analysis)]
+        return [_no_control(analysis), *_control_effects(analysis)]
     sentences = []
     for code in codes:
         chosen = pairs[(pairs["code"] == code) & pairs["name"].isin(HEADLINE)]
@@ -89,12 +91,13 @@ def _training_effect(analysis: Analysis) -> list[str]:
         most = max(effects.values(), key=lambda effect: effect.num_runs)
         sentences.append(
             f"Training the encoder changes {listed(parts)} against a frozen random encoder whose decoder and "
-            f"discriminators were trained alike: means over {counted(most.num_cells, CODE_NAMES[code] + ' cell')} and "
+            "reconstruction discriminator were trained alike: means over "
+            f"{counted(most.num_cells, CODE_NAMES[code] + ' cell')} and "
             f"{counted(most.num_seeds, 'paired seed')}, {counted(most.num_runs, 'pair')}"
             f"{'' if most.has_interval else '; no interval, for no cell has two seeds'}."
         )
-        sentences += filter(None, [_verdict(effects, chosen)])
-    return sentences + _untrained_effect(analysis)
+        sentences += filter(None, [_verdict(effects, chosen), _side_effects(pairs[pairs["code"] == code])])
+    return sentences + _control_effects(analysis)
 
 
 def _no_control(analysis: Analysis) -> str:
@@ -128,21 +131,75 @@ def _side(effect: GridMean) -> str:
     return "lies below 0" if effect.high < 0 else "contains 0"
 
 
-def _untrained_effect(analysis: Analysis) -> list[str]:
+def _side_effects(pairs: pd.DataFrame) -> str:
+    """Say what else training the encoder changes, for better or worse."""
+    effects = {name: estimate(pairs[pairs["name"] == name], "difference") for name in COMPARED if name not in HEADLINE}
+    parts = [
+        f"{prose(name)} by {interval(effect, sign=True)}{_judged(name, effect)}"
+        for name, effect in effects.items()
+        if effect.num_runs
+    ]
+    return f"It also changes {listed(parts)}." if parts else ""
+
+
+def _judged(name: str, effect: GridMean) -> str:
+    side = {"lower": -1, "higher": 1}.get(MEASURES[name].better, 0)
+    if not side or not effect.has_interval or effect.low <= 0 <= effect.high:
+        return ""
+    return ", better" if side * effect.mean > 0 else ", worse"
+
+
+def _control_effects(analysis: Analysis) -> list[str]:
+    """Put trained models beside the untrained network and PCA, in every measure that was compared."""
     table = analysis.controls
     sentences = []
-    for _, row in table[table["name"] == "label_preservation"].iterrows() if len(table) else []:
-        parts = [
-            f"{number(row[control])} for {words}"
-            for control, words in (("untrained", "the untrained network"), ("pca", "PCA of the same dimension"))
-            if pd.notna(row[control])
-        ]
-        if parts:
-            sentences.append(
-                f"In {CODE_NAMES.get(str(row['code']), row['code'])} cells the label preservation of trained models is "
-                f"{number(row['trained'])}, against {listed(parts)}."
-            )
+    for control, words in (("pca", "PCA of the same dimension"), ("untrained", "the untrained network")):
+        for code in dict.fromkeys(table["code"]) if len(table) else []:
+            rows = table[(table["code"] == code) & table[f"minus_{control}"].notna()]
+            parts = [f"{prose(row['name'])} {_difference(row, control)}" for _, row in rows.iterrows()]
+            if parts:
+                name = CODE_NAMES.get(str(code), str(code))
+                sentences.append(f"In {name} cells, trained minus {words}: {listed(parts)}.")
     return sentences
+
+
+def _difference(row: pd.Series[Any], control: str) -> str:
+    low, high = row[f"minus_{control}_low"], row[f"minus_{control}_high"]
+    text = signed(row[f"minus_{control}"])
+    return f"{text} ({signed(low)} to {signed(high)})" if math.isfinite(low) else text
+
+
+def _learnt(analysis: Analysis) -> list[str]:
+    """Say whether models with the largest code use their noise and beat the mean image and chance."""
+    grid = analysis.grid[(analysis.grid["code"] == "gaussian") & analysis.grid["trained_encoder"]]
+    grid = grid[grid["code_size"] == grid["code_size"].max()]
+
+    def cells(name: str, subject: str = "model", *, noisy: bool = False) -> pd.Series[float]:
+        chosen = grid[(grid["name"] == name) & (grid["subject"] == subject) & grid["value"].notna()]
+        chosen = chosen[chosen["noise_dim"] > 0] if noisy else chosen
+        means: pd.Series[float] = chosen.groupby("config_key")["value"].mean()
+        return means
+
+    tests = [
+        (prose("dispersion_ratio"), cells("dispersion_ratio", noisy=True).min(), UNUSED_NOISE, 1),
+        ("the error of the mean reconstruction", cells("mse_mean").max(), cells("mse_mean", "mean_image").min(), -1),
+        (
+            prose("label_preservation"),
+            cells("label_preservation").min(),
+            3 * cells("label_preservation", "chance").max(),
+            1,
+        ),
+    ]
+    tests = [test for test in tests if math.isfinite(test[1]) and math.isfinite(test[2])]
+    if not tests:
+        return []
+    parts = [
+        f"{name} {number(value)} ({'at least' if side > 0 else 'below'} {number(bound)}: "
+        f"{'met' if side * (value - bound) >= 0 else 'not met'})"
+        for name, value, bound, side in tests
+    ]
+    size = grid["code_size"].max()
+    return [f"Have the models learnt? The worst cell at latent dimension {size:g} has {listed(parts)}."]
 
 
 def _trends(analysis: Analysis) -> list[str]:
@@ -192,37 +249,40 @@ def _noise_use(analysis: Analysis) -> list[str]:
 
 
 def _calibration(analysis: Analysis) -> list[str]:
-    model = _model(analysis, "critic_accuracy")
-    mean = estimate(model, "value")
-    if not mean.num_runs:
-        return []
-    cells = model.groupby("config_key")["value"].mean()
-    near = int((cells <= CALIBRATED).sum())
-    others = "the others" if near else "all of them"
-    return [
-        f"Is the split about the data? A fresh critic tells (x, ẑ) from (x̂, ẑ) with accuracy {interval(mean)}, "
-        "where 0.50 is "
-        f"calibrated; {near} of {counted(len(cells), 'cell')} {'stays' if near == 1 else 'stay'} at or below "
-        f"{CALIBRATED}"
-        + (
-            f". In {others} the split describes the decoder more than the data."
-            if near < len(cells)
-            else ", so the split may be read as one of the data."
+    sentences = []
+    mean = estimate(_model(analysis, "critic_accuracy"), "value")
+    if mean.num_runs:
+        cells = _model(analysis, "critic_accuracy").groupby("config_key")["value"].mean()
+        near = int((cells <= CALIBRATED).sum())
+        sentences.append(
+            "Is the split about the data? A fresh critic, which sees images averaged to about 7 × 7, tells (x, ẑ) "
+            f"from (x̂, ẑ) with accuracy {interval(mean)}, from {number(mean.lowest)} to {number(mean.highest)}; at 0.50 "
+            f"it finds no difference, and {near} of {counted(len(cells), 'cell')} {'has' if near == 1 else 'have'} at "
+            f"most {CALIBRATED}. Where it finds one, the split describes the decoder more than the data."
         )
-    ]
+    match = estimate(_model(analysis, "prior_accuracy"), "value")
+    if match.num_runs:
+        sentences.append(
+            f"Does q(z) follow p(z)? A classifier tells them apart with accuracy {interval(match)}, from "
+            f"{number(match.lowest)} to {number(match.highest)} over cells; 0.50 is a match. The further from it, the "
+            "less do samples from the prior say about reconstructions."
+        )
+    return sentences
 
 
 def _clustering(analysis: Analysis) -> list[str]:
-    cluster = _largest_clustering(analysis)
-    if cluster is None:
-        return []
-    size, error, kmeans = cluster
-    text = (
-        f"With K = {size} categories the {analysis.split} clustering error is {percent(error.mean)}"
-        + (f" (95 % interval {percent(error.low)} to {percent(error.high)})" if error.has_interval else "")
-        + f", mean of {counted(error.num_runs, 'run')}"
-    )
-    return [f"{text}; k-means with the same K has {percent(kmeans)}." if math.isfinite(kmeans) else f"{text}."]
+    table = analysis.grid[(analysis.grid["name"] == "clustering_error") & analysis.grid["value"].notna()]
+    model = table[(table["subject"] == "model") & table["trained_encoder"]]
+    parts = []
+    for size, group in model.groupby("code_size"):
+        error = estimate(group, "value")
+        kmeans = table[(table["subject"] == "kmeans") & (table["code_size"] == size)]["value"].mean()
+        beside = f", k-means {percent(kmeans)}" if math.isfinite(kmeans) else ""
+        spread = f"{percent(group['value'].min())} to {percent(group['value'].max())}"
+        parts.append(
+            f"{percent(error.mean)} with K = {size:g} ({spread} over {counted(error.num_runs, 'run')}{beside})"
+        )
+    return [f"The {analysis.split} clustering error is {listed(parts)}."] if parts else []
 
 
 def _largest_clustering(analysis: Analysis) -> tuple[int, GridMean, float] | None:
@@ -248,13 +308,10 @@ def _largest_clustering(analysis: Analysis) -> tuple[int, GridMean, float] | Non
     return int(size), mean, float(kmeans)
 
 
-def _effect(analysis: Analysis, name: str) -> GridMean | None:
+def _effects(analysis: Analysis, name: str) -> list[tuple[str, GridMean]]:
+    """Return trained minus frozen for each kind of code that has pairs."""
     pairs = analysis.pairs[analysis.pairs["name"] == name]
-    for code in ("gaussian", "categorical"):
-        chosen = pairs[pairs["code"] == code]
-        if len(chosen):
-            return estimate(chosen, "difference")
-    return None
+    return [(code, estimate(group, "difference")) for code in CODE_NAMES if len(group := pairs[pairs["code"] == code])]
 
 
 def _model(analysis: Analysis, name: str) -> pd.DataFrame:

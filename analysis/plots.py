@@ -86,6 +86,9 @@ FLOOR = -0.3
 WIDE_COLUMNS = 2
 """Columns of a map up to which a cell is wide enough for half width and number of seeds side by side."""
 
+ROOMY_COLUMNS = 4
+"""Columns up to which it is wide enough for a half width with its leading zero."""
+
 SHARE_AXIS = {"share_z_pixel": -0.03, "share_z_feature": -0.03, "label_preservation": -0.03, "r2_mean": FLOOR}
 """Lower end of the axis of measures that end at 1: one scale for all, so that panels and studies can be compared."""
 
@@ -117,9 +120,8 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
     cells = cells.dropna(subset=["code_size", "noise_dim"])
     values = cells.pivot_table(index="code_size", columns="noise_dim", values="mean", dropna=False)
     texts = values.astype(object)
-    wide = values.shape[1] <= WIDE_COLUMNS
     for _, cell in cells.iterrows():
-        texts.loc[cell["code_size"], cell["noise_dim"]] = _cell_text(cell, wide)
+        texts.loc[cell["code_size"], cell["noise_dim"]] = _cell_text(cell, values.shape[1])
     low, high = LIMITS.get(measure, (float(cells["mean"].min()), float(cells["mean"].max())))
     heatmap(
         values,
@@ -148,11 +150,14 @@ def map_row_height(cells: pd.DataFrame) -> float:
     return 0.5 if lacks_seeds and cells["noise_dim"].nunique() > WIDE_COLUMNS else 0.36
 
 
-def _cell_text(cell: pd.Series[Any], wide: bool) -> str:
+def _cell_text(cell: pd.Series[Any], columns: int) -> str:
     """Write the mean, and below it the half width and how many seeds there are of how many, on one line if it fits."""
-    below = [f"±{number(cell['mean'] - cell['low'])}"] if math.isfinite(cell["low"]) else []
+    wide, below = columns <= WIDE_COLUMNS, []
+    if math.isfinite(cell["low"]):
+        half = number(cell["mean"] - cell["low"])
+        below.append(f"±{half.removeprefix('0') if columns > ROOMY_COLUMNS else half}")
     if cell["num_seeds"] < cell["num_wanted"]:
-        below.append(f"{cell['num_seeds']:.0f} of {cell['num_wanted']:.0f}")
+        below.append(f"{cell['num_seeds']:.0f}{' of ' if wide else '/'}{cell['num_wanted']:.0f}")
     return "\n".join([number(cell["mean"]), *([" · ".join(below)] if wide and below else below)])
 
 

@@ -117,7 +117,8 @@ def _lay_out(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        # with any engine, even "none", every file would be drawn twice
+        figure.set_layout_engine(None)
 
 
 def _figure_html(name: str, caption: str, svg: bytes) -> str:
@@ -146,7 +147,7 @@ def _page(analysis: Analysis, figures: dict[str, str], tables: Sequence[str], pr
     )
     here = Path(__file__).parent
     return Template((here / "report.html").read_text(encoding="utf-8")).substitute(
-        title=html.escape(study["name"]),
+        title=html.escape(study["name"] + (" (smoke test)" if study.get("smoke") else "")),
         question=html.escape(study["question"]),
         navigation="".join(f'<a href="#{anchor}">{title}</a>' for anchor, title, _ in sections),
         body=body,
@@ -291,7 +292,8 @@ def _hashes(column: pd.Series) -> str:
 
 
 def _command(analysis: Analysis) -> str:
-    return f"python -m analysis.report {shlex.quote(analysis.results.folder.root.as_posix())}"
+    # the folder's name, not its path: a page may be read on another machine
+    return f"python -m analysis.report {shlex.quote(analysis.results.folder.root.resolve().name)}"
 
 
 def _report_versions() -> str:
@@ -329,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         path = write_report(options.study_dir)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except OSError as error:
         print(error, file=sys.stderr)
         return 2
     print(path)

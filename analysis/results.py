@@ -70,7 +70,7 @@ def load_results(study_dir: Path | str) -> StudyResults:
     """Read a study folder, whatever state it is in.
 
     Raises:
-        FileNotFoundError: There is no such folder.
+        FileNotFoundError: There is no such folder, or it holds no study.
         NotADirectoryError: The path is a file.
     """
     folder = StudyFolder(study_dir)
@@ -78,6 +78,8 @@ def load_results(study_dir: Path | str) -> StudyResults:
         raise FileNotFoundError(f"study folder must exist, but got {folder.root}: there is no such folder.")
     if not folder.root.is_dir():
         raise NotADirectoryError(f"study folder must be a folder, but got {folder.root}: it is a file.")
+    if not folder.resolved.is_file() and not folder.runs.is_dir():
+        raise FileNotFoundError(f"study folder must hold study.json or runs/, but {folder.root} holds neither.")
     problems: list[str] = []
     study = _load_study(folder, problems)
     runs, measures = _load_runs(folder, study, problems)

@@ -29,6 +29,9 @@ from analysis.statistics import (
 HEADLINE = ("share_z_pixel", "share_z_feature", "label_preservation", "r2_mean")
 """The measures of what a code keeps, for which trained encoders are compared with controls."""
 
+COMPARED = (*HEADLINE, "label_information", "rate", "critic_accuracy", "prior_accuracy")
+"""The measures for which trained encoders are compared with every control, whichever comes out ahead."""
+
 RUN_TABLE_MEASURES = (*HEADLINE, "dispersion_ratio", "critic_accuracy", "clustering_error")
 
 
@@ -48,7 +51,7 @@ class Analysis:
             seeds the study wants of that cell.
         pairs: Trained minus frozen, one row for each measure, cell and seed.
         paired: The same, averaged over cells and seeds.
-        controls: One row for each of `HEADLINE` and code, trained beside its controls over the same cells.
+        controls: One row for each of `COMPARED` and code, trained beside its controls over the same cells.
         configurations: Objectives of every configuration with a trained encoder.
     """
 
@@ -97,7 +100,7 @@ def analyse(results: StudyResults) -> Analysis:
 
 
 def controls_table(grid: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Put trained encoders beside their controls, one row for each of `HEADLINE` and code.
+    """Put trained encoders beside their controls, one row for each of `COMPARED` and code.
 
     Returns:
         For each control ("frozen", "untrained", "pca") the mean of the control, `<control>`, and trained minus control
@@ -112,7 +115,7 @@ def controls_table(grid: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     }
     rows = []
     for code in sorted(trained["code"].unique(), reverse=True):
-        for name in HEADLINE:
+        for name in COMPARED:
             chosen = trained[(trained["name"] == name) & (trained["code"] == code)]
             if chosen.empty:
                 continue

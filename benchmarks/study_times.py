@@ -3,7 +3,8 @@
     python benchmarks/study_times.py STUDY_DIR
 
 Prints a Markdown table: from the launch to the first metric, the first finished run and the last one; how fast a lane
-trained; and which share of a run was measuring. Only the last launch is counted, so use a study that was not interrupted.
+trained; and which share of a run was measuring. Only the last launch is counted, so use a study that was not
+interrupted.
 """
 
 from __future__ import annotations

@@ -238,5 +238,6 @@ def _problem_at(name: str, value: Any, draft: _Draft, message: str) -> Problem:
     item = draft.parameters[name]
     for index, (own, place) in enumerate(zip(item.axis.grid, item.value_marks, strict=False)):
         if own == value:
-            return Problem(place, item.path if item.fixed else f"{item.path}.grid[{index}]", message)
+            path = item.path if item.fixed else f"{item.path}.grid[{item.value_places[index]}]"
+            return Problem(place, path, message)
     return Problem(item.mark, item.path, message)

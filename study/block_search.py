@@ -32,6 +32,9 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would print a line fo
 MAX_ATTEMPTS = 20
 """Proposals in a row that are no new configuration, after which a block's search counts as exhausted."""
 
+NUM_STARTUP_TRIALS = 5
+"""Measured configurations, the grid's among them, before the estimator replaces random proposals. Optuna's default of
+10 would leave a search of a few configurations random to its end, although the grid's cells already tell it much."""
 
 Parameters = dict[str, tuple[Any, BaseDistribution]]
 """Optuna's parameters by name, each with the distribution that it comes from."""
@@ -242,7 +245,7 @@ def _plain(value: Any) -> Any:
 def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
     match name:
         case "tpe":
-            return optuna.samplers.TPESampler(seed=seed)
+            return optuna.samplers.TPESampler(seed=seed, n_startup_trials=NUM_STARTUP_TRIALS)
         case "nsga2":
             return optuna.samplers.NSGAIISampler(seed=seed)
         case _:

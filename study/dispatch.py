@@ -35,7 +35,8 @@ class Standing:
         failed: Runs of this launch without one, by key, with the reason.
         reports: The last sign of life of each run that is out.
         wall_times_s: How long the runs took that finished in this launch.
-        best: Label of the best configuration so far with its value, by the first objective; None before the first.
+        best: Block and label of the best configuration so far with its value, by the first objective; None before the
+            first. Where a block searches, only what a search could have found counts, and not the controls.
     """
 
     total: int
@@ -93,7 +94,7 @@ class Dispatcher:
         self._extra = set(plan.extra)
         for config in known:
             if config.mean is not None and config.mean.values is not None:
-                self._remember(config.label, config.mean.values)
+                self._remember(config_key(config.config), config.label, config.mean.values)
         self._unrecorded = deque(plan.todo)
 
     @property
@@ -219,16 +220,20 @@ class Dispatcher:
         folders = [self.folder.run(key) for key in self._members[run.config_key]]
         mean = mean_over_replicates(folders, self._results, self.spec.objectives)
         if mean.values is not None:
-            self._remember(run.label, mean.values)
+            self._remember(run.config_key, run.label, mean.values)
         for search in self.searches.values():
             if run.config_key in search:
                 search.tell(run.config_key, mean)
 
-    def _remember(self, label: str, values: Sequence[float]) -> None:
+    def _remember(self, key: str, label: str, values: Sequence[float]) -> None:
+        searching = [name for name, search in self.searches.items() if search.block.searched]
+        block = next((name for name in searching or self.searches if key in self.searches[name]), None)
+        if block is None:
+            return
         sign = 1 if self.spec.objectives[0].direction == "minimize" else -1
         best = self.standing.best
         if best is None or sign * values[0] < sign * best[1]:
-            self.standing.best = (label, values[0])
+            self.standing.best = (label if label == block else f"{block} {label}", values[0])
 
 
 def record_run(folder: StudyFolder, run: PlannedRun, *, anew: bool = False) -> None:

@@ -36,6 +36,9 @@ class HistoryWriter:
     Args:
         folder: The study's `history` folder.
         interval_s: Seconds between two parts.
+
+    Attributes:
+        problem: Why the last part could not be written; empty while all is well.
     """
 
     def __init__(self, folder: Path, interval_s: float = 5.0) -> None:
@@ -44,6 +47,7 @@ class HistoryWriter:
         self._rows: list[tuple[str, int, float, str, float]] = []
         self._last_write = time.monotonic()
         self._number = next_part(folder)
+        self.problem = ""
 
     def add(self, run: str, step: int, time_s: float, values: Mapping[str, float]) -> None:
         """Note the scalars of one run at one step."""
@@ -55,15 +59,23 @@ class HistoryWriter:
             self.write()
 
     def write(self) -> None:
-        """Write what has been noted since the last part, if anything."""
+        """Write what has been noted since the last part, if anything; what cannot be written is kept for the next."""
         self._last_write = time.monotonic()
         if not self._rows:
             return
+        try:
+            self._write_part()
+        except OSError as error:  # a curve is worth less than the runs that a full disk would take along
+            self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
+            return
+        self.problem = ""
+        self._number += 1
+        self._rows.clear()
+
+    def _write_part(self) -> None:
         columns: list[Any] = list(map(list, zip(*self._rows, strict=True)))
         with atomic_path(self._folder / f"part-{self._number:06d}.parquet") as temporary:
             pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
-        self._number += 1
-        self._rows.clear()
 
 
 def next_part(folder: Path) -> int:

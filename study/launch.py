@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING
 from iae_models.config import code_hash, default_values
 from study.failures import BadInput
 from study.lock import FolderInUse, hold
+from study.output import print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import describe
 from study.records import StudyFolder, read_json
@@ -55,17 +57,18 @@ except (OSError, ValueError) as error:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    launched_at = datetime.now(UTC)
     options = _parser().parse_args(arguments)
     try:
         spec = load_study(options.spec, options.set, smoke=options.smoke)
         folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
         _check_folder(folder, spec)
         if options.dry_run:
-            print(describe(_plan(spec, folder), spec))
-            return FINISHED
-        with hold(folder.lock):
+            return FINISHED if print_whole(describe(_plan(spec, folder), spec, folder.root)) else FAILED
+        _check_cores(spec, options.address)
+        with _unless_refused(folder), _held(folder):
             try:
-                return _launch(spec, folder, options)
+                return _launch(spec, folder, options, launched_at)
             except KeyboardInterrupt:
                 return _interrupted(spec, folder, options)
     except (SpecError, BadInput) as error:
@@ -99,8 +102,11 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
     Raises:
         BadInput: It holds another study, or files that are no study.
     """
-    if not folder.root.exists():
-        return
+    try:
+        if not folder.root.exists():
+            return
+    except OSError as error:
+        raise BadInput(f"--out must be a folder that can be read, but {folder.root}: {error.strerror}.") from error
     if not folder.root.is_dir():
         raise BadInput(f"--out must be a folder, but {folder.root} is a file.")
     if folder.resolved.is_file():
@@ -117,6 +123,63 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
             )
     elif not folder.runs.is_dir() and any(_is_foreign(path, folder) for path in folder.root.iterdir()):
         raise BadInput(f"--out must be a study folder or empty, but {folder.root} holds other files and no study.json.")
+
+
+def _check_cores(spec: StudySpec, address: str | None) -> None:
+    """Refuse lanes that this machine has too few cores for, where no cluster is named.
+
+    Raises:
+        BadInput: A lane takes more.
+    """
+    wanted, cores = spec.resources.cpus_per_lane, os.cpu_count() or 1
+    if address is None and wanted > cores:
+        raise BadInput(
+            f"resources.cpus_per_lane must be at most the {cores} CPU cores of this machine, but got {wanted:g}; "
+            "--address names a larger cluster."
+        )
+
+
+@contextlib.contextmanager
+def _unless_refused(folder: StudyFolder) -> Iterator[None]:
+    """Remove a folder that was not there before, where bad input ends a launch that has written nothing but a lock."""
+    made = [path for path in (folder.root, *folder.root.parents) if not path.exists()]
+    try:
+        yield
+    except BadInput:
+        with contextlib.suppress(OSError):
+            if made and os.listdir(folder.root) == [folder.lock.name]:  # noqa: PTH208
+                folder.lock.unlink()
+            for path in made:
+                path.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _held(folder: StudyFolder) -> Iterator[None]:
+    """Hold the folder's lock.
+
+    Raises:
+        BadInput: The folder cannot be written.
+        FolderInUse: Another process holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        with _writing(folder):
+            stack.enter_context(hold(folder.lock))
+        yield
+
+
+@contextlib.contextmanager
+def _writing(folder: StudyFolder) -> Iterator[None]:
+    """Turn an error of the file system into one about the folder.
+
+    Raises:
+        BadInput: There was one; the message names the path.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or folder.root
+        raise BadInput(f"the study folder must be writable, but {place} is not: {error.strerror or error}.") from error
 
 
 def _plan(spec: StudySpec, folder: StudyFolder) -> Plan:
@@ -152,7 +215,7 @@ def _is_foreign(path: Path, folder: StudyFolder) -> bool:
     return path not in {folder.lock, folder.specification} and not path.name.startswith(".")
 
 
-def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
+def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, launched_at: datetime) -> int:
     """Run what is to do in a folder that is held, then write the report."""
     # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
     signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
@@ -162,17 +225,20 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -
         print(f"Warning: {warning}")
     if not plan.todo and not any(plan.search_runs.values()):
         print(f"Nothing to do: all {len(plan.wanted)} runs of {spec.name} are finished.")
-        write_study(spec, folder, plan)
+        with _writing(folder):
+            write_study(spec, folder, plan, launched_at)
         _rebuild_store(spec, folder, plan)
         return _end(folder, (), 0)
     print(_summary(plan, folder, spec), flush=True)
-    outcome = _run(spec, folder, plan, options)
+    outcome = _run(spec, folder, plan, options, launched_at)
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
     return _end(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
 
 
-def _run(spec: StudySpec, folder: StudyFolder, plan: Plan, options: argparse.Namespace) -> Outcome:
+def _run(
+    spec: StudySpec, folder: StudyFolder, plan: Plan, options: argparse.Namespace, launched_at: datetime
+) -> Outcome:
     """Run a plan on Ray, after the data sets were found."""
     with _data_check(_data_names(spec, plan), options.data_root) as check:
 
@@ -181,12 +247,21 @@ def _run(spec: StudySpec, folder: StudyFolder, plan: Plan, options: argparse.Nam
             if check.returncode:
                 lines = errors.strip().splitlines()
                 raise BadInput(lines[-1] if lines else "the data sets could not be loaded.")
-            write_study(spec, folder, plan)
+            with _writing(folder):
+                write_study(spec, folder, plan, launched_at)
 
         # Ray takes seconds to import, which a dry run and a bad specification should not pay.
         from study.session import run_plan
 
-        return run_plan(spec, folder, plan, address=options.address, data_root=options.data_root, ready=ready)
+        return run_plan(
+            spec,
+            folder,
+            plan,
+            address=options.address,
+            data_root=options.data_root,
+            launched_at=launched_at,
+            ready=ready,
+        )
 
 
 def _data_names(spec: StudySpec, plan: Plan) -> set[str]:

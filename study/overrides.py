@@ -8,6 +8,9 @@ from iae_models.config import field_types
 from study.problems import Mark, Problem, SpecError, did_you_mean, shown
 from study.yaml_source import Located, parse_document
 
+SMOKE_PARAMETERS = {"train.steps": 100, "train.report_every": 20, "model.width": 0.125}
+"""What `--smoke` makes of a study that has no `smoke` section; smaller values that the study fixes stay."""
+
 SETTABLE = (
     "name",
     "question",
@@ -48,7 +51,13 @@ def apply_override(root: Located, argument: str, problems: list[Problem]) -> Loc
 
 
 def apply_smoke(root: Located) -> Located:
-    """Return the study with its `smoke` section applied: its parameters, its replicates and its budget."""
+    """Return the study with its `smoke` section applied: its parameters, its replicates and its budget.
+
+    A study without the section becomes tiny by `SMOKE_PARAMETERS`, with one replicate and without a number of runs,
+    which follows from the grids that are left.
+    """
+    if "smoke" not in _entries(root):
+        return _tiny(root)
     smoke = _child(root, "smoke")
     for name, value in _entries(_child(smoke, "parameters")).items():
         root = set_parameter(root, name, value)
@@ -58,10 +67,23 @@ def apply_smoke(root: Located) -> Located:
     return root if replicates is None else set_key(root, "replicates", replicates)
 
 
+def _tiny(root: Located) -> Located:
+    source = Mark("--smoke")
+    for name, value in SMOKE_PARAMETERS.items():
+        stated = [_entries(_child(item, "parameters")).get(name) for item in (root, *_blocks(root))]
+        values = [item.value for item in stated if item is not None]
+        fixed = [item for item in values if isinstance(item, (int, float)) and not isinstance(item, bool)]
+        root = set_parameter(root, name, Located(min([value, *(item for item in fixed if item > 0)]), source))
+    root = set_key(root, "replicates", Located(1, source))
+    budget = _entries(_child(root, "budget"))
+    kept = {key: value for key, value in budget.items() if key != "runs"}
+    return set_key(root, "budget", Located(kept, source, _child(root, "budget").keys)) if budget else root
+
+
 def set_parameter(root: Located, name: str, value: Located) -> Located:
     """Replace a parameter wherever the study states it, be it fixed, a grid or a search; if nowhere, for all blocks."""
     blocks = _entries(root).get("blocks", Located([], root.mark))
-    items = blocks.value if isinstance(blocks.value, list) else []
+    items = _blocks(root)
     stated = [name in _entries(_child(item, "parameters")) for item in items]
     if name in _entries(_child(root, "parameters")) or not any(stated):
         root = _replaced(root, ["parameters", name], value)
@@ -86,6 +108,11 @@ def set_key(root: Located, key: str, value: Located) -> Located:
 
 def _entries(node: Located) -> dict[str, Located]:
     return node.value if isinstance(node.value, dict) else {}
+
+
+def _blocks(root: Located) -> list[Located]:
+    blocks = _entries(root).get("blocks")
+    return blocks.value if blocks is not None and isinstance(blocks.value, list) else []
 
 
 def _child(node: Located, key: str) -> Located:

@@ -32,6 +32,7 @@ class Parameter:
         mark: Where the entry's value begins.
         path: Its dotted path.
         value_marks: Where each grid value begins.
+        value_places: The index of each grid value in the file's list, which may hold others that could not be read.
     """
 
     axis: Axis
@@ -39,6 +40,7 @@ class Parameter:
     mark: Mark
     path: str
     value_marks: tuple[Mark, ...]
+    value_places: tuple[int, ...] = ()
 
 
 def read_parameters(node: Located, path: str, problems: list[Problem]) -> dict[str, Parameter]:
@@ -73,14 +75,16 @@ def read_parameter(name: str, node: Located, path: str, problems: list[Problem])
         fields.report("must have grid, search or both, but has neither")
     items = _read_grid(fields)
     space = _read_search(name, fields) if "search" in fields else None
-    values = _read_values(name, items, fields.child("grid"), problems, indexed=True)
-    marks = tuple(item.mark for item in items) if len(values) == len(items) else (node.mark,) * len(values)
+    readable = _read_items(name, items, fields.child("grid"), problems, indexed=True)
+    values = tuple(readable.values())
+    marks = tuple(items[index].mark for index in readable)
     if space is not None:
-        for index, value in enumerate(values):
+        for index, value in readable.items():
             if value not in space:
                 message = f"must lie in the searched {described(space)}, but got {shown(value)}"
-                problems.append(Problem(marks[index], fields.child(f"grid[{index}]"), message))
-    return Parameter(Axis(name, values, space, _read_when(name, fields)), False, node.mark, path, marks)
+                problems.append(Problem(items[index].mark, fields.child(f"grid[{index}]"), message))
+    axis = Axis(name, values, space, _read_when(name, fields))
+    return Parameter(axis, False, node.mark, path, marks, tuple(readable))
 
 
 def _read_grid(fields: Fields) -> list[Located]:
@@ -100,7 +104,14 @@ def _read_values(
     name: str, items: list[Located], path: str, problems: list[Problem], indexed: bool = False
 ) -> tuple[Any, ...]:
     """Return the values that have the field's type; each of the others is a problem."""
-    values = []
+    return tuple(_read_items(name, items, path, problems, indexed).values())
+
+
+def _read_items(
+    name: str, items: list[Located], path: str, problems: list[Problem], indexed: bool = False
+) -> dict[int, Any]:
+    """Return the values that have the field's type, by their place in the list; each of the others is a problem."""
+    values = {}
     for index, item in enumerate(items):
         value = coerce(item.plain, field_types()[name])
         place = f"{path}[{index}]" if indexed else path
@@ -108,8 +119,8 @@ def _read_values(
         if message:
             problems.append(Problem(item.mark, place, message))
         else:
-            values.append(value)
-    return tuple(values)
+            values[index] = value
+    return values
 
 
 def value_problem(name: str, value: Any) -> str:
@@ -259,7 +270,7 @@ def described(space: SearchSpace) -> str:
     """Return a search space in a few words."""
     match space:
         case Choices(values):
-            return "choices " + ", ".join(map(str, values))
+            return "choices " + ", ".join(item if isinstance(item, str) else shown(item) for item in values)
         case ZeroOrRange(span):
             return f"{described(span)} or 0"
         case IntegerRange(low, high, log, step):

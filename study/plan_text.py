@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from iae_models.config import DATASETS, RunConfig
+from iae_models.config import DATASETS, RunConfig, default_values
 from iae_models.costs import flops_per_step, memory_bytes, num_parameters
 from study.blocks import Block, short_name, shown_value
 from study.parameters import described
@@ -12,12 +14,18 @@ from study.plan import Plan, PlannedRun
 from study.spec import StudySpec
 
 
-def describe(plan: Plan, spec: StudySpec) -> str:
-    """Return the plan as text: the runs of every block, what is done and to do, and memory and time where known."""
+def describe(plan: Plan, spec: StudySpec, root: Path) -> str:
+    """Return the plan as text: the runs of every block, what is done and to do, and memory and time where known.
+
+    Args:
+        plan: The plan.
+        spec: The study.
+        root: The study's folder.
+    """
     parts = [
-        f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": "),
+        f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": ") + f"\nfolder: {root}",
         _table(plan, spec),
-        "\n".join(_axes_of(block) for block in spec.blocks if block.axes),
+        "\n".join([*(_axes_of(block) for block in spec.blocks if block.axes), *_fixed_lines(spec)]),
         "\n".join([*_search_lines(plan, spec), *_cost_lines(plan)]),
         "\n".join(f"Warning: {warning}" for warning in spec.warnings),
     ]
@@ -53,6 +61,39 @@ def _axes_of(block: Block) -> str:
     return f"{block.name}: {text}" + (f"; searched: {', '.join(searched)}" if searched else "")
 
 
+def _fixed_lines(spec: StudySpec) -> list[str]:
+    """Return "fixed: embedded_digits, width 0.125, 1300 steps, batch_size 64; n = 10 in categorical".
+
+    The first part is what all blocks share: the data set, the size of the training, and what the study states; the
+    others are what single blocks state.
+    """
+    shown = ("data.name", "model.width", "train.steps", "train.batch_size")
+    fixed = [default_values() | dict(block.fixed) for block in spec.blocks]
+    varied = {axis.name for block in spec.blocks for axis in block.axes}
+    names = dict.fromkeys([*shown, *(name for block in spec.blocks for name in block.fixed)])
+    common = [
+        name
+        for name in names
+        if name not in varied
+        and all(values[name] == fixed[0][name] for values in fixed)
+        and (name in shown or any(name in block.fixed for block in spec.blocks))
+        and name != "model.code"
+    ]
+    parts = [", ".join(_fixed(name, fixed[0][name]) for name in common)] if common else []
+    for block in spec.blocks:
+        own = [name for name in block.fixed if name not in common and name != "model.code"]
+        if own:
+            texts = [f"{short_name(name)} = {shown_value(block.fixed[name])}" for name in own]
+            parts.append(f"{', '.join(texts)} in {block.name}")
+    return ["fixed: " + "; ".join(parts)] if parts else []
+
+
+def _fixed(name: str, value: Any) -> str:
+    if name == "data.name":
+        return str(value)
+    return f"{shown_value(value)} steps" if name == "train.steps" else f"{short_name(name)} {shown_value(value)}"
+
+
 def _listed(values: Sequence[str]) -> str:
     return ", ".join(values) if len(values) <= 12 else f"{', '.join(values[:10])}, … ({len(values)} values)"
 
@@ -70,7 +111,7 @@ def _search_lines(plan: Plan, spec: StudySpec) -> list[str]:
 def _cost_lines(plan: Plan) -> list[str]:
     runs = [*plan.todo] or [*plan.wanted]
     if not runs:
-        return ["Nothing to run."]
+        return [_time_line(plan, ())] if any(plan.search_runs.values()) else ["Nothing to run."]
     configs = list({run.config_key: run.config for run in runs}.values())
     parameters, memory = [num_parameters(item) for item in configs], [memory_bytes(item) for item in configs]
     compute = sum(flops_per_step(run.config) * run.config.train.steps for run in plan.todo)
@@ -101,7 +142,10 @@ def _time_line(plan: Plan, todo: Sequence[PlannedRun]) -> str:
 
 
 def _operations(number: float) -> str:
-    return f"{number / 1e15:,.0f} PFLOP" if number >= 1e16 else f"{number / 1e12:,.0f} TFLOP"
+    for unit, size in (("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9)):
+        if number >= 10 * size:
+            return f"{number / size:,.0f} {unit}"
+    return f"{number / 1e9:.2g} GFLOP"
 
 
 def _image_bytes(config: RunConfig) -> int:

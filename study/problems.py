@@ -58,9 +58,23 @@ class SpecError(ValueError):
 
 def shown(value: object) -> str:
     """Return a value as text for a message, cut to a length that a person reads."""
-    text = repr(value) if not isinstance(value, bool) else str(value).lower()
-    text = "nothing" if value is None else text
+    text = "nothing" if value is None else _as_yaml(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _as_yaml(value: object) -> str:
+    """Return a value as YAML writes it in a line, but with texts as Python does."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return f"[{', '.join(map(_as_yaml, value))}]"
+        case dict():
+            return "{" + ", ".join(f"{key}: {_as_yaml(item)}" for key, item in value.items()) + "}"
+        case _:
+            return repr(value)
 
 
 def did_you_mean(word: object, known: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ into Ray: see `study.search.guarded`.
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ray import tune
@@ -28,6 +29,9 @@ from study.trial import Report
 
 FRAME_S = 0.25
 HEARTBEAT_S = 60.0
+NARROW = 100
+"""Columns of a terminal below which a run's row has no bar, so that its losses have room."""
+
 NUM_ROWS = 8
 """Runs that the table has room for."""
 
@@ -78,19 +82,20 @@ class DriverCallback(tune.Callback):
         return {}
 
 
-def display_for(console: Console, dispatcher: Dispatcher, num_lanes: int) -> Display:
+def display_for(console: Console, dispatcher: Dispatcher, num_lanes: int, launched_at: datetime) -> Display:
     """Return a table for a terminal, else lines."""
-    return (LiveTable if console.is_terminal else PlainLines)(console, dispatcher, num_lanes)
+    return (LiveTable if console.is_terminal else PlainLines)(console, dispatcher, num_lanes, launched_at)
 
 
 class LiveTable:
     """A table that is drawn over itself: how far the study is, the best so far, and the runs that are out."""
 
-    def __init__(self, console: Console, dispatcher: Dispatcher, num_lanes: int) -> None:
+    def __init__(self, console: Console, dispatcher: Dispatcher, num_lanes: int, launched_at: datetime) -> None:
         self._console = console
         self._dispatcher = dispatcher
         self._num_lanes = num_lanes
-        self._begin = self._last_frame = time.monotonic()
+        self._launched_at = launched_at
+        self._last_frame = time.monotonic()
         self._live = Live(console=console, auto_refresh=False, get_renderable=self._draw)
         self._live.start(refresh=True)
 
@@ -115,21 +120,24 @@ class LiveTable:
             Text(dispatcher.spec.name, style="bold"),
             ProgressBar(max(1, standing.total), done, width=32),
             Text(f"{done}/{standing.total} runs"),
-            Text(f"{duration(time.monotonic() - self._begin)}, {time_left(dispatcher, self._num_lanes)}", style="dim"),
+            Text(f"{_since(self._launched_at)}, {time_left(dispatcher, self._num_lanes)}", style="dim"),
         )
         # A full line would make the terminal's echo of Ctrl-C begin another one, and the next frame miss its place.
-        table = Group(bar, counts(standing), *_best(dispatcher), _running(dispatcher))
+        table = Group(
+            bar, counts(standing), *_best(dispatcher), _running(dispatcher, is_narrow=self._console.width < NARROW)
+        )
         return Constrain(table, self._console.width - 4)
 
 
 class PlainLines:
     """One line for each run that ends, and a sign of life in between."""
 
-    def __init__(self, console: Console, dispatcher: Dispatcher, num_lanes: int) -> None:
+    def __init__(self, console: Console, dispatcher: Dispatcher, num_lanes: int, launched_at: datetime) -> None:
         self._console = console
         self._dispatcher = dispatcher
         self._num_lanes = num_lanes
-        self._begin = self._last_line = time.monotonic()
+        self._launched_at = launched_at
+        self._last_line = time.monotonic()
         self._first = True
 
     def report(self, report: Report) -> None:
@@ -137,7 +145,7 @@ class PlainLines:
         run, standing = self._dispatcher.runs[report.key], self._dispatcher.standing
         if report.status == "running":
             if self._first:
-                self._print(f"first report after {duration(time.monotonic() - self._begin)}: {_line(run, report)}")
+                self._print(f"first report after {_since(self._launched_at)}: {_line(run, report)}")
             self._first = False
             return
         done = standing.finished + len(standing.failed)
@@ -160,6 +168,10 @@ class PlainLines:
         self._last_line = time.monotonic()
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)
         self._console.file.flush()
+
+
+def _since(begin: datetime) -> str:
+    return duration((datetime.now(UTC) - begin).total_seconds())
 
 
 def counts(standing: Standing) -> Text:
@@ -195,16 +207,17 @@ def _best(dispatcher: Dispatcher) -> list[Text]:
     return [Text(f"best {dispatcher.spec.objectives[0].measure} so far: {value:.3f} at {label}")]
 
 
-def _running(dispatcher: Dispatcher) -> Table:
+def _running(dispatcher: Dispatcher, *, is_narrow: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     reports = list(dispatcher.standing.reports.values())
     for report in reports[:NUM_ROWS]:
         run = dispatcher.runs[report.key]
+        stage = _stage(run, report)
         table.add_row(
-            Text(name_of(run), style="cyan"),
-            ProgressBar(run.config.train.steps, report.step, width=16),
-            Text(_stage(run, report)),
-            Text(_losses(report), style="dim", no_wrap=True, overflow="ellipsis"),
+            Text(name_of(run), style="cyan", no_wrap=True),
+            *([] if is_narrow else [ProgressBar(run.config.train.steps, report.step, width=16)]),
+            Text(stage.removeprefix("step ") if is_narrow else stage, no_wrap=True),
+            Text(_short_losses(report), style="dim", no_wrap=True, overflow="ellipsis"),
         )
     if len(reports) > NUM_ROWS:
         table.add_row(Text(f"and {len(reports) - NUM_ROWS} more", style="dim"))
@@ -221,6 +234,26 @@ def _stage(run: PlannedRun, report: Report) -> str:
 
 
 def _losses(report: Report) -> str:
+    return "  ".join(f"{player} {value:.3g}" for player, value in _loss_of_players(report).items())
+
+
+def _short_losses(report: Report) -> str:
+    """Return the losses in columns of a fixed width, such as "autoenc 1.42  reg D 1.39  rec D 1.36"."""
+    losses = _loss_of_players(report)
+    return "  ".join(f"{short_player(player)} {_short_number(value):<4}" for player, value in losses.items()).rstrip()
+
+
+def short_player(player: str) -> str:
+    """Return a player's name in a few letters: one word is cut, the last one of several becomes its initial."""
+    *first, last = player.split("_")
+    return " ".join([*(word[:3] for word in first), last[:1].upper()]) if first else last[:7]
+
+
+def _short_number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.3g}"
+
+
+def _loss_of_players(report: Report) -> dict[str, float]:
     """Return the loss of each player, the sum of its terms; the last player, who moves after the others, first."""
     losses: dict[str, float] = {}
     for name, value in report.values.items():
@@ -228,4 +261,4 @@ def _losses(report: Report) -> str:
         if kind == "loss":
             player = term.partition("/")[0]
             losses[player] = losses.get(player, 0.0) + value
-    return "  ".join(f"{player} {value:.3g}" for player, value in reversed(losses.items()))
+    return dict(reversed(losses.items()))

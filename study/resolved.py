@@ -19,7 +19,7 @@ from study.spec import StudySpec, as_json
 PACKAGES = ("torch", "numpy", "ray", "optuna")
 
 
-def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime) -> None:
     """Write the specification word for word and resolved; a former, different text is kept under a number.
 
     The runs of the grids are listed in the order of the plan, each with the block and label that it has today. The
@@ -42,7 +42,7 @@ def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
             **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cpus": os.cpu_count()},
-        "launched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "launched_at": launched_at.astimezone(UTC).isoformat(timespec="seconds"),
     }
     write_json(folder.resolved, study)
 

@@ -6,6 +6,7 @@ import math
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -32,7 +33,7 @@ class Outcome:
     """How a launch ended.
 
     Attributes:
-        problem: An unexpected error of the driver, or "".
+        problem: An unexpected error of the driver, or what it could not write, or "".
         notes: What a person should know beyond the counts, one sentence each.
         num_missing: Runs that were wanted and have no result.
     """
@@ -49,6 +50,7 @@ def run_plan(
     *,
     address: str | None,
     data_root: Path | None,
+    launched_at: datetime,
     ready: Callable[[], None],
 ) -> Outcome:
     """Run what a plan has to do on Ray.
@@ -59,6 +61,7 @@ def run_plan(
         plan: What is to do.
         address: Address of a Ray cluster; None starts Ray on this machine.
         data_root: Folder of the data sets; None stands for the loader's default.
+        launched_at: When the command began.
         ready: Called when Ray runs and before anything is written; what it raises ends the launch.
 
     Raises:
@@ -76,21 +79,31 @@ def run_plan(
             threads=lanes.threads,
         )
         dispatcher = Dispatcher(spec, folder, plan)
-        store_problem = _run(dispatcher, folder, lanes, place, console)
+        problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console)
     num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())
-    return Outcome(dispatcher.problem, tuple(_notes(dispatcher, store_problem)), num_missing)
+    history_problem, store_problem = problems
+    lost = f"The history of losses is not complete: {history_problem}" if history_problem else ""
+    problem = "\n".join(filter(None, (dispatcher.problem, lost)))
+    return Outcome(problem, tuple(_notes(dispatcher, store_problem)), num_missing)
 
 
-def _run(dispatcher: Dispatcher, folder: StudyFolder, lanes: Lanes, place: Workplace, console: Console) -> str:
+def _run(
+    dispatcher: Dispatcher,
+    folder: StudyFolder,
+    lanes: Lanes,
+    place: Workplace,
+    console: Console,
+    launched_at: datetime,
+) -> tuple[str, str]:
     """Run the lanes, and leave history and searches written whatever happens.
 
     Returns:
-        Why the searches could not be written, or "".
+        Why the history and why the searches could not be written, or "" and "".
     """
     history = HistoryWriter(folder.history)
     store = OptunaStore(folder, dispatcher.studies)
-    display = display_for(console, dispatcher, lanes.number)
+    display = display_for(console, dispatcher, lanes.number, launched_at)
     limit_s = INTERRUPTED_S
     try:
         run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display))
@@ -101,7 +114,7 @@ def _run(dispatcher: Dispatcher, folder: StudyFolder, lanes: Lanes, place: Workp
         display.close()
         history.write()
         store.close(limit_s)
-    return store.problem
+    return history.problem, store.problem
 
 
 def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:

@@ -28,7 +28,8 @@ alone stands at its default in the grid's cells; a block without any grid is sea
 where the other keys have one of the stated values, and else stands at its default.
 
 `--set key=value` replaces a configuration field wherever the file states it, be it fixed, a grid or a search, or one of
-the keys below (`replicates`, `budget.runs`, …). `--smoke` applies the `smoke` section first, in the same way.
+the keys below (`replicates`, `budget.runs`, …). `--smoke` applies the `smoke` section first, in the same way; without
+one it takes `study.overrides.SMOKE_PARAMETERS`, one replicate, and the grids' runs with one more for each search.
 """
 
 from __future__ import annotations
@@ -180,14 +181,14 @@ def load_study(path: Path | str, overrides: Sequence[str] = (), smoke: bool = Fa
     Args:
         path: The YAML file.
         overrides: `--set` arguments, `key=value`, applied in their order after everything else.
-        smoke: Whether to apply the file's `smoke` section.
+        smoke: Whether to make it tiny, by the file's `smoke` section or, without one, by built-in values.
 
     Raises:
         SpecError: The file, or an override, breaks a rule; the message lists all problems with their places.
     """
     document = read_document(Path(path))
     spec, problems = _read(document, overrides, smoke)
-    if not smoke and not overrides:
+    if not smoke and not overrides and isinstance(document.root.value, dict) and "smoke" in document.root.value:
         # a fault in the smoke section is reported now, and not on the day when it is needed
         problems += _read(document, (), smoke=True)[1]
     if problems:
@@ -251,7 +252,7 @@ def _read(document: Document, overrides: Sequence[str], smoke: bool) -> tuple[St
         blocks=blocks,
         objectives=objectives,
         oracle=fields.boolean("oracle", False),
-        budget=_read_budget(fields, blocks),
+        budget=_read_budget(fields, blocks, is_tiny=smoke and "smoke" not in fields),
         search=_read_search(fields),
         resources=_read_resources(fields),
         smoke=smoke,
@@ -264,15 +265,22 @@ def _read(document: Document, overrides: Sequence[str], smoke: bool) -> tuple[St
     return spec, problems
 
 
-def _read_budget(fields: Fields, blocks: Sequence[Block]) -> Budget:
+def _read_budget(fields: Fields, blocks: Sequence[Block], *, is_tiny: bool) -> Budget:
+    """Read the budget; where `is_tiny` and it states no runs, each search has one beyond the grids'."""
     own = Fields(fields.mapping("budget"), "budget", BUDGET_KEYS, fields.problems)
     runs = own.integer("runs", 0, 1) if _stated(own, "runs") else None
     hours = own.number("hours", 1, 0, above=True) if _stated(own, "hours") else None
     if fields.problems:
         return Budget(runs, hours)  # what the grids want is not known yet
     wanted = num_grid_runs(blocks)
+    if is_tiny and runs is None:
+        runs = wanted + sum(bool(block.searched) for block in blocks)
     if max(wanted, runs or 0) > MAX_RUNS:
-        own.report(f"a study must have at most {MAX_RUNS} runs, but has {max(wanted, runs or 0)}")
+        message = f"a study must have at most {MAX_RUNS} runs, but has {max(wanted, runs or 0)}"
+        if wanted > MAX_RUNS and _stated(fields, "replicates"):
+            fields.report(message, "replicates")
+        else:
+            own.report(message, "runs")
     elif runs is None and any(block.searched for block in blocks):
         own.report(f"must state runs where a block searches, and the grids take {wanted} of them")
     elif runs is not None and runs < wanted:

@@ -2,9 +2,9 @@
 
     python -m study.trials DIR [-f table|json|csv]
 
-One row a run: its name, block, label, replicate, status, the configuration fields that differ from their defaults, and
-the final measures of the trained model on test images. A measure that is undefined or refused has no value; the reason
-is in the run's `measures.json`.
+One row a run: its name, block, label, replicate, status, the configuration fields in which any run differs from the
+defaults, and the final measures of the trained model on test images. A measure that is undefined or refused has no
+value; the reason is in the run's `measures.json`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import argparse
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.output import print_whole
 from study.records import RunFolder, StudyFolder, read_json, run_status
 
 IDENTITY = ("key", "block", "label", "replicate", "origin", "trial", "status", "reason")
@@ -39,10 +39,16 @@ TABLE_MEASURES = (
 def trial_rows(folder: StudyFolder) -> list[dict[str, Any]]:
     """Return one flat row for each run of a study.
 
-    A row has the keys of `IDENTITY`, then the configuration's changed fields by dotted name, then the measures of the
-    trained model on test images by name. A record that cannot be read gives the status "unreadable" and the reason.
+    A row has the keys of `IDENTITY`, then by dotted name the fields of the configuration that any run changes, then by
+    name the measures of the trained model on test images. A record that cannot be read gives the status "unreadable"
+    and the reason.
     """
-    return [_row(run) for run in folder.run_folders()]
+    rows = [_row(run) for run in folder.run_folders()]
+    changed = dict.fromkeys(name for _, config, _, _ in rows for name in config)
+    return [
+        {**identity, **{name: fields[name] for name in changed if name in fields}, **measures}
+        for identity, fields, measures in ((row, {**every, **config}, values) for row, config, every, values in rows)
+    ]
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -100,29 +106,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (folder.runs.is_dir() or folder.resolved.is_file()):
         print(f"{options.folder} must be a study folder, but holds neither runs nor study.json.", file=sys.stderr)
         return 2
-    try:
-        print(FORMATS[options.format](trial_rows(folder)), flush=True)
-    except BrokenPipeError:
-        # the reader, such as `head`, has seen enough; Python must not complain again while it closes the output
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return 0 if print_whole(FORMATS[options.format](trial_rows(folder))) else 1
 
 
-def _row(run: RunFolder) -> dict[str, Any]:
+def _row(run: RunFolder) -> tuple[dict[str, Any], Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
+    """Return the values of `IDENTITY`, the changed fields of the configuration, all its fields, and the measures."""
     row: dict[str, Any] = dict.fromkeys(IDENTITY)
     row |= {"key": run.key, "status": run_status(run)}
+    config: Mapping[str, Any] = {}
+    every: Mapping[str, Any] = {}
+    measures: Mapping[str, Any] = {}
     try:
         record = read_json(run.run)
         row |= {name: record.get(name) for name in ("block", "label", "replicate", "origin", "trial")}
-        row |= {str(name): value for name, value in _mapping(record.get("config")).items()}
+        config, every = _mapping(record.get("config")), _mapping(record.get("all"))
         if row["status"] == "finished":
             # those of the trained model on test images
-            row |= _mapping(_mapping(read_json(run.result).get("values")).get("test"))
+            measures = _mapping(_mapping(read_json(run.result).get("values")).get("test"))
         elif row["status"] == "failed":
             row["reason"] = read_json(run.failure).get("reason")
     except (OSError, ValueError) as error:
         row |= {"status": "unreadable", "reason": str(error)}
-    return row
+    return row, config, every, measures
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

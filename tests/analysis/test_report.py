@@ -5,7 +5,6 @@ import random
 import re
 import shutil
 import sys
-import time
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -46,26 +45,19 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def reported(study_dir, tmp_path_factory):
-    folder = shutil.copytree(study_dir, tmp_path_factory.mktemp("reported") / "decomposition")
-    started = time.process_time()
-    write_report(folder)
-    return folder, time.process_time() - started
-
-
-@pytest.fixture(scope="module")
-def printed(small_study, tmp_path_factory, run_blocked):
+def reported(study_dir, tmp_path_factory, run_blocked):
     """Where the command wrote a report in an interpreter without torch and Ray, and what it printed."""
-    folder = shutil.copytree(small_study, tmp_path_factory.mktemp("printed") / "s")
+    folder = shutil.copytree(study_dir, tmp_path_factory.mktemp("reported") / "decomposition")
     code = """
-import matplotlib as mpl, matplotlib.pyplot as plt, runpy
+import matplotlib as mpl, matplotlib.pyplot as plt, runpy, time
 try:
     runpy.run_module("analysis.report", run_name="__main__")
 except SystemExit as error:
     assert error.code == 0
 assert not plt.get_fignums() and mpl.rcParams["font.size"] == mpl.rcParamsDefault["font.size"]
+print(time.process_time())
 """
-    return folder, run_blocked(code, str(folder))
+    return folder, run_blocked(code, str(folder)).split()
 
 
 @pytest.fixture
@@ -81,9 +73,15 @@ def vectors_only(monkeypatch):
 
 
 @pytest.fixture
+def unsaved(monkeypatch):
+    """Draw every artist, and write none: what cannot be drawn is found out in a third of the time of a file."""
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figure.draw_without_rendering())
+
+
+@pytest.fixture
 def no_figures(monkeypatch):
     """Draw nothing, for what concerns the text of a page alone."""
-    monkeypatch.setattr("analysis.report.FIGURES", dict.fromkeys(FIGURES, lambda analysis: ""))
+    monkeypatch.setattr("analysis.report.FIGURES", dict.fromkeys(FIGURES, lambda _: ""))
 
 
 def read(folder):
@@ -119,7 +117,7 @@ def test_figures_and_tables_lie_beside_the_page(reported):
 
 
 def test_it_is_fast(reported):
-    assert reported[1] < 15, "a report of 46 runs takes about four seconds of one idle core"
+    assert float(reported[1][-1]) < 15, "a report of 46 runs takes about five seconds of one idle core, imports and all"
 
 
 def test_the_first_sentence_states_trained_minus_frozen(reported, analysis, synthetic):
@@ -139,10 +137,8 @@ def test_the_sentences_answer_noise_calibration_and_clustering(analysis):
     text = " ".join(answers(analysis))
     assert "lies above 0 for S_z in pixels, S_z in features and label preservation; lies below 0 for R²" in text
     assert re.search(r"dispersion ratio ρ is 0\.80 \(95 % interval 0\.\d\d to 0\.\d\d\) over 8 cells with noise", text)
-    assert re.search(r"accuracy 0\.62 \(.*where 0\.50 is calibrated; 0 of 8 cells stay", text)
-    assert re.search(
-        r"With K = 30 categories the test clustering error is 2\d %.*k-means with the same K has 26 %", text
-    )
+    assert re.search(r"accuracy 0\.62 \(.*at 0\.50 it finds no difference, and 0 of 8 cells have at most 0\.55", text)
+    assert re.search(r"2\d % with K = 30 \(2\d % to \d\d % over \d+ runs, k-means 26 %\)", text)
 
 
 def test_a_negative_effect_is_said_alike(tmp_path, synthetic, monkeypatch):
@@ -162,7 +158,7 @@ def test_unused_noise_and_calibration_are_named(tmp_path, synthetic):
         )
     text = " ".join(findings_of(folder))
     assert "it makes little use of it (ρ < 0.3) in z=2 n=10 and z=5 n=10" in text
-    assert "2 of 2 cells stay at or below 0.55, so the split may be read as one of the data" in text
+    assert "2 of 2 cells have at most 0.55" in text
 
 
 def test_caveats_name_what_is_missing(study_dir, synthetic, tmp_path):
@@ -189,7 +185,7 @@ def test_caveats_name_what_is_missing(study_dir, synthetic, tmp_path):
     assert "The measuring classifier is right on 96.9 % of validation images and 95.8 % of test images" in text
     assert "Label-selected" in text and "smoke run" in text
     assert headline(analysis)[0].value == "44 / 46"
-    cells = analysis.cells
+    cells = analysis.cells[analysis.cells["mean"].notna()]
     assert set(cells.loc[cells["config_key"] == grid["config_key"].iloc[0], "num_seeds"]) == {2}
 
 
@@ -272,7 +268,7 @@ def test_invalid_values_are_named_and_enter_no_mean(small_study, synthetic, tmp_
     ],
     ids=["one run", "categorical only", "gaussian only, one seed", "without noise or code", "searched only", "no run"],
 )
-@pytest.mark.usefixtures("vectors_only")
+@pytest.mark.usefixtures("unsaved")
 def test_studies_of_every_shape_are_reported(fields, tmp_path, synthetic):
     folder = synthetic.write_study(tmp_path / "s", synthetic.Planted(**fields))
     text = write_report(folder).read_text(encoding="utf-8")
@@ -280,7 +276,7 @@ def test_studies_of_every_shape_are_reported(fields, tmp_path, synthetic):
     assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", text))
 
 
-@pytest.mark.usefixtures("vectors_only")
+@pytest.mark.usefixtures("unsaved")
 def test_a_study_in_which_nothing_finished_is_reported(tmp_path, synthetic):
     folder = synthetic.write_study(tmp_path / "s", synthetic.Planted(searched=0, history=False))
     for path in (folder / "runs").glob("*/result.json"):
@@ -290,7 +286,7 @@ def test_a_study_in_which_nothing_finished_is_reported(tmp_path, synthetic):
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.usefixtures("vectors_only")
+@pytest.mark.usefixtures("unsaved")
 def test_corrupted_studies_are_reported(seed, small_study, tmp_path):
     folder = shutil.copytree(small_study, tmp_path / "s")
     dice = random.Random(seed)
@@ -324,17 +320,17 @@ def test_text_of_a_study_cannot_become_markup(tmp_path, synthetic):
 
 
 @pytest.mark.usefixtures("vectors_only")
-def test_a_second_report_replaces_the_first_and_is_the_same(printed):
-    folder, _ = printed
-    first = read(folder)
+def test_a_second_report_replaces_the_first_and_is_the_same(reported, tmp_path):
+    folder = shutil.copytree(reported[0], tmp_path / "decomposition")
     (folder / "report" / "figures" / "clustering.svg").unlink()
     write_report(folder)
-    assert read(folder) == first and (folder / "report" / "figures" / "clustering.svg").is_file()
+    assert read(folder).replace(folder.as_posix(), reported[0].as_posix()) == read(reported[0])
+    assert (folder / "report" / "figures" / "clustering.svg").is_file()
 
 
-def test_the_command_needs_neither_torch_nor_ray_and_leaves_no_global_state(printed):
-    folder, text = printed
-    assert text.strip() == str(folder / "report" / PAGE) and "could not be drawn" not in read(folder)
+def test_the_command_needs_neither_torch_nor_ray_and_leaves_no_global_state(reported):
+    folder, words = reported
+    assert words[0] == str(folder / "report" / PAGE)
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -63,7 +63,14 @@ def test_a_missing_folder_is_named(tmp_path):
         load_results(tmp_path / "file")
 
 
-def test_an_empty_folder_is_a_study_without_runs(tmp_path):
+def test_a_folder_of_something_else_is_no_study(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(FileNotFoundError, match=r"must hold study\.json or runs/, but .* holds neither"):
+        load_results(tmp_path)
+
+
+def test_a_folder_with_nothing_but_runs_is_a_study_without_runs(tmp_path):
+    (tmp_path / "runs").mkdir()
     results = load_results(tmp_path)
     assert results.runs.empty and results.measures.empty and results.history.empty
     assert results.problems == (f"{tmp_path.name}/study.json: there is no such file.",)

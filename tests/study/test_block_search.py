@@ -3,6 +3,7 @@ import pytest
 from optuna.trial import TrialState
 
 from iae_models.config import config_key, flatten
+from study import block_search
 from study.block_search import MAX_ATTEMPTS, BlockSearch, Known, encode, suggest
 from study.plan import grid_runs
 from study.results import Mean
@@ -159,3 +160,7 @@ def test_samplers_learn_from_two_objectives(spec_of, sampler):
         search.tell(run.config_key, Mean((run.config.model.latent_dim / 8, float(run.config.model.noise_dim)), 1))
     assert len(search.study.best_trials) >= 1
     assert search.study.metric_names == ["critic_accuracy", "rate"]
+
+
+def test_the_estimator_takes_over_early():
+    assert block_search._sampler("tpe", 0)._n_startup_trials == block_search.NUM_STARTUP_TRIALS < 10

@@ -1,5 +1,6 @@
 import dataclasses
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -176,7 +177,7 @@ def test_books_follow_the_reports(spec_of, dispatch, finish):
     finish(run.key, critic=0.75)
     dispatcher.note(Report(run.key, "finished", 100, 4.0))
     assert (dispatcher.standing.reports, dispatcher.standing.finished) == ({}, 1)
-    assert dispatcher.standing.best == (run.label, 0.75)
+    assert dispatcher.standing.best == (f"{run.block} {run.label}", 0.75)
     dispatcher.lane_ended([run.key])  # nothing is counted twice
     assert (dispatcher.standing.finished, dispatcher.standing.left) == (1, 3)
 
@@ -188,8 +189,8 @@ def test_best_follows_the_direction_of_the_first_objective(spec_of, dispatch, fi
         (run,) = dispatcher.next_lane()
         finish(run.key, rate=rate)
         dispatcher.lane_ended([run.key])
-    assert dispatcher.standing.best == ("z=3", 3.0)
-    assert dispatch(spec_of(text)).standing.best == ("z=3", 3.0)
+    assert dispatcher.standing.best == ("grid z=3", 3.0)
+    assert dispatch(spec_of(text)).standing.best == ("grid z=3", 3.0)
 
 
 def test_an_exhausted_search_ends_the_study_and_says_so(spec_of, dispatch, finish):
@@ -301,7 +302,7 @@ def test_what_was_left_before_it_ran_may_be_proposed_again(spec_of, folder, disp
     spec = spec_of(NARROW)
     plan = make_plan(spec, folder)
     assert plan.extra == (left.key,)
-    write_study(spec, folder, plan)
+    write_study(spec, folder, plan, datetime.now(UTC))
     assert read_json(folder.resolved)["extra"] == [left.key]
     dispatcher = dispatch(spec)
     trials = dispatcher.searches["gaussian"].study.trials
@@ -381,3 +382,12 @@ def test_every_result_is_read_once_at_a_launch(spec_of, folder, dispatch, finish
     Dispatcher(spec, folder, plan)
     assert sorted(path.parent.name for path in reads if path.name == "result.json") == sorted(plan.results)
     assert len(plan.results) == 16
+
+
+def test_best_is_what_a_search_could_have_found_with_its_block(spec_of, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    while dispatcher.standing.finished < 10:
+        (run,) = dispatcher.next_lane()
+        finish(run.key, critic=0.5 if run.block == "frozen" else 0.6)
+        dispatcher.lane_ended([run.key])
+    assert dispatcher.standing.best == ("gaussian z=2 n=0", 0.6)

@@ -46,3 +46,16 @@ def test_parts_are_written_when_due(tmp_path):
     writer.add("a-0", 10, 1.0, {"loss/x": 1.0})
     writer.write_if_due()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_part_that_cannot_be_written_is_told_and_kept(tmp_path):
+    (tmp_path / "history").touch()  # a file where the folder should be
+    writer = HistoryWriter(tmp_path / "history", interval_s=0)
+    writer.add("a-0", 10, 1.0, {"loss/x": 1.0})
+    writer.write_if_due()
+    assert "history" in writer.problem
+    assert len(writer.problem.splitlines()) == 1
+    (tmp_path / "history").unlink()
+    writer.write()
+    assert writer.problem == ""
+    assert len(rows(tmp_path / "history" / "part-000000.parquet")) == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from study import launch
+from study.failures import BadInput
 from study.lock import hold
 from study.plan import make_plan
 from study.records import StudyFolder, read_json, run_status, write_json
@@ -96,7 +97,9 @@ def test_dry_run_needs_nothing_heavy_and_writes_nothing(spec_of, tmp_path, flags
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^gaussian +gaussian +4 +2 +8 ", done.stdout, re.MULTILINE)
+    counts = "4 +1 +4 " if flags else "4 +2 +8 "
+    assert re.search(rf"^gaussian +gaussian +{counts}", done.stdout, re.MULTILINE)
+    assert f"folder: runs/{name}\n" in done.stdout
     assert ("smoke" in done.stdout) == name.endswith("smoke")
     assert files_of(tmp_path) == ["spec.yaml"]
 
@@ -137,6 +140,72 @@ def test_a_damaged_record_is_named(spec_of, folder, dispatch, tmp_path, capsys):
     folder.run(run.key).result.write_text('{"key": ')
     assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 2
     assert f"{folder.run(run.key).result} must be a JSON file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray")
+@pytest.mark.parametrize("text", ["{}", "[]", '{"values": "oops"}', "WITH_VALUES"])
+def test_a_malformed_result_is_named(spec_of, folder, dispatch, finish, tmp_path, capsys, text):
+    (run,) = dispatch(spec_of("parameters: {model.latent_dim: 2}\n")).next_lane()
+    finish(run.key)
+    result = folder.run(run.key).result
+    if text == "WITH_VALUES":
+        write_json(result, read_json(result) | {"values": "oops"})
+    else:
+        result.write_text(text)
+    for flags in ([], ["--dry-run"]):
+        assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root), *flags]) == 2
+        assert str(result) in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_folder_that_cannot_be_written_exits_with_2_in_one_line(write, tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").touch()
+    assert launch.main([write(STUDY), "--out", str(tmp_path / "file" / "new")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "must be writable, but" in line
+    assert str(tmp_path / "file") in line
+
+    def fail(*_):
+        raise OSError(28, "No space left on device", "study.yaml")
+
+    monkeypatch.setattr(launch, "hold", fail)
+    assert launch.main([write(STUDY), "--out", str(tmp_path / "full")]) == 2
+    assert "study.yaml is not: No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_more_cores_than_there_are_leave_nothing_behind(write, tmp_path, capsys):
+    arguments = [write(STUDY), "--out", str(tmp_path / "new" / "study"), "--set", "resources.cpus_per_lane=4096"]
+    assert launch.main(arguments) == 2
+    assert "resources.cpus_per_lane must be at most the" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_refused_input_leaves_no_new_folder(write, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise BadInput("no data")
+
+    monkeypatch.setattr(launch, "_launch", refuse)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "study.yaml").touch()
+    for name in ("new/study", "old"):
+        assert launch.main([write(STUDY), "--out", str(tmp_path / name)]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "spec.yaml"]
+
+
+@pytest.mark.parametrize(("target", "code", "message"), [("closed", 0, ""), ("/dev/full", 1, "No space left")])
+def test_an_output_that_ends_gives_no_traceback(spec_of, tmp_path, target, code, message):
+    spec_of()
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "study.launch", str(tmp_path / "spec.yaml"), "--dry-run"]
+    with os.fdopen(writer, "w") as closed, Path("/dev/full").open("w") as full:
+        output = closed if target == "closed" else full
+        done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == bool(message)
 
 
 @pytest.mark.usefixtures("no_ray")

@@ -231,7 +231,7 @@ def test_the_plan_says_what_will_run(load, folder):
     runs = grid_runs(spec)
     record(folder, runs[0], "finished", 40.0)
     record(folder, runs[1], "failed")
-    text = describe(make_plan(spec, folder), spec)
+    text = describe(make_plan(spec, folder), spec, folder.root)
     lines = [line.split() for line in text.splitlines()]
     assert lines[0] == ["study:", "why?"]
     assert ["gaussian", "gaussian", "4", "2", "8", "1", "1", "7", "+4"] in lines
@@ -244,7 +244,30 @@ def test_the_plan_says_what_will_run(load, folder):
     assert "about 19 min for 19 runs one after the other (1 min 0 s each" in text
     assert "600 steps" in text
     assert "million parameters" in text
-    assert "unknown until the first run finishes" in describe(make_plan(spec, StudyFolder(folder.root / "other")), spec)
+    other = StudyFolder(folder.root / "other")
+    assert "unknown until the first run finishes" in describe(make_plan(spec, other), spec, other.root)
+
+
+def test_the_plan_says_where_on_what_and_with_which_fixed_values(load, folder):
+    text = """
+parameters: {model.width: 0.125, train.steps: 30}
+blocks:
+  - {name: a, parameters: {model.latent_dim: {grid: [2, 5]}}}
+  - {name: b, parameters: {model.latent_dim: {grid: [2]}, model.noise_dim: 7}}
+"""
+    spec = load(text=text)
+    lines = describe(make_plan(spec, folder), spec, folder.root).splitlines()
+    assert lines[1] == f"folder: {folder.root}"
+    assert "fixed: embedded_digits, width 0.125, 30 steps, batch_size 64; n = 7 in b" in lines
+    assert not any("about 0 " in line for line in lines)
+
+
+def test_a_search_without_a_grid_has_something_to_run(load, folder):
+    spec = load(text="parameters: {model.latent_dim: {search: {low: 2, high: 40}}}\nbudget: {runs: 4}\n")
+    text = describe(make_plan(spec, folder), spec, folder.root)
+    assert "Nothing to run" not in text
+    assert "+4" in text
+    assert "unknown until the first run finishes" in text
 
 
 @pytest.mark.parametrize(

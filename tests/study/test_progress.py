@@ -1,5 +1,6 @@
 import io
 import pickle
+from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +12,8 @@ from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
 from study.progress import DriverCallback, LiveTable, PlainLines, display_for, name_of, time_left
 from study.trial import Report
+
+LAUNCHED_AT = datetime.now(UTC) - timedelta(minutes=5)
 
 GRID = "parameters: {train.steps: 100, model.latent_dim: {grid: [2, 3, 4, 5]}}\n"
 
@@ -48,7 +51,7 @@ def test_time_left_counts_what_is_done_of_the_runs_that_are_out(dispatcher, fini
 
 
 def test_lines_tell_the_first_report_and_every_end(dispatcher, console, finish, folder):
-    display = display_for(console, dispatcher, 1)
+    display = display_for(console, dispatcher, 1, LAUNCHED_AT)
     assert isinstance(display, PlainLines)
     (first,), (second,) = dispatcher.next_lane(), dispatcher.next_lane()
     for report in (running(first, 10), running(first, 20)):
@@ -66,15 +69,15 @@ def test_lines_tell_the_first_report_and_every_end(dispatcher, console, finish, 
     display.close()
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 4
-    assert lines[0].startswith("first report after ")
+    assert lines[0].startswith("first report after 5 min ")
     assert lines[0].endswith(f"{name_of(first)}: step 10/100  autoencoder 2  discriminator 0.75")
     assert lines[1].startswith(f"[1/4] {name_of(first)} finished in 41 s; 1 finished, 1 running, 0 failed; about ")
     assert lines[2].startswith(f"[2/4] {name_of(second)} failed: loss became nan; 1 finished, 0 running, 1 failed")
-    assert lines[3] == "best critic_accuracy so far: 0.750 at z=2"
+    assert lines[3] == "best critic_accuracy so far: 0.750 at spec z=2"
 
 
 def test_a_long_silence_is_broken(dispatcher, console, monkeypatch):
-    display = PlainLines(console, dispatcher, 1)
+    display = PlainLines(console, dispatcher, 1, LAUNCHED_AT)
     (run,) = dispatcher.next_lane()
     dispatcher.note(running(run, 70))
     display.refresh()
@@ -87,7 +90,7 @@ def test_a_long_silence_is_broken(dispatcher, console, monkeypatch):
 def test_table_shows_counts_best_and_what_runs(dispatcher, finish, monkeypatch):
     monkeypatch.setattr(progress, "FRAME_S", 0.0)
     console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
-    display = display_for(console, dispatcher, 1)
+    display = display_for(console, dispatcher, 1, LAUNCHED_AT)
     assert isinstance(display, LiveTable)
     (first,), (second,) = dispatcher.next_lane(), dispatcher.next_lane()
     finish(first.key, critic=0.75)
@@ -101,7 +104,7 @@ def test_table_shows_counts_best_and_what_runs(dispatcher, finish, monkeypatch):
     for text in (
         "1/4 runs",
         "1 finished, 1 running, 0 failed",
-        "best critic_accuracy so far: 0.750 at z=2",
+        "best critic_accuracy so far: 0.750 at spec z=2",
         "step 40/100",
     ):
         assert text in frame
@@ -117,7 +120,7 @@ def test_stages_have_names(dispatcher):
 def test_callback_takes_reports_to_books_history_and_display(dispatcher, console, folder, finish):
     history = HistoryWriter(folder.history, interval_s=0.0)
     store = OptunaStore(folder, dispatcher.studies, interval_s=0.0)
-    callback = DriverCallback(dispatcher, history, store, PlainLines(console, dispatcher, 1))
+    callback = DriverCallback(dispatcher, history, store, PlainLines(console, dispatcher, 1, LAUNCHED_AT))
     (run,) = dispatcher.next_lane()
     report = {"key": run.key, "status": "running", "step": 10, "time_s": 1.0, "values": {"loss/a/b": 0.5}, "reason": ""}
     callback.on_trial_result(iteration=1, trials=[], trial=None, result={"reports": [report], "done": False})
@@ -138,7 +141,32 @@ def test_callback_takes_reports_to_books_history_and_display(dispatcher, console
 @pytest.mark.parametrize("result", [{}, {"reports": [{"nonsense": 1}]}, {"reports": None}])
 def test_callback_never_raises(dispatcher, console, folder, result):
     store = OptunaStore(folder, dispatcher.studies)
-    callback = DriverCallback(dispatcher, HistoryWriter(folder.history), store, PlainLines(console, dispatcher, 1))
+    callback = DriverCallback(
+        dispatcher, HistoryWriter(folder.history), store, PlainLines(console, dispatcher, 1, LAUNCHED_AT)
+    )
     callback.on_trial_result(iteration=1, trials=[], trial=None, result=result)
     assert ("TypeError" in dispatcher.problem) == bool(result)
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [("autoencoder", "autoenc"), ("reconstruction_discriminator", "rec D"), ("discriminator", "discrim"), ("a", "a")],
+)
+def test_players_have_short_names(name, short):
+    assert progress.short_player(name) == short
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_losses_of_all_players_fit_into_a_row(dispatch, spec_of, width):
+    dispatcher = dispatch(spec_of(GRID))
+    (run,) = dispatcher.next_lane()
+    values = {
+        "loss/reconstruction_discriminator/real": 1.36,
+        "loss/regularization_discriminator/real": 1.39,
+        "loss/autoencoder/x": 1.42,
+    }
+    dispatcher.note(Report(run.key, "running", 40, 1.0, values))
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    display_for(console, dispatcher, 1, LAUNCHED_AT).close()
+    assert "autoenc 1.42  reg D 1.39  rec D 1.36" in console.file.getvalue()

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 from study.plan import grid_runs, make_plan
 from study.records import read_json
 from study.resolved import readmit, write_study
@@ -19,7 +21,7 @@ blocks:
     parameters: {model.noise_dim: 10, model.latent_dim: {grid: [2, 7]}}
 """)
     plan = make_plan(changed, folder)
-    write_study(changed, folder, plan)
+    write_study(changed, folder, plan, datetime.now(UTC))
     study = read_json(folder.resolved)
     runs = grid_runs(changed)
     assert study["runs"] == [{"key": run.key, "block": "renamed", "label": run.label} for run in runs]
@@ -35,7 +37,7 @@ def test_searched_runs_are_in_neither_list(spec_of, folder, dispatch, finish):
     spec = spec_of()
     finish_grid(dispatch(spec), finish)
     plan = make_plan(spec, folder)
-    write_study(spec, folder, plan)
+    write_study(spec, folder, plan, datetime.now(UTC))
     study = read_json(folder.resolved)
     searched = {run.key for run in plan.wanted if run.origin == "search"}
     assert len(searched) == 2
@@ -47,7 +49,7 @@ def test_extra_runs_are_readmitted(spec_of, folder):
     readmit(folder, ["a-0"])  # before the study was ever written
     spec = spec_of()
     plan = make_plan(spec, folder)
-    write_study(spec, folder, plan)
+    write_study(spec, folder, plan, datetime.now(UTC))
     study = read_json(folder.resolved)
     folder.resolved.write_text(folder.resolved.read_text().replace('"extra": []', '"extra": ["a-0", "b-0"]'))
     readmit(folder, ["a-0"])

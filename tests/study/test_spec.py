@@ -544,7 +544,44 @@ from study.plan_text import describe
 from study.records import StudyFolder
 from study.spec import load_study
 spec = load_study("search_spaces/decomposition.yaml")
-print(describe(make_plan(spec, StudyFolder(Path("nowhere"))), spec))
+print(describe(make_plan(spec, StudyFolder(Path("nowhere"))), spec, Path("nowhere")))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "Time: unknown until the first run finishes." in done.stdout
+
+
+def test_smoke_without_a_section_is_tiny(write):
+    text = GAUSSIAN.replace("width: 0.125, train.steps: 50", "width: 0.5, train.steps: 5000")
+    path = write(text[: text.index("smoke:")])
+    spec = load_study(path, smoke=True)
+    # 4 cells and one, and one more for each of the two blocks that search
+    assert spec.budget == Budget(7, 2)
+    assert [block.replicates for block in spec.blocks] == [1, 1]
+    for block in spec.blocks:
+        assert [block.fixed[name] for name in ("train.steps", "train.report_every", "model.width")] == [100, 20, 0.125]
+    assert load_study(path, ["budget.runs=9", "train.steps=7"], smoke=True).budget.runs == 9
+
+
+def test_smoke_without_a_section_keeps_what_is_smaller(write):
+    path = write("parameters: {model.width: 0.03, train.steps: 40, model.latent_dim: {grid: [2, 3]}}\n")
+    spec = load_study(path, smoke=True)
+    (block,) = spec.blocks
+    assert (block.fixed["model.width"], block.fixed["train.steps"]) == (0.03, 40)
+    assert spec.budget.runs == 2
+
+
+def test_places_of_grid_values_count_the_unreadable_ones(problems):
+    lines = problems("parameters: {model.latent_dim: {grid: [2.5, -3, 4]}}")
+    assert [line.partition(": ")[0] for line in lines] == ["s.yaml:1:40", "s.yaml:1:45"]
+    assert "grid[0]" in lines[0]
+    assert "grid[1]" in lines[1]
+
+
+def test_too_many_replicates_are_reported_where_they_stand(problems):
+    (line,) = problems("replicates: 1000000000\nparameters: {model.latent_dim: {grid: [2]}}")
+    assert line.startswith("s.yaml:1:13: replicates: a study must have at most")
+
+
+def test_messages_show_values_as_yaml_does(problems):
+    (line,) = problems("blocks: {a: [true, null, 1]}")
+    assert line.endswith("but got {a: [true, null, 1]}")

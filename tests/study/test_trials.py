@@ -110,3 +110,15 @@ sys.exit(main([{str(folder.root)!r}]))
             [sys.executable, "-c", code], cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, check=False
         )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_fields_at_their_defaults_have_their_values(folder):
+    record = {
+        "block": "x",
+        "config": {},
+        "all": {"model.latent_dim": 10, "model.train_encoder": True, "data.name": "d"},
+    }
+    write_json(folder.run("c-0").run, record)
+    planned = json.loads(as_json(trial_rows(folder)))[-1]
+    assert (planned["model.latent_dim"], planned["model.train_encoder"]) == (10, True)
+    assert "data.name" not in planned

@@ -51,11 +51,11 @@ def test_it_depends_on_its_own_stream_only(linear_gaussian):
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-@pytest.mark.parametrize("rows", [1, 1000], ids=["one", "all"])
 @pytest.mark.parametrize("part", ["train", "held out"])
-def test_a_decoder_that_breaks_down_has_no_accuracy(linear_gaussian, part, rows, value):
+def test_a_decoder_that_breaks_down_has_no_accuracy(linear_gaussian, part, value):
     """It was 0, the best value of a search that minimizes it."""
-    train, held_out = pairs(linear_gaussian(), 1000, 1), pairs(linear_gaussian(), 1000, 2)
-    (train if part == "train" else held_out).x_hat[:rows] = value
+    model = linear_gaussian()
+    train, held_out = pairs(model, 300, 1), pairs(model, 300, 2)
+    (train if part == "train" else held_out).x_hat[0] = value
     found = critic_accuracy(train, {"test": held_out}, torch.Generator().manual_seed(0))["test"]
     assert (found.value, found.low, found.high, found.status) == (None, None, None, "invalid")

@@ -65,8 +65,8 @@ def test_ratio_of_what_is_not_finite_is_invalid(value):
         assert intervals.ratio(*pair, "fraction").status == "invalid"
 
 
-def test_not_a_number_is_undefined():
-    assert intervals.mean(torch.tensor([1.0, math.nan]), "nat").status == "undefined"
+def test_not_a_number_is_invalid():
+    assert intervals.mean(torch.tensor([1.0, math.nan]), "nat").status == "invalid"
 
 
 @pytest.mark.parametrize("neighbours", [False, True])

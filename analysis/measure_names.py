@@ -192,14 +192,16 @@ MEASURES: dict[str, MeasureInfo] = {
     "rate": MeasureInfo(
         "rate",
         "nat",
-        "Information that the code offers: the lower bound of I_σ, or the entropy of the most probable category.",
+        "Information that the code offers: the lower bound of I_σ, or the entropy of the most probable category, "
+        "though decoder and critic are given soft categorical codes.",
         "higher",
         undefined=_CODE,
     ),
     "label_information": MeasureInfo(
         "I(y; z)",
         "nat",
-        "Information between the label and the code.",
+        "Information between the label and the code, of a categorical one the most probable category, though "
+        "decoder and critic are given soft codes.",
         "higher",
         uses_labels=True,
         undefined=_CODE,
@@ -207,7 +209,8 @@ MEASURES: dict[str, MeasureInfo] = {
     "prior_accuracy": MeasureInfo(
         "q(z) against p(z), accuracy",
         "fraction",
-        "Held-out accuracy of a classifier that tells inferred codes from the prior's; .5 is a perfect match.",
+        "Held-out accuracy of a classifier that tells inferred codes from the prior's; .5: it finds no difference; "
+        "categorical codes enter as their most probable category, though decoder and critic are given soft ones.",
         "lower",
         undefined=_CODE,
     ),
@@ -228,7 +231,8 @@ MEASURES: dict[str, MeasureInfo] = {
     "critic_accuracy": MeasureInfo(
         "critic accuracy",
         "fraction",
-        "Held-out accuracy of a small fresh critic that tells (x, ẑ) from (x̂, ẑ); .5 is calibrated.",
+        "Held-out accuracy of a small fresh critic that tells (x, ẑ) from (x̂, ẑ), images averaged to about 7x7, so "
+        "blind to finer detail; .5: this critic finds no difference.",
         "lower",
     ),
     "clustering_error": MeasureInfo(

@@ -83,11 +83,8 @@ colour."""
 FLOOR = -0.3
 """Shares and R² below this are written beside the axis and not drawn."""
 
-WIDE_COLUMNS = 2
-"""Columns of a map up to which a cell is wide enough for half width and number of seeds side by side."""
-
-ROOMY_COLUMNS = 4
-"""Columns up to which it is wide enough for a half width with its leading zero."""
+WIDE_COLUMNS, ROOMY_COLUMNS = 2, 4
+"""Columns of a map up to which a cell has room for half width and number of seeds side by side, and for "0." in one."""
 
 SHARE_AXIS = {"share_z_pixel": -0.03, "share_z_feature": -0.03, "label_preservation": -0.03, "r2_mean": FLOOR}
 """Lower end of the axis of measures that end at 1: one scale for all, so that panels and studies can be compared."""

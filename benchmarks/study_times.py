@@ -1,6 +1,6 @@
 """Where the time of a study went, from its folder alone.
 
-    python benchmarks/study_times.py STUDY_DIR
+    python -m benchmarks.study_times STUDY_DIR
 
 Prints a Markdown table: from the launch to the first metric, the first finished run and the last one; how fast a lane
 trained; and which share of a run was measuring. Only the last launch is counted, so use a study that was not
@@ -25,7 +25,7 @@ Rows = list[tuple[str, str]]
 def main(arguments: list[str]) -> int:
     """Print the table of one study folder and return the exit code."""
     if len(arguments) != 1 or not (Path(arguments[0]) / "study.json").is_file():
-        print("usage: python benchmarks/study_times.py STUDY_DIR", file=sys.stderr)
+        print("usage: python -m benchmarks.study_times STUDY_DIR", file=sys.stderr)
         return 2
     folder = StudyFolder(Path(arguments[0]))
     results = {run.key: read_json(run.result) for run in folder.run_folders() if run.result.is_file()}

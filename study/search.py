@@ -33,7 +33,7 @@ def guarded(otherwise: Any = None) -> Callable[[Method], Method]:
             try:
                 return method(self, *args, **kwargs)
             except OSError as error:  # such as a full disk: its place is not in our code
-                self.dispatcher.stop(f"{type(error).__name__}: {error}".splitlines()[0])
+                self.dispatcher.stop(f"The study was stopped: {type(error).__name__}: {error}".splitlines()[0])
                 return otherwise
             except Exception:  # noqa: BLE001 - Ray would end the experiment, running lanes and all
                 self.dispatcher.stop(traceback.format_exc())

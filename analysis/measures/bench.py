@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,10 +12,11 @@ from torch import Tensor
 
 from analysis.measures import clustering, critic
 from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier
-from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Draws, Model, all_finite, draw
-from analysis.measures.information import cluster_label_information, code_label_information
+from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Draws, Model, all_finite, draw, generate, infer
+from analysis.measures.information import cluster_label_information, code_label_information, information_bracket
 from analysis.measures.labels import label_preservation, label_split
 from analysis.measures.measurement import Estimate, invalid, refused
+from analysis.measures.prior_match import prior_accuracy
 from analysis.measures.reconstruction import reconstruction
 from analysis.measures.variance_split import variance_shares
 from iae_models.config import stream_seed
@@ -72,10 +74,23 @@ class Sample:
 
 def make_bench(data: ImageData, classifier: Classifier, replicate: int) -> Bench:
     """Return the bench of a data set; streams are named after the replicate."""
+
+    def stream(name: str) -> torch.Generator:
+        return torch.Generator(data.train.x.device).manual_seed(stream_seed(replicate, f"measure/{name}"))
+
+    return replace(fixed_bench(data, classifier), stream=stream)
+
+
+@lru_cache(maxsize=2)
+def fixed_bench(data: ImageData, classifier: Classifier) -> Bench:
+    """Return the bench of what is the same in every run; streams are named after the data set.
+
+    It is kept, for the very same objects, and so is what is measured on it: see `subjects`.
+    """
     device = data.train.x.device
 
     def stream(name: str) -> torch.Generator:
-        return torch.Generator(device).manual_seed(stream_seed(replicate, f"measure/{name}"))
+        return torch.Generator(device).manual_seed(stream_seed(0, f"measure/{data.name}/{name}"))
 
     held_out = {}
     for split, limit in LIMITS.items():
@@ -129,6 +144,41 @@ def measure_clusters(bench: Bench, codes: dict[str, Tensor]) -> Table:
         table["test"][name] = clustering.clustering_error(*fit, codes["test"], labels["test"], num_classes, rule)
     for split, z in codes.items():
         table[split]["ami"] = clustering.adjusted_mutual_information(labels[split], z.argmax(1))
+    return table
+
+
+def measure_critic(bench: Bench, model: Model, subject: str, samples: dict[str, Sample]) -> Table:
+    """Return the accuracies of a critic that learns from training images and judges the samples, by split."""
+    stream = bench.stream(f"{subject}/critic")
+    z = infer(model, bench.train_x, stream)
+    x_hat = torch.stack([generate(model, z, stream) for _ in range(critic.NUM_DRAWS)], 1)
+    held_out = {
+        split: critic.Pairs(sample.draws.x, sample.draws.z, sample.draws.x_hat) for split, sample in samples.items()
+    }
+    accuracies = critic.critic_accuracy(critic.Pairs(bench.train_x, z, x_hat), held_out, stream)
+    return {split: {"critic_accuracy": accuracy} for split, accuracy in accuracies.items()}
+
+
+def measure_prior_accuracy(
+    bench: Bench, model: Model, subject: str, train_z: Tensor, codes: dict[str, Tensor]
+) -> Table:
+    """Return the accuracies of a classifier that tells codes with shape (N, code_dim) from the prior's, by split."""
+    stream = bench.stream(f"{subject}/prior")
+    train = (train_z, model.sample_prior(len(train_z), stream))
+    pairs = {split: (z, model.sample_prior(len(z), stream)) for split, z in codes.items()}
+    return {split: {"prior_accuracy": value} for split, value in prior_accuracy(train, pairs, stream).items()}
+
+
+def measure_information(bench: Bench, subject: str, train_z: Tensor, codes: dict[str, Tensor]) -> Table:
+    """Return the bracket and the rate of a deterministic encoder's codes with shape (N, code_dim), by split.
+
+    The codes of all other images, those of training included, are centres of the bracket.
+    """
+    table: Table = {}
+    for split, z in codes.items():
+        others = torch.cat([train_z, *(other for name, other in codes.items() if name != split)])
+        bracket = information_bracket(z, bench.stream(f"{subject}/{split}/information"), others=others)
+        table[split] = bracket | {"rate": bracket["information_low"]}
     return table
 
 

@@ -2,7 +2,7 @@
 
     prior_accuracy    held-out accuracy of a small fresh classifier telling ẑ from z ~ p(z): .5 is a match
     prior_moment_kl   KL(N(μ, Σ) ‖ N(0, I)) = ½ (tr Σ + μᵀμ − d − log det Σ) of the codes' moments, in nats
-    prior_kl          KL(q̄ ‖ π) of the mean one-hot code and the prior's class probabilities, in nats
+    prior_kl          KL(q̄ ‖ π) of the mean one-hot code and the prior's class probabilities, in nats, less its bias
 
 The moments are blind to shape, the classifier is not. Categorical codes enter as the one-hot of their largest entry:
 soft codes differ from one-hot ones without saying anything about the prior.
@@ -16,7 +16,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from analysis.measures import intervals, two_sample
 from analysis.measures.draws import BROKEN_CODES, all_finite
@@ -66,17 +65,24 @@ def prior_moment_kl(z: Tensor) -> Estimate:
 
 
 def prior_kl(clusters: Tensor, probabilities: Tensor) -> Estimate:
-    """Return KL(q̄ ‖ π).
+    """Return KL(q̄ ‖ π), with a jackknife interval.
 
-    The plug-in value is too large by about (K − 1) / 2n where q̄ = π.
+    The plug-in value is too large by about (occupied clusters − 1) / 2n, which is subtracted: the value can be a little
+    below 0 where q̄ = π.
 
     Args:
         clusters: Argmax codes, int64 with shape (N,).
         probabilities: Class probabilities π of the prior, with shape (K,).
     """
-    frequencies = one_hot(clusters, len(probabilities)).double().mean(0)
-    local = (frequencies[clusters] / probabilities.double()[clusters]).log()
-    return intervals.mean(local, "nat")
+    symbols, prior = clusters.cpu(), probabilities.double().cpu()
+
+    def divergence(index: Tensor) -> float:
+        counts = symbols[index].bincount(minlength=len(prior))
+        frequencies = counts.double() / len(index)
+        plug_in = (torch.xlogy(frequencies, frequencies) - torch.xlogy(frequencies, prior)).sum().item()
+        return plug_in - ((counts > 0).sum().item() - 1) / (2 * len(index))
+
+    return intervals.group_jackknife(divergence, len(symbols), "nat")
 
 
 def _with_squares(z: Tensor) -> Tensor:

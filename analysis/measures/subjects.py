@@ -2,33 +2,77 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from torch import Tensor
+
 from analysis.measures import clustering, controls
 from analysis.measures.bench import (
     Bench,
+    Sample,
     Table,
     measure_clusters,
+    measure_critic,
     measure_decoder,
+    measure_information,
     measure_label_information,
+    measure_prior_accuracy,
     take_sample,
 )
+from analysis.measures.calibration import dispersion_ratio
 from analysis.measures.draws import Model, infer
 from analysis.measures.labels import chance_preservation
+from analysis.measures.measurement import Estimate
 from analysis.measures.reconstruction import mean_image_reconstruction
 from analysis.measures.variance_split import SHARES
 
 CONTROL_MEASURES = (*SHARES, "label_preservation", "mse_mean", "r2_mean", "label_information")
-"""The measures of an untrained network and of PCA."""
+"""The measures of an untrained network."""
+
+PCA_MEASURES = (*CONTROL_MEASURES, "critic_accuracy", "dispersion_ratio", "rate", "prior_accuracy")
+"""The measures of PCA, which no adversary has trained: what they are worth anchors those of a trained model."""
+
+CACHED = 32
+"""Tables of each control that a process keeps, one for each data set and size of the code."""
 
 
-def measure_controls(bench: Bench, model: Model, untrained: Model) -> dict[str, Table]:
-    """Return the tables of all subjects that make sense beside a trained model."""
+def measure_controls(bench: Bench, fixed: Bench, model: Model, untrained: Model) -> dict[str, Table]:
+    """Return the tables of all subjects that make sense beside a trained model.
+
+    Args:
+        bench: What the untrained network is measured on.
+        fixed: What no run changes is measured on.
+        model: The trained model.
+        untrained: The same network before its first step.
+    """
     tables = {"untrained": _measure_network(bench, untrained, "untrained")}
     if model.code == "gaussian" and model.code_dim and "infer" in model.capabilities:
-        pca = controls.principal_components(bench.data.train, model.code_dim)
-        tables["pca"] = _measure_network(bench, pca, "pca")
+        tables["pca"] = _measure_pca(fixed, model.code_dim)
     if model.code == "categorical":
-        tables["kmeans"] = _measure_kmeans(bench, model.code_dim)
-    return tables | {"mean_image": _measure_mean_image(bench), "chance": _measure_chance(bench)}
+        tables["kmeans"] = _measure_kmeans(fixed, model.code_dim)
+    return tables | {"mean_image": _measure_mean_image(fixed), "chance": _measure_chance(fixed)}
+
+
+@lru_cache(maxsize=CACHED)
+def _measure_pca(bench: Bench, code_dim: int) -> Table:
+    """Return `PCA_MEASURES`: beside those of an untrained network, what a calibrated linear decoder reaches."""
+    model, subject = controls.principal_components(bench.data.train, code_dim), f"pca/{code_dim}"
+    samples = {split: take_sample(bench, model, subject, split) for split in bench.held_out}
+    codes = {split: sample.draws.z for split, sample in samples.items()}
+    train_z = infer(model, bench.train_x, bench.stream(f"{subject}/codes"))
+    parts = (
+        measure_critic(bench, model, subject, samples),
+        measure_prior_accuracy(bench, model, subject, train_z, codes),
+        measure_information(bench, subject, train_z, codes),
+    )
+    table: Table = {}
+    for split, sample in samples.items():
+        values = measure_decoder(bench, sample) | _measure_label_information(bench, model, train_z, sample)
+        values["dispersion_ratio"] = dispersion_ratio(sample.draws.x, sample.draws.x_hat, model.noise_dim)
+        for part in parts:
+            values |= part[split]
+        table[split] = {name: values[name] for name in PCA_MEASURES}
+    return table
 
 
 def _measure_network(bench: Bench, model: Model, subject: str) -> Table:
@@ -41,22 +85,29 @@ def _measure_network(bench: Bench, model: Model, subject: str) -> Table:
         sample = take_sample(bench, model, subject, split)
         values = measure_decoder(bench, sample)
         if model.code_dim:
-            z, y = sample.draws.z, sample.draws.y
-            values["label_information"] = measure_label_information(bench, model, train_z, z, y)
+            values |= _measure_label_information(bench, model, train_z, sample)
         table[split] = {name: values[name] for name in CONTROL_MEASURES if name in values}
     return table
 
 
+def _measure_label_information(bench: Bench, model: Model, train_z: Tensor, sample: Sample) -> dict[str, Estimate]:
+    value = measure_label_information(bench, model, train_z, sample.draws.z, sample.draws.y)
+    return {"label_information": value}
+
+
+@lru_cache(maxsize=CACHED)
 def _measure_kmeans(bench: Bench, num_clusters: int) -> Table:
-    centres = controls.kmeans(bench.data.train, num_clusters, bench.stream("kmeans"))
+    centres = controls.kmeans(bench.data.train, num_clusters, bench.stream(f"kmeans/{num_clusters}"))
     codes = {split: controls.kmeans_codes(x, centres) for split, (x, _) in bench.held_out.items()}
     return measure_clusters(bench, codes)
 
 
+@lru_cache(maxsize=CACHED)
 def _measure_mean_image(bench: Bench) -> Table:
     return {split: mean_image_reconstruction(x, bench.mean_image) for split, (x, _) in bench.held_out.items()}
 
 
+@lru_cache(maxsize=CACHED)
 def _measure_chance(bench: Bench) -> Table:
     fit = bench.held_out["validation"][1]
     return {

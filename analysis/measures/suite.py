@@ -1,7 +1,9 @@
 """The quick suite: every measure of one run, on validation and on test images, beside its controls.
 
 Random streams are named after replicate, subject, split and purpose, so neither another subject nor another measure
-changes a value. What is undefined for a kind of model is recorded as undefined, with the reason.
+changes a value. Those of what no run changes, such as PCA, are named after the data set and the size of the code
+instead of the replicate: it is measured once in a process. What is undefined for a kind of model is recorded as
+undefined, with the reason.
 """
 
 from __future__ import annotations
@@ -13,26 +15,29 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from analysis.measure_names import MEASURES as KNOWN
-from analysis.measures import critic
 from analysis.measures.bench import (
     LABELS,
     LIMITS,
     Bench,
     Sample,
     Table,
+    fixed_bench,
     make_bench,
     measure_clusters,
+    measure_critic,
     measure_decoder,
+    measure_information,
     measure_label_information,
+    measure_prior_accuracy,
     take_sample,
 )
 from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
-from analysis.measures.draws import BROKEN_CODES, Model, all_finite, decode, generate, infer
+from analysis.measures.draws import BROKEN_CODES, Model, all_finite, decode, infer
 from analysis.measures.information import NUM_ENCODER_DRAWS, cluster_entropy, information_bracket
 from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
-from analysis.measures.prior_match import prior_accuracy, prior_kl, prior_moment_kl
+from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.subjects import measure_controls
 from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.priors import CategoricalPrior
@@ -76,7 +81,9 @@ def quick_suite(
     """
     with torch.inference_mode():
         bench = make_bench(data, classifier, replicate)
-        tables = {"model": _measure_model(bench, model)} | measure_controls(bench, model, untrained)
+        tables = {"model": _measure_model(bench, model)} | measure_controls(
+            bench, fixed_bench(data, classifier), model, untrained
+        )
     return [
         estimate.named(name, split, subject)
         for subject, table in tables.items()
@@ -94,7 +101,7 @@ def _measure_model(bench: Bench, model: Model) -> Table:
     if generates and (infers or model.code_dim == 0):
         samples = {split: take_sample(bench, model, "model", split) for split in LIMITS}
         found.append({split: _measure_sample(bench, model, sample) for split, sample in samples.items()})
-        found.append(_measure_critic(bench, model, samples))
+        found.append(measure_critic(bench, model, "model", samples))
     if infers and model.code_dim > 0:
         found.append(_measure_codes(bench, model))
     for part in found:
@@ -131,17 +138,6 @@ def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Est
     }
 
 
-def _measure_critic(bench: Bench, model: Model, samples: dict[str, Sample]) -> Table:
-    stream = bench.stream("model/critic")
-    z = infer(model, bench.train_x, stream)
-    x_hat = torch.stack([generate(model, z, stream) for _ in range(critic.NUM_DRAWS)], 1)
-    held_out = {
-        split: critic.Pairs(sample.draws.x, sample.draws.z, sample.draws.x_hat) for split, sample in samples.items()
-    }
-    accuracies = critic.critic_accuracy(critic.Pairs(bench.train_x, z, x_hat), held_out, stream)
-    return {split: {"critic_accuracy": accuracy} for split, accuracy in accuracies.items()}
-
-
 def _measure_codes(bench: Bench, model: Model) -> Table:
     train_z = infer(model, bench.train_x, bench.stream("model/codes"))
     codes = {split: infer(model, x, bench.stream(f"model/{split}/codes")) for split, (x, _) in bench.held_out.items()}
@@ -150,16 +146,16 @@ def _measure_codes(bench: Bench, model: Model) -> Table:
     if model.code == "categorical":
         table = measure_clusters(bench, codes)
         one_hot_codes = {split: _one_hot(z) for split, z in codes.items()}
-        accuracies = _measure_prior_accuracy(bench, model, _one_hot(train_z), one_hot_codes)
+        accuracies = measure_prior_accuracy(bench, model, "model", _one_hot(train_z), one_hot_codes)
     else:
-        table = {split: _measure_gaussian_code(bench, model, z, split) for split, z in codes.items()}
-        accuracies = _measure_prior_accuracy(bench, model, train_z, codes)
+        table = _measure_gaussian_codes(bench, model, train_z, codes)
+        accuracies = measure_prior_accuracy(bench, model, "model", train_z, codes)
     for split, z in codes.items():
         if model.code == "categorical":
             table[split] |= _measure_categorical_code(model, z)
         y = bench.held_out[split][1]
         table[split]["label_information"] = measure_label_information(bench, model, train_z, z, y)
-        table[split]["prior_accuracy"] = accuracies[split]
+        table[split] |= accuracies[split]
     return table
 
 
@@ -169,14 +165,20 @@ def _broken_code(model: Model, num: int) -> dict[str, Estimate]:
     return {name: invalid(BROKEN_CODES, num, KNOWN[name].unit) for name in CODES if name not in others}
 
 
-def _measure_gaussian_code(bench: Bench, model: Model, z: Tensor, split: str) -> dict[str, Estimate]:
-    stream = bench.stream(f"model/{split}/information")
-    draws = z
+def _measure_gaussian_codes(bench: Bench, model: Model, train_z: Tensor, codes: dict[str, Tensor]) -> Table:
     if model.encoder_noise_dim:
-        x = bench.held_out[split][0]
-        draws = torch.stack([infer(model, x, stream) for _ in range(NUM_ENCODER_DRAWS)], 1)
+        # eight draws of each training image, too, would cost more than all other measures
+        table = {split: _measure_stochastic_encoder(bench, model, split) for split in codes}
+    else:
+        table = measure_information(bench, "model", train_z, codes)
+    return {split: table[split] | {"prior_moment_kl": prior_moment_kl(z)} for split, z in codes.items()}
+
+
+def _measure_stochastic_encoder(bench: Bench, model: Model, split: str) -> dict[str, Estimate]:
+    stream, x = bench.stream(f"model/{split}/information"), bench.held_out[split][0]
+    draws = torch.stack([infer(model, x, stream) for _ in range(NUM_ENCODER_DRAWS)], 1)
     bracket = information_bracket(draws, stream)
-    return bracket | {"rate": bracket["information_low"], "prior_moment_kl": prior_moment_kl(z)}
+    return bracket | {"rate": bracket["information_low"]}
 
 
 def _measure_categorical_code(model: Model, z: Tensor) -> dict[str, Estimate]:
@@ -187,14 +189,6 @@ def _measure_categorical_code(model: Model, z: Tensor) -> dict[str, Estimate]:
     if isinstance(model.prior, CategoricalPrior):
         values["prior_kl"] = prior_kl(z.argmax(1), torch.tensor(model.prior.probabilities, device=z.device))
     return values
-
-
-def _measure_prior_accuracy(
-    bench: Bench, model: Model, train_z: Tensor, codes: dict[str, Tensor]
-) -> dict[str, Estimate]:
-    stream = bench.stream("model/prior")
-    train = (train_z, model.sample_prior(len(train_z), stream))
-    return prior_accuracy(train, {split: (z, model.sample_prior(len(z), stream)) for split, z in codes.items()}, stream)
 
 
 def _one_hot(codes: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ def test_every_figure_is_drawn_with_readable_type(name, analysis):
     with mpl.rc_context(plots.STYLE):
         drawing = FIGURES[name](analysis)
         assert not isinstance(drawing, str), drawing
-        drawing.figure.canvas.draw()
+        drawing.figure.draw_without_rendering()
     assert drawing.figure.get_size_inches()[0] <= plots.PAGE_WIDTH
     assert min(text.get_fontsize() for text in drawing.figure.findobj(Text) if text.get_text()) >= 8
     assert len(drawing.caption) > 60
@@ -46,7 +46,7 @@ def test_text_stays_within_the_cells_of_a_map_that_lacks_seeds(noises, analysis)
     cells = pd.concat([one.assign(noise_dim=float(noise)) for noise in noises])
     with mpl.rc_context(plots.STYLE):
         figure = FIGURES["decomposition_maps"](replace(analysis, cells=cells)).figure
-        figure.canvas.draw()
+        figure.draw_without_rendering()
     found = [(axes, text) for axes in figure.axes for text in axes.texts if "\n±" in text.get_text()]
     assert len(found) == 6 * 5 * len(noises)
     assert all(text.get_text().endswith((" · 2 of 3", "\n2/3")) for _, text in found)
@@ -122,3 +122,9 @@ def test_image_grid_keeps_every_pixel(channels):
 def test_subscripts_are_set():
     assert plots.math_label("share_z_pixel") == "$\\mathregular{S_{z}}$, pixels"
     assert plots.math_label("rate") == "rate (nat)"
+
+
+def test_panels_of_the_controls_share_one_scale(analysis):
+    figure = FIGURES["controls"](analysis).figure
+    limits = [axes.get_ylim() for axes in figure.axes]
+    assert limits == [(-0.03, 1.03), (-0.03, 1.03), (-0.03, 1.03), (plots.FLOOR, 1.03)] * 2

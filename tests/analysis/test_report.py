@@ -73,12 +73,6 @@ def vectors_only(monkeypatch):
 
 
 @pytest.fixture
-def unsaved(monkeypatch):
-    """Draw every artist, and write none: what cannot be drawn is found out in a third of the time of a file."""
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figure.draw_without_rendering())
-
-
-@pytest.fixture
 def no_figures(monkeypatch):
     """Draw nothing, for what concerns the text of a page alone."""
     monkeypatch.setattr("analysis.report.FIGURES", dict.fromkeys(FIGURES, lambda _: ""))
@@ -268,7 +262,7 @@ def test_invalid_values_are_named_and_enter_no_mean(small_study, synthetic, tmp_
     ],
     ids=["one run", "categorical only", "gaussian only, one seed", "without noise or code", "searched only", "no run"],
 )
-@pytest.mark.usefixtures("unsaved")
+@pytest.mark.usefixtures("vectors_only")
 def test_studies_of_every_shape_are_reported(fields, tmp_path, synthetic):
     folder = synthetic.write_study(tmp_path / "s", synthetic.Planted(**fields))
     text = write_report(folder).read_text(encoding="utf-8")
@@ -276,7 +270,7 @@ def test_studies_of_every_shape_are_reported(fields, tmp_path, synthetic):
     assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", text))
 
 
-@pytest.mark.usefixtures("unsaved")
+@pytest.mark.usefixtures("vectors_only")
 def test_a_study_in_which_nothing_finished_is_reported(tmp_path, synthetic):
     folder = synthetic.write_study(tmp_path / "s", synthetic.Planted(searched=0, history=False))
     for path in (folder / "runs").glob("*/result.json"):
@@ -286,7 +280,7 @@ def test_a_study_in_which_nothing_finished_is_reported(tmp_path, synthetic):
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.usefixtures("unsaved")
+@pytest.mark.usefixtures("vectors_only")
 def test_corrupted_studies_are_reported(seed, small_study, tmp_path):
     folder = shutil.copytree(small_study, tmp_path / "s")
     dice = random.Random(seed)

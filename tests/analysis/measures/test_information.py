@@ -26,8 +26,45 @@ def test_bracket_says_when_it_is_saturated(generator):
     found = information_bracket(torch.randn(500, 20, generator=generator), generator, sigma=0.1)
     for item in found.values():
         assert item.status == "saturated"
-        assert "ln n − 1 = 5.21" in item.reason
+        assert "ln c − 1 = 5.21" in item.reason
     assert found["information_low"].value <= math.log(500)
+
+
+@pytest.mark.parametrize("num_others", [0, 4000])
+def test_a_wide_bracket_is_saturated_at_both_ends(num_others, generator):
+    z, others = torch.randn(1000, 20, generator=generator), torch.randn(num_others, 20, generator=generator)
+    found = information_bracket(z, generator, others=others)
+    low, high = found["information_low"], found["information_high"]
+    truth = 10 * math.log(2)
+    assert low.value < truth < high.value
+    assert low.status == high.status == "saturated"
+    # more centres tighten it: 5.7 and 7.7 nats with 1,000
+    assert (high.value - low.value < 1.3) == (num_others > 0)
+
+
+def test_a_narrow_bracket_is_not_saturated(generator):
+    z, others = torch.randn(500, 3, generator=generator), torch.randn(4000, 3, generator=generator)
+    found = information_bracket(z, generator, others=others)
+    assert {item.status for item in found.values()} == {"ok"}
+    assert {item.n for item in found.values()} == {500}
+    for item in found.values():
+        assert item.value == pytest.approx(1.5 * math.log(2), abs=0.1)
+
+
+def test_other_images_are_centres_and_no_queries(generator):
+    z = torch.randn(60, 2, generator=generator)
+    others = torch.randn(40, 2, generator=generator)
+    found = information_bracket(z, torch.Generator().manual_seed(5), others=others)
+    centres = torch.cat([z, others]).double()
+    width = centres.var(0).mean().sqrt()
+    noise = torch.randn(60, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    kernels = -(z.double() + width * noise)[:, None].sub(centres).square().sum(2) / (2 * width**2)
+    own = kernels.diagonal()
+    low = (own - kernels.logsumexp(1) + math.log(100)).mean().item()
+    foreign = kernels.exp().sum(1) - own.exp()
+    high = (own - foreign.log() + math.log(99)).mean().item()
+    assert found["information_low"].value == pytest.approx(low)
+    assert found["information_high"].value == pytest.approx(high)
 
 
 def test_dead_dimensions_do_not_count(generator):
@@ -69,15 +106,40 @@ def test_information_of_a_symmetric_channel(generator):
 
 
 def test_a_contingency_table_by_hand():
-    labels, clusters = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 1])
-    # plug-in ln 2; the corrections of two marginals and the joint, 1/8 each, leave one
-    assert cluster_label_information(labels, clusters).value == pytest.approx(math.log(2) + 1 / 8)
+    labels = torch.arange(100) % 2
+    found = cluster_label_information(labels, 1 - labels)
+    # Grassberger's G(50) is ln 50 up to 1 / 50²
+    assert found.value == pytest.approx(math.log(2), abs=1e-3)
 
 
 def test_independent_clusters_say_nothing(generator):
     labels = torch.arange(5000) % 10
     found = cluster_label_information(labels, torch.randint(30, (5000,), generator=generator))
     assert found.value == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("num_clusters", [30, 50])
+def test_many_independent_clusters_say_nothing(num_clusters, generator):
+    labels = torch.arange(1000) % 10
+    found = [
+        cluster_label_information(labels, torch.randint(num_clusters, (1000,), generator=generator)) for _ in range(10)
+    ]
+    assert sum(item.value for item in found) / 10 == pytest.approx(0, abs=0.01)
+    assert sum(item.low <= 0 <= item.high for item in found) >= 8
+
+
+@pytest.mark.parametrize("right", [0.5, 0.8, 1.0])
+def test_many_clusters_that_tell_the_label_by_a_noisy_channel(right, generator):
+    labels = torch.arange(1000) % 10
+    truth = math.log(10) + right * math.log(right) + (1 - right) * math.log(max(1 - right, 1e-9) / 9)
+    values = []
+    for _ in range(10):
+        wrong = torch.rand(1000, generator=generator) > right
+        shown = (labels + wrong * torch.randint(1, 10, (1000,), generator=generator)) % 10
+        clusters = 3 * shown + torch.randint(3, (1000,), generator=generator)
+        values.append(cluster_label_information(labels, clusters).value)
+    # plug-in entropies are .17 nats too large at .8, Miller and Madow's .11
+    assert sum(values) / 10 == pytest.approx(truth, abs=0.07)
 
 
 @pytest.mark.parametrize("distance", [0.0, 2.0, 8.0])

@@ -64,6 +64,14 @@ def test_moment_kl_of_a_flat_code_is_undefined(generator):
 
 
 def test_categorical_kl_by_hand():
-    found = prior_kl(torch.tensor([0, 0, 0, 1]), torch.tensor([0.5, 0.25, 0.25]))
-    assert found.value == pytest.approx(0.75 * math.log(1.5))
-    assert prior_kl(torch.tensor([0, 0, 1, 2]), torch.tensor([0.5, 0.25, 0.25])).value == pytest.approx(0)
+    prior = torch.tensor([0.5, 0.25, 0.25])
+    found = prior_kl(torch.tensor([0, 0, 0, 1]).repeat(25), prior)
+    assert found.value == pytest.approx(0.75 * math.log(1.5) - 1 / 200)
+    assert prior_kl(torch.tensor([0, 0, 1, 2]).repeat(25), prior).value == pytest.approx(-2 / 200)
+
+
+def test_categorical_kl_of_a_match_is_zero(generator):
+    found = [prior_kl(torch.randint(30, (1000,), generator=generator), torch.full((30,), 1 / 30)) for _ in range(40)]
+    # the plug-in value is .0145; one value has the standard deviation sqrt(2 (K - 1)) / 2n = .004
+    assert sum(item.value for item in found) / 40 == pytest.approx(0, abs=0.0025)
+    assert sum(item.low <= 0 <= item.high for item in found) >= 34

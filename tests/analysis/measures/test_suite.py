@@ -8,7 +8,7 @@ import torch
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures import critic, prior_match
 from analysis.measures.bench import LABELS
-from analysis.measures.subjects import CONTROL_MEASURES
+from analysis.measures.subjects import CONTROL_MEASURES, PCA_MEASURES
 from analysis.measures.suite import CODES, MEASURES, PRIOR_SHARES, quick_suite
 from iae_models.config import flatten, run_config
 from iae_models.data import ImageData, Split
@@ -106,7 +106,8 @@ def test_controls_stand_beside_the_model(measured):
     def names(found, subject):
         return {name for at, split, name in found if (at, split) == (subject, "test")}
 
-    assert names(gaussian, "untrained") == names(gaussian, "pca") == set(CONTROL_MEASURES)
+    assert names(gaussian, "untrained") == set(CONTROL_MEASURES)
+    assert names(gaussian, "pca") == set(PCA_MEASURES)
     assert names(categorical, "untrained") == set(CONTROL_MEASURES)
     assert names(categorical, "kmeans") == {"clustering_error", "clustering_error_exemplar", "ami"}
     assert names(gaussian, "mean_image") == {"mse_single", "mse_mean", "r2_mean"}
@@ -121,6 +122,17 @@ def test_same_replicate_same_bits(few_digits, some_classifier, measured):
     assert measure(CONFIGS["gaussian"], few_digits, some_classifier()) == first
     assert torch.equal(torch.get_rng_state(), state)
     assert measure(CONFIGS["gaussian"], few_digits, some_classifier(), replicate=1) != first
+
+
+def test_no_replicate_changes_what_no_run_changes(few_digits, some_classifier):
+    classifier = some_classifier()
+    for config, subjects in (("gaussian", {"pca", "mean_image", "chance"}), ("categorical", {"kmeans"})):
+        first, second = (measure(CONFIGS[config], few_digits, classifier, replicate) for replicate in (0, 1))
+        fixed = {key: item for key, item in first.items() if key[0] in subjects}
+        assert {subject for subject, _, _ in fixed} == subjects
+        # the very same objects: measured once
+        assert all(second[key] == item for key, item in fixed.items())
+        assert first["model", "test", "mse_single"] != second["model", "test", "mse_single"]
 
 
 def test_a_bad_classifier_is_refused(few_digits, some_classifier):
@@ -183,6 +195,10 @@ def test_planted_truth_is_recovered(linear_gaussian, some_classifier):
     # labels were drawn without regard to the images
     assert value("label_information") == pytest.approx(0, abs=0.03)
     assert value("share_z_pixel", "pca") == pytest.approx(share, abs=0.03)
+    assert value("dispersion_ratio", "pca") == pytest.approx(1, abs=0.05)
+    assert value("rate", "pca") == pytest.approx(bound, abs=0.2)
+    assert value("critic_accuracy", "pca") == pytest.approx(0.5, abs=0.04)
+    assert value("prior_accuracy", "pca") == pytest.approx(0.5, abs=0.04)
     # a spread twice too wide leaves the mean as it is and quarters the code's odds
     assert value("r2_mean", "untrained") == pytest.approx(share, abs=0.03)
     assert value("share_z_pixel", "untrained") == pytest.approx(share / (share + 4 * (1 - share)), abs=0.02)

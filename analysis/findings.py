@@ -256,9 +256,9 @@ def _calibration(analysis: Analysis) -> list[str]:
         near = int((cells <= CALIBRATED).sum())
         sentences.append(
             "Is the split about the data? A fresh critic, which sees images averaged to about 7 × 7, tells (x, ẑ) "
-            f"from (x̂, ẑ) with accuracy {interval(mean)}, from {number(mean.lowest)} to {number(mean.highest)}; at "
-            f"0.50 it finds no difference, and {near} of {counted(len(cells), 'cell')} {'has' if near == 1 else 'have'} at "
-            f"most {CALIBRATED}. Where it finds one, the split describes the decoder more than the data."
+            f"from (x̂, ẑ) with accuracy {interval(mean)}, from {number(mean.lowest)} to {number(mean.highest)}. At "
+            f"0.50 it finds no difference; {near} of {counted(len(cells), 'cell')} {'has' if near == 1 else 'have'} "
+            f"at most {CALIBRATED}. Where it finds one, the split describes the decoder more than the data."
         )
     match = estimate(_model(analysis, "prior_accuracy"), "value")
     if match.num_runs:

@@ -131,7 +131,7 @@ def test_the_sentences_answer_noise_calibration_and_clustering(analysis):
     text = " ".join(answers(analysis))
     assert "lies above 0 for S_z in pixels, S_z in features and label preservation; lies below 0 for R²" in text
     assert re.search(r"dispersion ratio ρ is 0\.80 \(95 % interval 0\.\d\d to 0\.\d\d\) over 8 cells with noise", text)
-    assert re.search(r"accuracy 0\.62 \(.*at 0\.50 it finds no difference, and 0 of 8 cells have at most 0\.55", text)
+    assert re.search(r"accuracy 0\.62 \(.*At 0\.50 it finds no difference; 0 of 8 cells have at most 0\.55", text)
     assert re.search(r"2\d % with K = 30 \(2\d % to \d\d % over \d+ runs, k-means 26 %\)", text)
 
 

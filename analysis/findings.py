@@ -50,7 +50,7 @@ def headline(analysis: Analysis) -> list[Figure]:
             note = f"{CODE_NAMES[code]} cells; {_between(effect, sign=True)}".removesuffix("; ")
             figures.append(Figure(f"{prose(name)}: trained − frozen", signed(effect.mean), note))
     for name, note in (
-        ("critic_accuracy", "0.50 is calibrated"),
+        ("critic_accuracy", "at 0.50 it finds no difference"),
         ("dispersion_ratio", "1 is calibrated, 0 ignores the noise"),
     ):
         mean = estimate(_model(analysis, name), "value")

@@ -56,6 +56,9 @@ def parameter_importance(
                 f"Importance in block {block} is left out: it needs {MINIMUM} configurations, but has {len(group)}."
             )
             continue
+        if len(parameters.columns) < 2:
+            notes.append(f"Importance in block {block} is left out: fewer than two parameters vary.")
+            continue
         if len(group) < INDICATIVE:
             notes.append(
                 f"Importance in block {block} rests on {len(group)} configurations: a hint at most, below {INDICATIVE}."

@@ -45,7 +45,11 @@ def pareto(analysis: Analysis) -> Drawing | str:
     if table.empty:
         return "No configuration has both objectives."
     signs = np.asarray([-1.0 if objective.get("direction") == "maximize" else 1.0 for objective in objectives])
-    front = pareto_front(table[["objective_0", "objective_1"]].to_numpy(float) * signs)
+    # one front for each kind of code, as each has a search of its own
+    front = np.zeros(len(table), dtype=bool)
+    for code in table["code"].unique():
+        chosen = (table["code"] == code).to_numpy()
+        front[chosen] = pareto_front(table.loc[chosen, ["objective_0", "objective_1"]].to_numpy(float) * signs)
     figure = new_figure(2.8)
     search_plots.pareto(table, front, figure.subplots(), (objectives[0]["measure"], objectives[1]["measure"]))
     words = [
@@ -55,8 +59,7 @@ def pareto(analysis: Analysis) -> Drawing | str:
     return Drawing(
         figure,
         f"Both objectives of {len(table)} configurations, means over their seeds; better is {' and '.join(words)}. "
-        "The line "
-        f"joins those that no other one beats in both.{oracle_words(analysis)}",
+        f"A line joins those that no other one with the same kind of code beats in both.{oracle_words(analysis)}",
     )
 
 
@@ -96,8 +99,12 @@ def importance_bars(table: pd.DataFrame) -> Drawing | str:
     groups = list(table.groupby(["block", "objective"], sort=False))[:6]
     if not groups:
         return ""
-    figure = new_figure(0.6 + 0.3 * max(len(group) for _, group in groups))
-    grid = figure.subplots(1, len(groups), squeeze=False)
+    columns = min(2, len(groups))
+    rows = -(-len(groups) // columns)
+    figure = new_figure(0.3 + rows * (0.5 + 0.25 * max(len(group) for _, group in groups)))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(groups) :]:
+        axes.set_axis_off()
     for axes, ((block, objective), group) in zip(grid.flat, groups, strict=True):
         search_plots.importance(group, axes)
         axes.set_title(f"{block}: {plots.math_label(str(objective))}")

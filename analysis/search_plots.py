@@ -75,7 +75,9 @@ def pareto(configurations: pd.DataFrame, front: np.ndarray, axes: Axes, measures
                     label=f"{code}, {'grid cell' if filled else 'searched'}",
                 )
     edge = configurations[front].sort_values("objective_0")
-    axes.plot(edge["objective_0"], edge["objective_1"], "-", color="#D55E00", linewidth=1, zorder=0, label="front")
+    for index, (_, part) in enumerate(edge.groupby("code")):
+        label = "" if index else "front"
+        axes.plot(part["objective_0"], part["objective_1"], "-", color="#D55E00", linewidth=1, zorder=0, label=label)
     for index, (_, row) in enumerate(edge.iterrows() if len(edge) <= 8 else ()):
         offset = (5, 4) if index % 2 else (5, -10)
         axes.annotate(str(row["label"]), (row["objective_0"], row["objective_1"]), offset, textcoords="offset points")

@@ -13,7 +13,7 @@ from study.optuna_store import OptunaStore
 from study.progress import DriverCallback, LiveTable, PlainLines, display_for, name_of, time_left
 from study.trial import Report
 
-LAUNCHED_AT = datetime.now(UTC) - timedelta(minutes=5)
+LAUNCHED_AT = datetime.now(UTC) - timedelta(hours=5)
 
 GRID = "parameters: {train.steps: 100, model.latent_dim: {grid: [2, 3, 4, 5]}}\n"
 
@@ -69,7 +69,7 @@ def test_lines_tell_the_first_report_and_every_end(dispatcher, console, finish, 
     display.close()
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 4
-    assert lines[0].startswith("first report after 5 min ")
+    assert lines[0].startswith("first report after 5 h ")
     assert lines[0].endswith(f"{name_of(first)}: step 10/100  autoencoder 2  discriminator 0.75")
     assert lines[1].startswith(f"[1/4] {name_of(first)} finished in 41 s; 1 finished, 1 running, 0 failed; about ")
     assert lines[2].startswith(f"[2/4] {name_of(second)} failed: loss became nan; 1 finished, 0 running, 1 failed")

@@ -26,7 +26,7 @@ from study.lane import LaneTrainable
 from study.progress import DriverCallback
 from study.search import LaneSearcher
 from study.spec import Resources
-from study.trial import Workplace
+from study.trial import WorkerSettings
 
 SWITCHES = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -161,7 +161,7 @@ def _times(whole: float, part: float) -> int:
     return int(whole / part + 1e-9)
 
 
-def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: Workplace, callback: DriverCallback) -> None:
+def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: WorkerSettings, callback: DriverCallback) -> None:
     """Run lanes on the connected Ray until the dispatcher has none left.
 
     Raises:

@@ -11,13 +11,13 @@ from typing import Any
 
 from ray import tune
 
-from study.trial import Report, Workplace, perform
+from study.trial import Report, WorkerSettings, perform
 
 
 class LaneTrainable(tune.Trainable):
     """Advances the runs of a lane by one report at a time.
 
-    Its configuration is `{"lane": [run keys], "place": fields of a Workplace}`. Nothing of a run's own raises here: see
+    Its configuration is `{"lane": [run keys], "place": fields of a WorkerSettings}`. Nothing of a run's own raises here: see
     `study.trial.perform`. A step returns `{"reports": [fields of a Report], "done": bool}`.
     """
 
@@ -38,7 +38,7 @@ class LaneTrainable(tune.Trainable):
 
 def _lane(config: dict[str, Any]) -> Iterator[tuple[Report, bool]]:
     """Yield the reports of all runs of a lane, each with whether it is the lane's last."""
-    place, keys = Workplace(**config["place"]), list(config["lane"])
+    place, keys = WorkerSettings(**config["place"]), list(config["lane"])
     for key in keys:
         for report in perform(key, place):
             yield report, key == keys[-1] and report.status != "running"

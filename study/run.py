@@ -26,10 +26,10 @@ from iae_models.state import save_weights
 from iae_models.training import Progress, evaluation_model, initial_state, train
 from study.pictures import contact_sheet, write_png
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
-from study.trial import Workplace
+from study.trial import WorkerSettings
 
 
-def train_and_measure(run: RunFolder, place: Workplace) -> Iterator[Progress]:
+def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progress]:
     """Train one run to its end, report by report, then measure it and write its results.
 
     `result.json` is written last, so that its presence means that all else is there.
@@ -103,7 +103,7 @@ def _configuration(run: RunFolder) -> tuple[RunConfig, int]:
     return config, replicate
 
 
-def _prepare_torch(place: Workplace) -> None:
+def _prepare_torch(place: WorkerSettings) -> None:
     torch.set_num_threads(place.threads)
     # On a GPU a few kernels have no deterministic form; there it is asked for, not demanded.
     torch.use_deterministic_algorithms(True, warn_only=place.device != "cpu")
@@ -121,7 +121,7 @@ def _classifier(name: str, root: str | None, device: str, folder: Path) -> Class
 
 
 def _measure(
-    run: RunFolder, state: Any, data: ImageData, config: RunConfig, replicate: int, place: Workplace
+    run: RunFolder, state: Any, data: ImageData, config: RunConfig, replicate: int, place: WorkerSettings
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     model = evaluation_model(state, data)
     # The network as it was before the first step: the same seed makes it again, so nothing of it was kept meanwhile.

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from ray.tune.search import Searcher
 
 from study.dispatch import Dispatcher
-from study.trial import Workplace
+from study.trial import WorkerSettings
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -52,7 +52,7 @@ class LaneSearcher(Searcher):
         place: Where the workers find their runs.
     """
 
-    def __init__(self, dispatcher: Dispatcher, place: Workplace) -> None:
+    def __init__(self, dispatcher: Dispatcher, place: WorkerSettings) -> None:
         super().__init__()
         self.dispatcher = dispatcher
         self._place = asdict(place)

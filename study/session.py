@@ -19,7 +19,7 @@ from study.plan import Plan
 from study.progress import DriverCallback, display_for, name_of
 from study.records import StudyFolder
 from study.spec import StudySpec
-from study.trial import Workplace
+from study.trial import WorkerSettings
 
 INTERRUPTED_S = 2.0
 """Longest time that a person who pressed Ctrl-C waits for the copy of the searches."""
@@ -72,7 +72,7 @@ def run_plan(
     with cluster(address, threads=max(1, int(spec.resources.cpus_per_lane))):
         lanes = lanes_of(spec.resources)
         ready()
-        place = Workplace(
+        place = WorkerSettings(
             study=str(folder.root.resolve()),
             data_root=None if data_root is None else str(data_root.resolve()),
             device=lanes.device,
@@ -92,7 +92,7 @@ def _run(
     dispatcher: Dispatcher,
     folder: StudyFolder,
     lanes: Lanes,
-    place: Workplace,
+    place: WorkerSettings,
     console: Console,
     launched_at: datetime,
 ) -> tuple[str, str]:

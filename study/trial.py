@@ -18,7 +18,7 @@ from study.records import StudyFolder, run_status
 
 
 @dataclass(frozen=True)
-class Workplace:
+class WorkerSettings:
     """Where a worker finds its runs, and what it trains them with.
 
     Attributes:
@@ -55,7 +55,7 @@ class Report:
     reason: str = ""
 
 
-def perform(key: str, place: Workplace) -> Iterator[Report]:
+def perform(key: str, place: WorkerSettings) -> Iterator[Report]:
     """Train, measure and record one run, one report at a time; the last one says how it ended.
 
     An error of the run itself becomes its `failure.json`. A run that is finished already stays as it is: a driver whose

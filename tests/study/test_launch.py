@@ -401,7 +401,7 @@ def check_alone(folder, key, tmp_path):
     alone.run(key).root.mkdir(parents=True)
     shutil.copy(folder.run(key).run, alone.run(key).run)
     shutil.copytree(folder.classifiers, alone.classifiers)
-    code = "import sys; from study.trial import *; list(perform(sys.argv[1], Workplace(sys.argv[2], threads=1)))"
+    code = "import sys; from study.trial import *; list(perform(sys.argv[1], WorkerSettings(sys.argv[2], threads=1)))"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", code, key, str(alone.root)], check=True, cwd=ROOT, env=environment)
     assert alone.run(key).measures.read_bytes() == folder.run(key).measures.read_bytes()

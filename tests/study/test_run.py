@@ -15,7 +15,7 @@ from study.dispatch import record_run
 from study.plan import grid_runs
 from study.records import StudyFolder, read_json, write_json
 from study.spec import load_study
-from study.trial import Workplace, perform
+from study.trial import WorkerSettings, perform
 
 STUDY = """
 parameters:
@@ -50,7 +50,7 @@ def study(tmp_path_factory, runs):
     folder = StudyFolder(tmp_path_factory.mktemp("study"))
     for run in runs:
         record_run(folder, run)
-    reports = {run.key: list(perform(run.key, Workplace(str(folder.root), threads=1))) for run in runs}
+    reports = {run.key: list(perform(run.key, WorkerSettings(str(folder.root), threads=1))) for run in runs}
     return folder, reports
 
 
@@ -116,7 +116,7 @@ def test_a_run_alone_is_bitwise_the_run_behind_another(study, runs, tmp_path):
     record_run(alone, runs[1])
     shutil.copytree(folder.classifiers, alone.classifiers)
     (alone.run(runs[1].key).root / "events.out.tfevents.former").touch()  # of an attempt that was interrupted
-    again = list(perform(runs[1].key, Workplace(str(tmp_path), threads=1)))
+    again = list(perform(runs[1].key, WorkerSettings(str(tmp_path), threads=1)))
     assert [report.values for report in again] == [report.values for report in reports[runs[1].key]]
     first, second = (place.run(runs[1].key) for place in (folder, alone))
     assert read_json(first.result)["values"] == read_json(second.result)["values"]
@@ -131,6 +131,6 @@ def test_a_record_that_does_not_fit_its_folder_fails_that_run(runs, tmp_path):
     record = read_json(folder.run(runs[0].key).run)
     record["config"]["model.latent_dim"] = 7
     write_json(folder.run(runs[0].key).run, record)
-    (report,) = perform(runs[0].key, Workplace(str(tmp_path)))
+    (report,) = perform(runs[0].key, WorkerSettings(str(tmp_path)))
     assert report.status == "failed"
     assert f"run.json must describe the run {runs[0].key}" in report.reason

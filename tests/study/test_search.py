@@ -6,7 +6,7 @@ from ray.tune.search import Searcher
 from study.failures import record_failure
 from study.records import run_status
 from study.search import LaneSearcher, guarded
-from study.trial import Workplace
+from study.trial import WorkerSettings
 
 GRID = "parameters: {model.latent_dim: {grid: [2, 3, 4]}}\n"
 
@@ -14,7 +14,9 @@ GRID = "parameters: {model.latent_dim: {grid: [2, 3, 4]}}\n"
 @pytest.fixture
 def searcher_of(spec_of, folder, dispatch):
     def make(text=GRID, *overrides):
-        return LaneSearcher(dispatch(spec_of(text, *overrides)), Workplace(str(folder.root), device="cpu", threads=2))
+        return LaneSearcher(
+            dispatch(spec_of(text, *overrides)), WorkerSettings(str(folder.root), device="cpu", threads=2)
+        )
 
     return make
 

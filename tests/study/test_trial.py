@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from study.records import read_json, run_status
-from study.trial import Workplace, perform
+from study.trial import WorkerSettings, perform
 
 
 @dataclass
@@ -31,7 +31,7 @@ def train(monkeypatch):
 
 
 def reports_of(folder):
-    return list(perform("a-0", Workplace(str(folder.root))))
+    return list(perform("a-0", WorkerSettings(str(folder.root))))
 
 
 def test_reports_come_as_training_goes_on_and_end_with_the_outcome(folder, train):
@@ -80,7 +80,7 @@ def test_a_worker_that_is_told_to_stop_records_nothing(folder, train):
         yield Progress(10, {})
 
     train(generator)
-    reports = perform("a-0", Workplace(str(folder.root)))
+    reports = perform("a-0", WorkerSettings(str(folder.root)))
     next(reports)
     reports.close()
     assert run_status(folder.run("a-0")) == "planned"

@@ -17,8 +17,8 @@ from study.trial import Report, WorkerSettings, perform
 class LaneTrainable(tune.Trainable):
     """Advances the runs of a lane by one report at a time.
 
-    Its configuration is `{"lane": [run keys], "place": fields of a WorkerSettings}`. Nothing of a run's own raises here: see
-    `study.trial.perform`. A step returns `{"reports": [fields of a Report], "done": bool}`.
+    Its configuration is `{"lane": [run keys], "place": fields of a WorkerSettings}`. Nothing of a run's own raises
+    here: see `study.trial.perform`. A step returns `{"reports": [fields of a Report], "done": bool}`.
     """
 
     def setup(self, config: dict[str, Any]) -> None:

@@ -26,13 +26,16 @@ def main(arguments: list[str]) -> int:
     runs = describe_runs(results.runs)
     values = joined(results.measures, runs[runs["status"] == "finished"])
     values = values[(values["split"] == "test") & (values["subject"] == "model") & values["name"].isin(names)]
-    cells = values.groupby(["block", "label", "name"])["value"].mean().unstack()
+    means = values.groupby(["block", "label", "name"], as_index=False)["value"].mean()
+    cells = means.pivot_table(index=["block", "label"], columns="name", values="value", dropna=False).reset_index()
     seeds = values.groupby(["block", "label"])["replicate"].nunique()
+    cells = cells.merge(seeds.rename("seeds").reset_index(), on=["block", "label"])
     print(f"| block | configuration | {' | '.join(MEASURES[name].label for name in names)} | seeds |")
     print(f"|{'---|' * (len(names) + 3)}")
-    for (block, label), row in cells.iterrows():
+    for _, row in cells.iterrows():
+        label = row["label"] if row["label"] != row["block"] else ""
         written = [_written(row.get(name)) for name in names]
-        print(f"| {block} | {label if label != block else ''} | {' | '.join(written)} | {seeds[(block, label)]} |")
+        print(f"| {row['block']} | {label} | {' | '.join(written)} | {row['seeds']} |")
     return 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from analysis.measure_names import MEASURES
 from study.block_reader import MAX_CELLS
 from study.search_space import Axis, Choices, FloatRange, IntegerRange, ZeroOrRange
-from study.spec import Budget, Resources, SpecError, as_json, load_study
+from study.spec import STUDY_KEYS, Budget, Resources, SpecError, as_json, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = sorted((ROOT / "search_spaces").glob("*.yaml"))
@@ -482,19 +482,7 @@ def test_spaces_hold_exactly_their_values(space, inside, outside):
 
 def test_random_nonsense_never_escapes_as_another_error(write):
     values = ["5", "[]", "{}", "null", "[1, [2]]", "{a: {b: c}}", "x", ".nan", "true", "[{name: 3}]", "'", "[null]"]
-    keys = [
-        "name",
-        "question",
-        "parameters",
-        "blocks",
-        "replicates",
-        "objectives",
-        "oracle",
-        "budget",
-        "search",
-        "resources",
-        "smoke",
-    ]
+    keys = list(STUDY_KEYS)
     inner = [
         "{model.latent_dim: %s}",
         "{model.latent_dim: {grid: %s}}",

@@ -20,7 +20,7 @@ import analysis.measures
 from analysis.measures.classifier import Classifier, classifier_for
 from analysis.measures.samples import sample_panels
 from analysis.measures.suite import quick_suite
-from iae_models.config import RunConfig, code_hash, run_config, run_key, source_hash
+from iae_models.config import DATASETS, RunConfig, code_hash, run_config, run_key, source_hash
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
 from iae_models.training import Progress, evaluation_model, initial_state, train
@@ -71,6 +71,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progres
         "device": _device_name(place.device),
         "threads": place.threads,
         "versions": _versions(),
+        "data_fingerprint": data.fingerprint,
         "classifier": accuracy,
         "values": model_values(measures),
     }
@@ -116,19 +117,23 @@ def _data(name: str, root: str | None, device: str) -> ImageData:
 
 
 @lru_cache(maxsize=1)
-def _classifier(name: str, root: str | None, device: str, folder: Path) -> Classifier:
-    return classifier_for(_data(name, root, device), folder)
+def _classifier(name: str, root: str | None, device: str, folder: Path) -> Classifier | None:
+    """Return the measuring classifier of a data set; points, and images without labels, have none."""
+    info = DATASETS[name]
+    return classifier_for(_data(name, root, device), folder) if info.holds_images and info.num_classes else None
 
 
 def _measure(
     run: RunFolder, state: Any, data: ImageData, config: RunConfig, replicate: int, place: WorkerSettings
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     model = evaluation_model(state, data)
     # The network as it was before the first step: the same seed makes it again, so nothing of it was kept meanwhile.
     untrained = evaluation_model(initial_state(config, replicate, torch.device(place.device)), data)
     folder = StudyFolder(Path(place.study)).classifiers
     classifier = _classifier(config.data.name, place.data_root, place.device, folder)
-    measures = [asdict(item) for item in quick_suite(model, untrained, data, classifier, replicate)]
+    measures = [
+        asdict(item) for item in quick_suite(model, untrained, data, classifier, replicate, config.data.num_labels)
+    ]
     panels = sample_panels(model, data, replicate)
     with atomic_path(run.samples) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **panels)  # type: ignore[arg-type]
@@ -136,7 +141,7 @@ def _measure(
         write_png(contact_sheet(panels), temporary)
     with atomic_path(run.weights) as temporary:
         save_weights(model, temporary)
-    return measures, {"hash": classifier.hash, "accuracy": classifier.accuracy}
+    return measures, None if classifier is None else {"hash": classifier.hash, "accuracy": classifier.accuracy}
 
 
 def _remove_events(run: RunFolder) -> None:

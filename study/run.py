@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
 import analysis.measures
 from analysis.measures.classifier import Classifier, classifier_for
+from analysis.measures.point_samples import point_panels
 from analysis.measures.samples import sample_panels
 from analysis.measures.suite import quick_suite
 from iae_models.config import DATASETS, RunConfig, code_hash, run_config, run_key, source_hash
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
 from iae_models.training import Progress, evaluation_model, initial_state, train
-from study.pictures import contact_sheet, write_png
+from iae_models.variant import Variant
+from study.pictures import Pixels, contact_sheet, write_png
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.scatter import scatter_sheet
 from study.trial import WorkerSettings
 
 
@@ -134,14 +138,23 @@ def _measure(
     measures = [
         asdict(item) for item in quick_suite(model, untrained, data, classifier, replicate, config.data.num_labels)
     ]
-    panels = sample_panels(model, data, replicate)
+    panels, sheet = _pictures(model, data, replicate)
     with atomic_path(run.samples) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **panels)  # type: ignore[arg-type]
     with atomic_path(run.picture) as temporary:
-        write_png(contact_sheet(panels), temporary)
+        write_png(sheet, temporary)
     with atomic_path(run.weights) as temporary:
         save_weights(model, temporary)
     return measures, None if classifier is None else {"hash": classifier.hash, "accuracy": classifier.accuracy}
+
+
+def _pictures(model: Variant, data: ImageData, replicate: int) -> tuple[dict[str, npt.NDArray[Any]], Pixels]:
+    """Return the sample arrays of a model, and the picture of them."""
+    if DATASETS[data.name].holds_images:
+        panels: dict[str, npt.NDArray[Any]] = {**sample_panels(model, data, replicate)}
+        return panels, contact_sheet(panels)
+    panels = point_panels(model, data, replicate)
+    return panels, scatter_sheet(panels)
 
 
 def _remove_events(run: RunFolder) -> None:

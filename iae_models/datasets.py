@@ -53,6 +53,27 @@ DATASETS: dict[str, DatasetInfo] = {
         fingerprint="0521eb65a9949b3b97243369452a0acca71b8d1eca760ffea18f0b95f98559a3",
         title="Fashion-MNIST",
     ),
+    "street_digits": DatasetInfo(
+        shape=(3, 32, 32),
+        num_classes=10,
+        sizes=(10500, 1000, 2000),
+        fingerprint="b8c2c9c839f616df5ba1ebc5d6995f38a19c05f7071d1229193f1cc7481a29d0",
+        title="street digits (embedded)",
+    ),
+    "street_digits_mnist": DatasetInfo(
+        shape=(3, 32, 32),
+        num_classes=10,
+        sizes=(55000, 5000, 10000),
+        fingerprint="ec48fc5d53c6ea941173bd7038023cce73a8c541eb08b4206faa2ee53cceeb04",
+        title="street digits (MNIST)",
+    ),
+    "svhn": DatasetInfo(shape=(3, 32, 32), num_classes=10, sizes=(67153, 6104, 26032), fingerprint="", title="SVHN"),
+    "svhn_extra": DatasetInfo(
+        shape=(3, 32, 32), num_classes=10, sizes=(598284, 6104, 26032), fingerprint="", title="SVHN with extra images"
+    ),
+    "celeba": DatasetInfo(
+        shape=(3, 48, 48), num_classes=2, sizes=(162770, 19867, 19962), fingerprint="", title="CelebA, 48 x 48"
+    ),
     "seven_gaussians": DatasetInfo(
         shape=(2,),
         num_classes=7,

@@ -33,7 +33,7 @@ def point_panels(model: Model, data: ImageData, replicate: int) -> dict[str, npt
     generator = torch.Generator(data.test.x.device).manual_seed(stream_seed(replicate, "measure/samples"))
     with torch.inference_mode():
         x, y = data.test.images(slice(NUM_POINTS)), data.test.y[:NUM_POINTS]
-        panels = {"points": _floats(x), "points_label": _bytes(y)}
+        panels: dict[str, npt.NDArray[Any]] = {"points": _floats(x), "points_label": _bytes(y)}
         plane = model.code == "gaussian" and model.code_dim == 2
         if "generate" in model.capabilities:
             z = model.sample_prior(NUM_POINTS, generator)

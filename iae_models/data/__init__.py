@@ -14,9 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iae_models.config import DATASETS
-from iae_models.data import embedded_digits, fashion_mnist, four_points, mnist, seven_gaussians
-from iae_models.data.idx_files import DataMissing
+from iae_models.data import (
+    celeba,
+    embedded_digits,
+    fashion_mnist,
+    four_points,
+    mnist,
+    seven_gaussians,
+    street_digits,
+    svhn,
+)
 from iae_models.data.images import ImageData, Split, fingerprint
+from iae_models.data.missing import DataMissing
 
 __all__ = ["LOADERS", "DataMissing", "ImageData", "Split", "data_root", "fingerprint", "load"]
 
@@ -24,6 +33,11 @@ LOADERS: dict[str, Callable[[Path], tuple[Split, ...]]] = {
     "embedded_digits": embedded_digits.read,
     "mnist": mnist.read,
     "fashion_mnist": fashion_mnist.read,
+    "street_digits": street_digits.read,
+    "street_digits_mnist": street_digits.read_mnist,
+    "svhn": svhn.read,
+    "svhn_extra": svhn.read_with_extra,
+    "celeba": celeba.read,
     "seven_gaussians": seven_gaussians.read,
     "four_points": four_points.read,
 }
@@ -49,6 +63,13 @@ def load(name: str, root: Path | None = None) -> ImageData:
     info = DATASETS[name]
     train, validation, test = LOADERS[name](root)
     found = fingerprint(train, validation, test)
+    sizes = (len(train), len(validation), len(test))
+    if not info.fingerprint and sizes != info.sizes:
+        raise ValueError(
+            f"{name} must have {info.sizes[0]}, {info.sizes[1]} and {info.sizes[2]} training, validation and test "
+            f"examples, but the files under {root} hold {sizes[0]}, {sizes[1]} and {sizes[2]}: they are not the "
+            "published ones. Remove them and get them again."
+        )
     if info.fingerprint and found != info.fingerprint:
         raise ValueError(
             f"the images of {name} must have the fingerprint {info.fingerprint[:12]}, but got {found[:12]} for "

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iae_models.data.images import Split
+from iae_models.data.missing import DataMissing
 from iae_models.data.splits import stratified_splits
 
 FILES = tuple(f"{part}-{kind}" for part in ("train", "t10k") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
@@ -31,10 +32,6 @@ PROBE_S = 4.0
 
 STALL_S = 10.0
 """Seconds without a byte after which a download is given up."""
-
-
-class DataMissing(FileNotFoundError):
-    """The files of a data set are neither there nor to be had."""
 
 
 def read(name: str, root: Path) -> tuple[Split, ...]:

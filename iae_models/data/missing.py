@@ -19,7 +19,7 @@ def require_files(folder: Path, names: Sequence[str], source: str) -> None:
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
         raise DataMissing(
-            f"{folder} must hold {', '.join(names)}, but {', '.join(missing)} is missing. The data set is published at "
-            f"{source}. Put the files there, name another folder with --data-root or IAE_DATA_ROOT, or choose data that "
-            "need no files, such as data.name: embedded_digits or street_digits."
+            f"{folder} must hold {', '.join(names)}, but {', '.join(missing)} is missing. The data are published at "
+            f"{source}. Put the files there, name another folder with --data-root or IAE_DATA_ROOT, or choose data "
+            "that need no files, such as data.name: embedded_digits or street_digits."
         )

@@ -17,6 +17,7 @@ from study.blocks import Block
 from study.fields import Fields
 from study.parameters import Parameter, described, message_of, read_parameters
 from study.problems import Mark, Problem, shown
+from study.replicates import Replicates, read_replicates
 from study.search_space import Axis
 
 BLOCK_KEYS = ("name", "parameters", "replicates")
@@ -50,13 +51,13 @@ class _Draft:
     path: str
 
 
-def read_blocks(fields: Fields, name: str, replicates: int) -> tuple[Block, ...]:
+def read_blocks(fields: Fields, name: str, replicates: Replicates) -> tuple[Block, ...]:
     """Read the blocks of a study; without `blocks` there is one that is called as the study is.
 
     Args:
         fields: The study's keys.
         name: The study's name.
-        replicates: Runs of each configuration where a block does not say.
+        replicates: Runs of each configuration where a block does not say otherwise.
     """
     shared: dict[str, Parameter] = {}
     if "parameters" in fields:
@@ -84,7 +85,7 @@ def read_name(fields: Fields, default: str) -> str:
     return name
 
 
-def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: int) -> list[_Draft]:
+def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: Replicates) -> list[_Draft]:
     items = fields.items("blocks")
     if isinstance(fields.values["blocks"].value, list) and not items:
         fields.report("must hold at least one block, but got []", "blocks")
@@ -103,7 +104,7 @@ def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: in
     return drafts
 
 
-def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Parameter], replicates: int) -> _Draft:
+def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Parameter], replicates: Replicates) -> _Draft:
     if "name" not in fields and fields.values:
         fields.report("must have a name")
     name = read_name(fields, default_name)
@@ -111,7 +112,7 @@ def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Paramete
     own = read_parameters(fields.values["parameters"], path, fields.problems) if "parameters" in fields else {}
     # a block's own entry replaces the shared one as a whole
     parameters = {**shared, **own}
-    block = _build_block(name, parameters, fields.integer("replicates", replicates, 1), fields.problems)
+    block = _build_block(name, parameters, read_replicates(fields, replicates), fields.problems)
     return _Draft(block, parameters, fields.mark, path)
 
 
@@ -134,7 +135,9 @@ def _rule_problems(drafts: Iterable[_Draft], max_cells: int) -> list[Problem]:
     return found
 
 
-def _build_block(name: str, parameters: Mapping[str, Parameter], replicates: int, problems: list[Problem]) -> Block:
+def _build_block(
+    name: str, parameters: Mapping[str, Parameter], replicates: Replicates, problems: list[Problem]
+) -> Block:
     has_grid = any(not item.fixed and item.axis.grid for item in parameters.values())
     fixed: dict[str, Any] = {}
     axes: dict[str, Axis] = {}
@@ -152,7 +155,8 @@ def _build_block(name: str, parameters: Mapping[str, Parameter], replicates: int
             axis = Axis(key, (_default_in_range(item, problems),), axis.search, axis.when)
         if axis.grid or axis.search is not None:
             axes[key] = axis
-    return Block(name, fixed, _in_order(_without_constant_conditions(fixed, axes), parameters, problems), replicates)
+    ordered = _in_order(_without_constant_conditions(fixed, axes), parameters, problems)
+    return Block(name, fixed, ordered, replicates.number, replicates.until)
 
 
 def _default_in_range(item: Parameter, problems: list[Problem]) -> Any:

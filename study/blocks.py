@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iae_models.config import RunConfig, default_values, run_config
+from study.replicates import Until
 from study.search_space import Axis
 
 _SHORT_NAMES = {"model.latent_dim": "z", "model.noise_dim": "n", "model.num_categories": "K", "data.name": "data"}
@@ -22,13 +23,15 @@ class Block:
         name: Its name, unique in the study.
         fixed: Values of dotted configuration fields that all its configurations share.
         axes: Its keys with several values; the keys of an axis's `when` come before it.
-        replicates: Runs of each configuration.
+        replicates: Planned runs of each configuration.
+        until: When a configuration has more runs than planned, or None for never.
     """
 
     name: str
     fixed: Mapping[str, Any]
     axes: tuple[Axis, ...]
     replicates: int
+    until: Until | None = None
 
     @property
     def family(self) -> str:

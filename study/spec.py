@@ -44,6 +44,7 @@ from typing import Any, Literal
 from study.algorithms import Scheduler, SearchOptions, read_scheduler, read_search
 from study.block_reader import read_blocks, read_name
 from study.blocks import Block, num_grid_runs
+from study.combinations import check_combinations, misleading
 from study.fields import Fields
 from study.objectives import Objective, read_objectives, warnings_of
 from study.overrides import apply_override, apply_smoke
@@ -264,23 +265,26 @@ def _read(document: Document, overrides: Sequence[str], smoke: bool) -> tuple[St
     replicates = read_replicates(fields, Replicates())
     blocks = read_blocks(fields, name, replicates)
     objectives = read_objectives(fields, blocks)
+    budget = _read_budget(fields, blocks, is_tiny=smoke and "smoke" not in fields)
+    search, scheduler = read_search(fields), read_scheduler(fields)
+    check_combinations(fields, search, scheduler, objectives, blocks)
     spec = StudySpec(
         name=name,
         question=fields.text("question"),
         blocks=blocks,
         objectives=objectives,
         oracle=fields.boolean("oracle", False),
-        budget=_read_budget(fields, blocks, is_tiny=smoke and "smoke" not in fields),
-        search=read_search(fields),
+        budget=budget,
+        search=search,
         resources=_read_resources(fields),
         aggregate=replicates.aggregate,
         confirm=read_confirm(fields),
-        scheduler=read_scheduler(fields),
+        scheduler=scheduler,
         smoke=smoke,
         text=document.text,
         path=file,
         overrides=tuple(overrides),
-        warnings=warnings_of(objectives, blocks),
+        warnings=(*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)),
     )
     _check_smoke(fields)
     return spec, problems

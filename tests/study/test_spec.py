@@ -219,7 +219,8 @@ name: c
         "s.yaml:13:9: oracle: must be true or false, but got 'yes'",
         "s.yaml:14:10: budget: there must be no key 'run' here; did you mean 'runs'?",
         "s.yaml:14:25: budget.hours: must be a number above 0, but got nan",
-        "s.yaml:15:19: search.sampler: must be one of tpe, gp, nsga2, cmaes, qmc, random, but got 'tp'; did you mean 'tpe'?",
+        "s.yaml:15:19: search.sampler: must be one of tpe, gp, nsga2, cmaes, qmc, random, but got 'tp'; "
+        "did you mean 'tpe'?",
         "s.yaml:15:29: search.seed: must be an integer of at least 0, but got -1",
         "s.yaml:16:28: resources.gpus_per_lane: must be at most 1 or a whole number, but got 1.5",
         "s.yaml:16:44: resources.lane_size: must be an integer of at least 1, but got true",

@@ -45,6 +45,7 @@ from study.algorithms import Scheduler, SearchOptions, read_scheduler, read_sear
 from study.block_reader import read_blocks, read_name
 from study.blocks import Block, num_grid_runs
 from study.combinations import check_combinations, misleading
+from study.extends import Source, read_study
 from study.fields import Fields
 from study.objectives import Objective, read_objectives, warnings_of
 from study.overrides import apply_override, apply_smoke
@@ -58,7 +59,7 @@ from study.replicates import (
     read_confirm,
     read_replicates,
 )
-from study.yaml_source import Document, read_document
+from study.yaml_source import Document
 
 __all__ = [
     "Block",
@@ -79,6 +80,7 @@ MAX_RUNS = 100_000
 """Largest number of runs in a study."""
 
 STUDY_KEYS = (
+    "extends",
     "name",
     "question",
     "parameters",
@@ -93,7 +95,7 @@ STUDY_KEYS = (
     "resources",
     "smoke",
 )
-SMOKE_KEYS = ("parameters", "replicates", "budget")
+SMOKE_KEYS = ("parameters", "replicates", "budget", "confirm", "scheduler")
 BUDGET_KEYS = ("runs", "hours")
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -152,6 +154,7 @@ class StudySpec:
         scheduler: When a run is given up early, or None for never.
         smoke: Whether this is the tiny version that `--smoke` asks for.
         text: The YAML file, word for word.
+        sources: The files that it extends, the nearest first.
         path: The file, as it was named.
         overrides: The `--set` arguments.
         warnings: What is allowed but may mislead, one sentence each.
@@ -170,6 +173,7 @@ class StudySpec:
     scheduler: Scheduler | None
     smoke: bool
     text: str
+    sources: tuple[Source, ...]
     path: str
     overrides: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -199,11 +203,11 @@ def load_study(path: Path | str, overrides: Sequence[str] = (), smoke: bool = Fa
     Raises:
         SpecError: The file, or an override, breaks a rule; the message lists all problems with their places.
     """
-    document = read_document(Path(path))
-    spec, problems = _read(document, overrides, smoke)
+    document, sources = read_study(Path(path))
+    spec, problems = _read(document, sources, overrides, smoke)
     if not smoke and not overrides and isinstance(document.root.value, dict) and "smoke" in document.root.value:
         # a fault in the smoke section is reported now, and not on the day when it is needed
-        problems += _read(document, (), smoke=True)[1]
+        problems += _read(document, sources, (), smoke=True)[1]
     if problems:
         raise SpecError(problems)
     return spec
@@ -224,6 +228,7 @@ def as_json(spec: StudySpec) -> dict[str, Any]:
         "confirm": None if spec.confirm is None else dataclasses.asdict(spec.confirm),
         "scheduler": None if spec.scheduler is None else dataclasses.asdict(spec.scheduler),
         "smoke": spec.smoke,
+        "sources": [dataclasses.asdict(source) for source in spec.sources],
         "overrides": list(spec.overrides),
         "warnings": list(spec.warnings),
     }
@@ -252,7 +257,9 @@ def _block_as_json(block: Block) -> dict[str, Any]:
     }
 
 
-def _read(document: Document, overrides: Sequence[str], smoke: bool) -> tuple[StudySpec, list[Problem]]:
+def _read(
+    document: Document, sources: tuple[Source, ...], overrides: Sequence[str], smoke: bool
+) -> tuple[StudySpec, list[Problem]]:
     problems = list(document.problems)
     root = document.root
     if smoke:
@@ -282,6 +289,7 @@ def _read(document: Document, overrides: Sequence[str], smoke: bool) -> tuple[St
         scheduler=scheduler,
         smoke=smoke,
         text=document.text,
+        sources=sources,
         path=file,
         overrides=tuple(overrides),
         warnings=(*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)),

@@ -17,7 +17,7 @@ AXIS_KEYS = ("grid", "search", "when", "zip")
 RANGE_KEYS = ("low", "high", "log", "step", "include")
 CHOICE_KEYS = ("choices", "ordered")
 
-_NOT_SEARCHED = {
+NOT_SEARCHED = {
     "data.name": "values measured on different images are not comparable",
     "model.variant": "one search belongs to one variant",
     "model.code": "one search belongs to one family of codes; make a block for each",
@@ -199,8 +199,8 @@ def _read_when(name: str, fields: Fields) -> dict[str, tuple[Any, ...]]:
 
 
 def _read_search(name: str, fields: Fields) -> SearchSpace | None:
-    if name in _NOT_SEARCHED:
-        fields.report(f"{name} must not be searched: {_NOT_SEARCHED[name]}", "search")
+    if name in NOT_SEARCHED:
+        fields.report(f"{name} must not be searched: {NOT_SEARCHED[name]}", "search")
         return None
     if typing.get_origin(field_types()[name]) is tuple:
         fields.report(f"{name} must not be searched, since it is a list; give its values in grid", "search")

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from iae_models.datasets import DATASETS
+
 Better = Literal["lower", "higher", "one", "neither"]
 
 
@@ -54,7 +56,15 @@ _NO_NOISE = UndefinedWhere("model.noise_dim", 0, "without noise all reconstructi
 _CATEGORICAL_ONLY = UndefinedWhere("model.code", "gaussian", "it is a measure of categorical codes")
 _GAUSSIAN_ONLY = UndefinedWhere("model.code", "categorical", "it is a measure of Gaussian codes")
 
+_NO_LABELS = UndefinedWhere("data.num_labels", 0, "no labels are learnt, so categories are not classes")
+_NO_VOTES = UndefinedWhere("model.encoder_noise_dim", 0, "without encoder noise all votes are the same")
+
 _CODE = (_NO_CODE,)
+_POINTS = tuple(
+    UndefinedWhere("data.name", name, "it is a measure of points")
+    for name, info in DATASETS.items()
+    if info.holds_images
+)
 _CATEGORICAL = (_CATEGORICAL_ONLY,)
 _GAUSSIAN = (_NO_CODE, _GAUSSIAN_ONLY)
 
@@ -272,6 +282,85 @@ MEASURES: dict[str, MeasureInfo] = {
         "Entropy of the most probable category over the images, relative to that of equal use.",
         "higher",
         undefined=_CATEGORICAL,
+    ),
+    "classification_error": MeasureInfo(
+        "classification error",
+        "fraction",
+        "Share of images whose most probable category is not their class, where labels were learnt.",
+        "lower",
+        uses_labels=True,
+        undefined=(*_CATEGORICAL, _NO_LABELS),
+    ),
+    "recognition_error": MeasureInfo(
+        "recognition error",
+        "fraction",
+        "Share of generated images whose recognised category is not the one that they were made from.",
+        "lower",
+        undefined=_CATEGORICAL,
+    ),
+    "vote_entropy": MeasureInfo(
+        "entropy of ε-votes",
+        "nat",
+        "Mean entropy of an image's recognised category over draws of the encoder's noise.",
+        "neither",
+        undefined=(*_CATEGORICAL, _NO_VOTES),
+    ),
+    "vote_separation": MeasureInfo(
+        "votes against errors",
+        "fraction",
+        "Probability that a wrongly labelled image has the larger entropy of ε-votes of a wrong and a right one.",
+        "higher",
+        uses_labels=True,
+        undefined=(*_CATEGORICAL, _NO_VOTES),
+    ),
+    "component_information": MeasureInfo(
+        "I(z; component)",
+        "nat",
+        "Information between the category that a point was generated from and the component that it lies in.",
+        "higher",
+        undefined=(_CATEGORICAL_ONLY, *_POINTS),
+    ),
+    "off_modes": MeasureInfo(
+        "share off the modes",
+        "fraction",
+        "Share of generated points that are far from the centre of every component.",
+        "lower",
+        undefined=_POINTS,
+    ),
+    "model_kl": MeasureInfo(
+        "KL(p(x) ‖ data)",
+        "nat",
+        "Divergence of the generated points' components from those of the data.",
+        "lower",
+        undefined=_POINTS,
+    ),
+    "posterior_kl": MeasureInfo(
+        "KL(p(z|x) ‖ q(z|x))",
+        "nat",
+        "Divergence of the true posteriors from the variational ones, over generated points.",
+        "lower",
+        undefined=(*_GAUSSIAN, *_POINTS),
+    ),
+    "code_kl": MeasureInfo(
+        "KL(p(z) ‖ q(z))",
+        "nat",
+        "Divergence of the prior from the aggregated posterior.",
+        "lower",
+        undefined=(*_GAUSSIAN, *_POINTS),
+    ),
+    "posterior_overlap": MeasureInfo(
+        "overlap of q(z|x)",
+        "fraction",
+        "Error of telling from an inferred code which component its point is of.",
+        "lower",
+        undefined=(*_GAUSSIAN, *_POINTS),
+    ),
+    "true_overlap": MeasureInfo(
+        "overlap of p(z|x)",
+        "fraction",
+        "Error of telling from a code of the prior which component the point is of that it generated.",
+        "lower",
+        undefined=(*_GAUSSIAN, *_POINTS),
     ),
     "confidence": MeasureInfo(
         "confidence",

@@ -1,7 +1,8 @@
 """The networks of Tables 1-3 of the paper as data. Imports no torch.
 
-A table names the widths and kernels of the encoder, the decoder and the reconstruction discriminator for one image
-size; `iae_models.networks` builds modules from it. Every hidden width is multiplied by `model.width` and rounded up.
+A table names the widths and kernels of the encoder, the decoder and the discriminators for one shape of the data.
+Every hidden width is multiplied by `model.width` and rounded up. A variant names the networks that it needs by their
+inputs and outputs; `iae_models.networks` builds modules of both, and `iae_models.costs` counts them.
 
 Reference: Makhzani (2018), Implicit Autoencoders, Appendix B, Tables 1-3.
 """
@@ -9,12 +10,13 @@ Reference: Makhzani (2018), Implicit Autoencoders, Appendix B, Tables 1-3.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from iae_models.config import DATASETS, RunConfig
+from iae_models.datasets import DATASETS
 
-REGULARIZATION_WIDTHS = (2000, 2000)
-"""Hidden units of the regularization discriminator, in all experiments of the paper."""
+if TYPE_CHECKING:
+    from iae_models.config import RunConfig
 
 CONDITIONING_WIDTH = 1000
 """Hidden units of the network that turns a code into a location-dependent bias."""
@@ -22,7 +24,7 @@ CONDITIONING_WIDTH = 1000
 
 @dataclass(frozen=True)
 class Architecture:
-    """Layer widths for one image size.
+    """Layer widths for one shape of the data; those of points have no convolutions.
 
     Attributes:
         kernel: Kernel of every convolution and transposed convolution; all have stride 2.
@@ -31,9 +33,10 @@ class Architecture:
         decoder_layers: Units of the decoder's fully connected layers before the first feature map.
         decoder_channels: Channels of the decoder's first feature map and of every transposed convolution but the last.
         decoder_size: Height and width of the decoder's first feature map.
-        discriminator_channels: Channels of the reconstruction discriminator's convolutions.
+        discriminator_channels: Channels of the convolutions of a discriminator of images.
         discriminator_layers: Units of its fully connected layers before the last one.
-        output: The decoder's last activation.
+        output: The decoder's last activation: "sigmoid", "tanh" or "linear".
+        regularization_layers: Units of a discriminator of codes before its last layer.
     """
 
     kernel: int
@@ -45,6 +48,7 @@ class Architecture:
     discriminator_channels: tuple[int, ...]
     discriminator_layers: tuple[int, ...]
     output: str
+    regularization_layers: tuple[int, ...] = (2000, 2000)
 
     def scaled(self, width: float) -> Architecture:
         """Return the architecture with every hidden width multiplied by `width`."""
@@ -52,16 +56,15 @@ class Architecture:
         def scale(widths: tuple[int, ...]) -> tuple[int, ...]:
             return tuple(math.ceil(item * width) for item in widths)
 
-        return Architecture(
-            self.kernel,
-            scale(self.encoder_convolutions),
-            scale(self.encoder_layers),
-            scale(self.decoder_layers),
-            scale(self.decoder_channels),
-            self.decoder_size,
-            scale(self.discriminator_channels),
-            scale(self.discriminator_layers),
-            self.output,
+        return replace(
+            self,
+            encoder_convolutions=scale(self.encoder_convolutions),
+            encoder_layers=scale(self.encoder_layers),
+            decoder_layers=scale(self.decoder_layers),
+            decoder_channels=scale(self.decoder_channels),
+            discriminator_channels=scale(self.discriminator_channels),
+            discriminator_layers=scale(self.discriminator_layers),
+            regularization_layers=scale(self.regularization_layers),
         )
 
 
@@ -69,8 +72,50 @@ ARCHITECTURES: dict[tuple[int, ...], Architecture] = {
     (1, 28, 28): Architecture(4, (), (2000, 2000), (1024,), (128, 64), 7, (64, 128), (1024,), "sigmoid"),
     (3, 32, 32): Architecture(4, (64, 128, 256), (), (), (256, 128, 64), 4, (64, 128, 256), (), "tanh"),
     (3, 48, 48): Architecture(6, (128, 256, 512), (), (), (512, 256, 128), 6, (128, 256, 512), (), "tanh"),
+    (2,): Architecture(0, (), (128, 128), (128, 128), (), 0, (), (128, 128), "linear", (128, 128)),
 }
-"""Tables 1 (MNIST), 2 (SVHN) and 3 (CelebA), by image shape (channels, height, width)."""
+"""Tables 1 (MNIST), 2 (SVHN) and 3 (CelebA), by image shape (channels, height, width), and our own for points."""
+
+
+@dataclass(frozen=True)
+class EncoderNetwork:
+    """From an image and noise to a vector.
+
+    Attributes:
+        outputs: Length of the vector.
+        noise_dim: Length of the noise.
+        head: The last layer: "code" is batch normalized, as in the tables; "probabilities" has a softmax after that;
+            "linear" has a bias and no normalization.
+    """
+
+    outputs: int
+    noise_dim: int
+    head: Literal["code", "probabilities", "linear"] = "code"
+
+
+@dataclass(frozen=True)
+class DecoderNetwork:
+    """From a vector of `inputs` numbers, code and noise, to an image."""
+
+    inputs: int
+
+
+@dataclass(frozen=True)
+class ImageDiscriminator:
+    """From an image and what it is conditioned on, a vector of `code_dim` numbers (0: nothing), to one logit."""
+
+    code_dim: int = 0
+
+
+@dataclass(frozen=True)
+class CodeDiscriminator:
+    """From a vector of `code_dim` numbers to one logit."""
+
+    code_dim: int
+
+
+Network = EncoderNetwork | DecoderNetwork | ImageDiscriminator | CodeDiscriminator
+"""One network that a variant needs."""
 
 
 def architecture_of(config: RunConfig) -> Architecture:

@@ -9,8 +9,17 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from iae_models.architectures import CONDITIONING_WIDTH, REGULARIZATION_WIDTHS, Architecture, architecture_of
-from iae_models.config import DATASETS, RunConfig
+from iae_models.architectures import (
+    CONDITIONING_WIDTH,
+    Architecture,
+    CodeDiscriminator,
+    DecoderNetwork,
+    EncoderNetwork,
+    ImageDiscriminator,
+    Network,
+    architecture_of,
+)
+from iae_models.config import DATASETS, VARIANTS, RunConfig
 
 
 @dataclass(frozen=True)
@@ -30,19 +39,8 @@ class Layer:
 
 def network_layers(config: RunConfig) -> dict[str, tuple[Layer, ...]]:
     """Return the layers of every network that a run trains or uses, by the name of its attribute on the variant."""
-    model, architecture = config.model, architecture_of(config)
-    channels, height, width = DATASETS[config.data.name].shape
-    shape = (channels, height, width)
-    networks = {
-        "decoder": _decoder(architecture, shape, model.code_dim + model.noise_dim),
-        "reconstruction_discriminator": _reconstruction_discriminator(architecture, shape, config),
-    }
-    if model.code_dim:
-        networks["encoder"] = _encoder(architecture, shape, model.code_dim, model.encoder_noise_dim)
-    if model.code_dim and model.train_encoder and model.regularization_weight > 0:
-        widths = (model.code_dim, *(math.ceil(width * model.width) for width in REGULARIZATION_WIDTHS), 1)
-        networks["regularization_discriminator"] = tuple(_linear(a, b) for a, b in itertools.pairwise(widths))
-    return networks
+    networks = VARIANTS[config.model.variant].networks(config.model)
+    return {name: _layers(network, config) for name, network in networks.items()}
 
 
 def num_parameters(config: RunConfig) -> int:
@@ -59,7 +57,8 @@ def memory_bytes(config: RunConfig) -> int:
     networks = network_layers(config)
     parameters = {name: sum(layer.parameters for layer in layers) for name, layers in networks.items()}
     outputs = {name: sum(layer.outputs for layer in layers) for name, layers in networks.items()}
-    average = sum(parameters.get(name, 0) for name in ("encoder", "decoder")) if config.train.ema_decay else 0
+    averaged = sum(count for name, count in parameters.items() if "discriminator" not in name)
+    average = averaged if config.train.ema_decay else 0
     # The discriminators see real and fake pairs, while encoder and decoder wait to be moved.
     kept = sum(count * (2 if "discriminator" in name else 1) for name, count in outputs.items())
     # An activation function keeps its own output beside that of its layer.
@@ -81,10 +80,23 @@ def flops_per_step(config: RunConfig) -> int:
     return config.train.batch_size * sum(passes[name] * forward[name] for name in passes)
 
 
-def _encoder(
-    architecture: Architecture, shape: tuple[int, int, int], code_dim: int, noise_dim: int
-) -> tuple[Layer, ...]:
-    channels, size, _ = shape
+def _layers(network: Network, config: RunConfig) -> tuple[Layer, ...]:
+    architecture, shape = architecture_of(config), DATASETS[config.data.name].shape
+    match network:
+        case EncoderNetwork():
+            return _encoder(architecture, shape, network)
+        case DecoderNetwork():
+            return _decoder(architecture, shape, network.inputs)
+        case ImageDiscriminator():
+            return _image_discriminator(architecture, shape, network.code_dim, config)
+        case CodeDiscriminator():
+            widths = (network.code_dim, *architecture.regularization_layers, 1)
+            return tuple(_linear(a, b) for a, b in itertools.pairwise(widths))
+
+
+def _encoder(architecture: Architecture, shape: tuple[int, ...], network: EncoderNetwork) -> tuple[Layer, ...]:
+    channels, *sides = shape
+    size = sides[0] if sides else 1
     layers: list[Layer] = []
     for width in architecture.encoder_convolutions:
         size //= 2
@@ -94,18 +106,22 @@ def _encoder(
     for width in architecture.encoder_layers:
         layers.append(_linear(features, width))
         features = width
-    if noise_dim:
+    if network.noise_dim:
         first = (*architecture.encoder_convolutions, *architecture.encoder_layers)[0]
-        layers.append(_linear(noise_dim, first, bias=False))
-    return (*layers, _linear(features, code_dim, bias=False), _norm(code_dim))
+        layers.append(_linear(network.noise_dim, first, bias=False))
+    if network.head == "linear":
+        return (*layers, _linear(features, network.outputs))
+    return (*layers, _linear(features, network.outputs, bias=False), _norm(network.outputs))
 
 
-def _decoder(architecture: Architecture, shape: tuple[int, int, int], features: int) -> tuple[Layer, ...]:
+def _decoder(architecture: Architecture, shape: tuple[int, ...], features: int) -> tuple[Layer, ...]:
     size = architecture.decoder_size
     layers: list[Layer] = []
     for width in architecture.decoder_layers:
         layers += [_linear(features, width), _norm(width)]
         features = width
+    if not architecture.decoder_channels:
+        return (*layers, _linear(features, math.prod(shape)))
     channels, *rest = architecture.decoder_channels
     layers += [_linear(features, channels * size**2), _norm(channels, size)]
     for width in rest:
@@ -114,26 +130,30 @@ def _decoder(architecture: Architecture, shape: tuple[int, int, int], features: 
     return (*layers, _transposed_convolution(channels, shape[0], architecture.kernel, size))
 
 
-def _reconstruction_discriminator(
-    architecture: Architecture, shape: tuple[int, int, int], config: RunConfig
+def _image_discriminator(
+    architecture: Architecture, shape: tuple[int, ...], code_dim: int, config: RunConfig
 ) -> tuple[Layer, ...]:
-    model = config.model
-    has_norm, bias = model.discriminator_norm != "none", model.discriminator_norm != "pre_activation"
-    channels, size, _ = shape
-    layers = _conditioning(config, architecture.discriminator_channels[0], size // 2)
-    for width in architecture.discriminator_channels:
-        size //= 2
-        layers += [_convolution(channels, width, architecture.kernel, size, bias), *[_norm(width, size)] * has_norm]
-        channels = width
-    features = channels * size**2
+    norm = config.model.discriminator_norm
+    has_norm, bias = norm != "none", norm != "pre_activation"
+    if architecture.discriminator_channels:
+        channels, size, _ = shape
+        layers = _conditioning(config, code_dim, architecture.discriminator_channels[0], size // 2)
+        for width in architecture.discriminator_channels:
+            size //= 2
+            layers += [_convolution(channels, width, architecture.kernel, size, bias)]
+            layers += [_norm(width, size)] * has_norm
+            channels = width
+        features = channels * size**2
+    else:
+        features, first = math.prod(shape), architecture.discriminator_layers[0]
+        layers = [_linear(code_dim, first, bias=False)] if code_dim else []
     for width in architecture.discriminator_layers:
         layers += [_linear(features, width, bias), *[_norm(width)] * has_norm]
         features = width
     return (*layers, _linear(features, 1))
 
 
-def _conditioning(config: RunConfig, channels: int, size: int) -> list[Layer]:
-    code_dim = config.model.code_dim
+def _conditioning(config: RunConfig, code_dim: int, channels: int, size: int) -> list[Layer]:
     if code_dim == 0:
         return []
     if config.model.resolved_conditioning == "location_invariant":

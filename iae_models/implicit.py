@@ -1,4 +1,4 @@
-"""The implicit autoencoder (Section 2 of the paper), its four cases, and clustering with a categorical code.
+"""The implicit autoencoder (Section 2 of the paper), its four cases, clustering and semi-supervised classification.
 
 The reconstruction GAN matches r(x, z) to q(x, z), the regularization GAN matches q(z) to p(z) (Equation 7):
 
@@ -7,23 +7,25 @@ The reconstruction GAN matches r(x, z) to q(x, z), the regularization GAN matche
     autoencoder                    fools both; the first moves encoder and decoder, the second the encoder
 
 Case 1 is `noise_dim: 0, regularization_weight: 0`, Case 2 `noise_dim: 0`, Case 3 `regularization_weight: 0`, Case 4 the
-default. `latent_dim: 0` leaves an unconditional GAN. Virtual adversarial training and batch-entropy balance of a
-categorical encoder are not in the paper.
+default. `latent_dim: 0` leaves an unconditional GAN. Clusters are a categorical code; with `data.num_labels` its
+encoder also learns labels. Virtual adversarial training and batch-entropy balance of a categorical encoder are not in
+the paper.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
+from typing import cast
 
-import torch
 from torch import Tensor, nn
 
-from iae_models.architectures import architecture_of
 from iae_models.config import RunConfig
+from iae_models.labels import label_loss, labelled_sampler
 from iae_models.losses import LOSSES, balance_loss, r1_penalty, virtual_adversarial_loss
-from iae_models.networks import Decoder, Encoder, ReconstructionDiscriminator, RegularizationDiscriminator
+from iae_models.networks import Encoder
 from iae_models.priors import CategoricalPrior
-from iae_models.variant import Draws, Player, Sampler, Tape, Variant, images
+from iae_models.scoring import Pair, discriminator_terms, fake_logits, noisy_code, pair_logits
+from iae_models.variant import Draws, Player, Sampler, Tape, Variant, parameters_of
 
 
 class Forward(Tape):
@@ -53,25 +55,13 @@ class ImplicitAutoencoder(Variant):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
-        model, architecture = config.model, architecture_of(config)
-        categorical = self.code == "categorical"
-        self.encoder: nn.Module | None = None
-        self.regularization_discriminator: nn.Module | None = None
-        if self.code_dim:
-            self.encoder = Encoder(architecture, self.x_shape, self.code_dim, self.encoder_noise_dim, categorical)
-        self.decoder = Decoder(architecture, self.x_shape, self.code_dim + self.noise_dim)
-        self.reconstruction_discriminator = ReconstructionDiscriminator(
-            architecture,
-            self.x_shape,
-            self.code_dim,
-            model.resolved_conditioning,
-            model.discriminator_norm,
-            model.width,
-        )
-        if self.code_dim and model.train_encoder and model.regularization_weight > 0:
-            self.regularization_discriminator = RegularizationDiscriminator(self.code_dim, model.width)
-        self._reconstruction = LOSSES[model.reconstruction_loss]
-        self._regularization = LOSSES[model.regularization_loss]
+        self.num_labels = config.data.num_labels
+        self.encoder = self.network("encoder")
+        self.decoder = cast("nn.Module", self.network("decoder"))
+        self.reconstruction_discriminator = cast("nn.Module", self.network("reconstruction_discriminator"))
+        self.regularization_discriminator = self.network("regularization_discriminator")
+        self._reconstruction = LOSSES[config.model.reconstruction_loss]
+        self._regularization = LOSSES[config.model.regularization_loss]
 
     def infer(self, x: Tensor, eps: Tensor) -> Tensor:
         """Return codes (N, code_dim); without a code, an empty one per image."""
@@ -87,26 +77,11 @@ class ImplicitAutoencoder(Variant):
 
     @cached_property
     def samplers(self) -> dict[str, Sampler]:
-        """The draws x, z_prior, n, eps, and one for each kind of added noise that is switched on."""
-        samplers: dict[str, Sampler] = {
-            "x": images,
-            "z_prior": lambda _, num, generator: self.sample_prior(num, generator),
-            "n": lambda _, num, generator: self.sample_noise(num, generator),
-            "eps": lambda _, num, generator: self.sample_encoder_noise(num, generator),
-        }
-        image_noise = {
-            "input_noise": self.config.input_noise,
-            "instance_noise_real": self.config.instance_noise,
-            "instance_noise_fake": self.config.instance_noise,
-            "vat_direction": self.config.vat_weight,
-        }
-        for name, scale in image_noise.items():
-            if scale > 0:
-                samplers[name] = lambda _, num, generator: _normal((num, *self.x_shape), generator)
-        if self.config.code_noise > 0:
-            for name in ("code_noise_real", "code_noise_fake"):
-                samplers[name] = lambda _, num, generator: _normal((num, self.code_dim), generator)
-        return samplers
+        """The basic draws, labelled images, and one for each kind of added noise, where they are switched on."""
+        image_noise = {"input_noise": self.config.input_noise, "vat_direction": self.config.vat_weight}
+        samplers = self.basic_samplers | self.image_noise_samplers(image_noise)
+        samplers |= self.instance_noise_samplers() | self.code_noise_samplers()
+        return samplers | ({"labelled": labelled_sampler(self.num_labels)} if self.num_labels else {})
 
     def tape(self, draws: Draws) -> Forward:
         """Return the tape of a step with these draws."""
@@ -115,104 +90,77 @@ class ImplicitAutoencoder(Variant):
     @cached_property
     def players(self) -> tuple[Player, ...]:
         """Reconstruction discriminator, regularization discriminator (where there is one), autoencoder."""
+        reconstruction, regularization = self.reconstruction_discriminator, self.regularization_discriminator
         players = [
             Player(
                 "reconstruction_discriminator",
-                tuple(self.reconstruction_discriminator.parameters()),
+                parameters_of(reconstruction),
                 self._reconstruction_discriminator_terms,
                 "discriminator_lr",
             )
         ]
-        if self.regularization_discriminator is not None:
+        if regularization is not None:
             players.append(
                 Player(
                     "regularization_discriminator",
-                    tuple(self.regularization_discriminator.parameters()),
+                    parameters_of(regularization),
                     self._regularization_discriminator_terms,
                     "regularization_lr",
                 )
             )
-        trained: list[nn.Module] = [self.decoder]
-        if self.encoder is not None and self.config.train_encoder:
-            trained.insert(0, self.encoder)
-        parameters = tuple(parameter for module in trained for parameter in module.parameters())
+        encoder = self.encoder if self.config.train_encoder else None
+        parameters = parameters_of(encoder, self.decoder)
         players.append(Player("autoencoder", parameters, self._autoencoder_terms, "generator_lr"))
         return tuple(players)
 
     def _reconstruction_discriminator_terms(self, tape: Forward) -> dict[str, Tensor]:
-        z = tape.z_hat.detach()
-        real, fake = self._pair_logits(tape, tape.x_hat.detach(), z, z)
-        assert real is not None
-        loss = self._reconstruction
-        _count_correct(tape, "reconstruction_discriminator", real, fake)
-        terms = {"real": loss.discriminator_real(real), "fake": loss.discriminator_fake(fake)}
+        z, score, loss = tape.z_hat.detach(), self.reconstruction_discriminator, self._reconstruction
+        real, fake = pair_logits(score, self.config, tape.draws, Pair(tape.x, z), Pair(tape.x_hat.detach(), z))
+        terms = discriminator_terms(tape, "reconstruction_discriminator", loss, real, fake)
         if self.config.r1_gamma > 0:
-            penalty = r1_penalty(lambda x: self.reconstruction_discriminator(x, z), tape.x)
-            terms["r1"] = self.config.r1_gamma * penalty
+            terms["r1"] = self.config.r1_gamma * r1_penalty(lambda x: score(x, z), tape.x)
         return terms
 
     def _regularization_discriminator_terms(self, tape: Forward) -> dict[str, Tensor]:
-        real = self._code_logits(tape, tape.draws["z_prior"], "code_noise_real")
-        fake = self._code_logits(tape, tape.z_hat.detach(), "code_noise_fake")
-        loss = self._regularization
-        _count_correct(tape, "regularization_discriminator", real, fake)
-        return {"real": loss.discriminator_real(real), "fake": loss.discriminator_fake(fake)}
+        real = self._code_logits(tape, tape.draws["z_prior"], "real")
+        fake = self._code_logits(tape, tape.z_hat.detach(), "fake")
+        return discriminator_terms(tape, "regularization_discriminator", self._regularization, real, fake)
 
     def _autoencoder_terms(self, tape: Forward) -> dict[str, Tensor]:
+        terms = self._reconstruction_terms(tape)
         model = self.config
-        positive = tape.z_hat if model.positive_gradient else None
-        negative = tape.z_hat if model.code_gradient else tape.z_hat.detach()
-        real, fake = self._pair_logits(tape, tape.x_hat, positive, negative)
-        terms = {"reconstruction": model.reconstruction_weight * self._reconstruction.generator_fake(fake)}
-        if real is not None and model.positive_gradient:
-            terms["positive"] = model.reconstruction_weight * self._reconstruction.generator_real(real)
         if self.regularization_discriminator is not None:
-            logits = self._code_logits(tape, tape.z_hat, "code_noise_fake")
+            logits = self._code_logits(tape, tape.z_hat, "fake")
             terms["regularization"] = model.regularization_weight * self._regularization.generator_fake(logits)
         if model.balance_weight > 0 and isinstance(self.prior, CategoricalPrior):
             prior = tape.z_hat.new_tensor(self.prior.probabilities)
             terms["balance"] = model.balance_weight * balance_loss(tape.z_hat, prior)
         if model.vat_weight > 0:
             terms["vat"] = model.vat_weight * self._vat(tape)
+        if self.num_labels:
+            terms["labels"] = model.label_weight * label_loss(cast("Encoder", self.encoder), tape.draws)
         return terms
 
-    def _pair_logits(
-        self, tape: Forward, x_hat: Tensor, z_real: Tensor | None, z_fake: Tensor
-    ) -> tuple[Tensor | None, Tensor]:
-        """Return the logits of (x, ẑ) and (x̂, ẑ), through one batch or two.
+    def _reconstruction_terms(self, tape: Forward) -> dict[str, Tensor]:
+        model, loss, score = self.config, self._reconstruction, self.reconstruction_discriminator
+        real = Pair(tape.x, tape.z_hat)
+        fake = Pair(tape.x_hat, tape.z_hat if model.code_gradient else tape.z_hat.detach())
+        if not model.positive_gradient:
+            logits = fake_logits(score, model, tape.draws, real, fake)
+            return {"reconstruction": model.reconstruction_weight * loss.generator_fake(logits)}
+        positive, negative = pair_logits(score, model, tape.draws, real, fake)
+        return {
+            "reconstruction": model.reconstruction_weight * loss.generator_fake(negative),
+            "positive": model.reconstruction_weight * loss.generator_real(positive),
+        }
 
-        Without `z_real` the positive pair is left out, unless it shares the batch (and so its statistics) with the
-        negative.
-        """
-        x, score = tape.x, self.reconstruction_discriminator
-        if self.config.instance_noise > 0:
-            x = x + self.config.instance_noise * tape.draws["instance_noise_real"]
-            x_hat = x_hat + self.config.instance_noise * tape.draws["instance_noise_fake"]
-        if self.config.discriminator_batching == "joint":
-            z_real = tape.z_hat.detach() if z_real is None else z_real
-            real, fake = score(torch.cat([x, x_hat]), torch.cat([z_real, z_fake])).chunk(2)
-            return real, fake
-        return None if z_real is None else score(x, z_real), score(x_hat, z_fake)
-
-    def _code_logits(self, tape: Forward, z: Tensor, noise: str) -> Tensor:
+    def _code_logits(self, tape: Forward, z: Tensor, side: str) -> Tensor:
         assert self.regularization_discriminator is not None
-        if self.config.code_noise > 0:
-            z = z + self.config.code_noise * tape.draws[noise]
-        logits: Tensor = self.regularization_discriminator(z)
+        logits: Tensor = self.regularization_discriminator(noisy_code(z, self.config, tape.draws, side))
         return logits
 
     def _vat(self, tape: Forward) -> Tensor:
-        assert isinstance(self.encoder, Encoder)
-        encoder, eps = self.encoder, tape.draws["eps"]
+        encoder, eps = cast("Encoder", self.encoder), tape.draws["eps"]
         return virtual_adversarial_loss(
             lambda x: encoder.logits(x, eps), tape.x, tape.draws["vat_direction"], self.config.vat_radius
         )
-
-
-def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return torch.randn(shape, generator=generator, device=generator.device)
-
-
-def _count_correct(tape: Tape, name: str, real: Tensor, fake: Tensor) -> None:
-    correct = (real > 0).float().mean() + (fake < 0).float().mean()
-    tape.metrics[f"{name}/accuracy"] = 0.5 * correct.detach()

@@ -1,4 +1,4 @@
-"""Adversarial losses: logits in, scalar out.
+"""Losses: the adversarial ones from logits to a scalar, and those of explicit likelihoods.
 
 One convention for every discriminator: it scores *real* with high and *fake* with low logits. With P the distribution
 of the real and Q that of the fake, a loss is a pair of functions of the logits v:
@@ -24,6 +24,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -76,6 +77,31 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
     penalty: Tensor = 0.5 * gradient.flatten(1).square().sum(1).mean()
     return penalty
+
+
+def squared_loss(x: Tensor, x_hat: Tensor, std: float) -> Tensor:
+    """Return −log N(x; x̂, std² I) up to a constant, in nats per image, for images with shape (N, ...)."""
+    loss: Tensor = (x - x_hat).flatten(1).square().sum(1).mean() / (2 * std**2)
+    return loss
+
+
+def normal_loss(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return the mean −log N(z; mean, diag exp(log_variance)), in nats, of codes with shape (N, D)."""
+    errors = (z - mean).square() * (-log_variance).exp() + log_variance + math.log(2 * math.pi)
+    loss: Tensor = 0.5 * errors.sum(1).mean()
+    return loss
+
+
+def normal_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return the mean KL(N(mean, diag exp(log_variance)) ‖ N(0, I)), in nats, for shapes (N, D)."""
+    loss: Tensor = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+    return loss
+
+
+def categorical_loss(logits: Tensor, z: Tensor) -> Tensor:
+    """Return the mean cross-entropy, in nats, of categories with logits (N, K) and one-hot codes (N, K)."""
+    loss: Tensor = -(z * log_softmax(logits, 1)).sum(1).mean()
+    return loss
 
 
 def virtual_adversarial_loss(

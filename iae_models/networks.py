@@ -1,7 +1,8 @@
 """Encoder, decoder and discriminators, built from the layer tables of `iae_models.architectures`.
 
 Images enter and leave in [0, 1]; networks with a tanh output work on [−1, 1] inside. Convolutions have stride 2 and
-padding (kernel − 2) / 2, so that they halve or double the image exactly.
+padding (kernel − 2) / 2, so that they halve or double the image exactly. Points, with shape (N, D), enter and leave as
+they are, through fully connected layers alone.
 """
 
 from __future__ import annotations
@@ -11,23 +12,54 @@ import math
 import torch
 from torch import Tensor, nn
 
-from iae_models.architectures import CONDITIONING_WIDTH, REGULARIZATION_WIDTHS, Architecture
+from iae_models.architectures import (
+    CONDITIONING_WIDTH,
+    Architecture,
+    CodeDiscriminator,
+    DecoderNetwork,
+    EncoderNetwork,
+    ImageDiscriminator,
+    Network,
+    architecture_of,
+)
+from iae_models.config import DATASETS, RunConfig
+
+
+def make(network: Network, config: RunConfig) -> nn.Module:
+    """Build one network of a run."""
+    architecture, x_shape, model = architecture_of(config), DATASETS[config.data.name].shape, config.model
+    match network:
+        case EncoderNetwork():
+            return Encoder(architecture, x_shape, network)
+        case DecoderNetwork():
+            return Decoder(architecture, x_shape, network.inputs)
+        case ImageDiscriminator():
+            return ReconstructionDiscriminator(
+                architecture,
+                x_shape,
+                network.code_dim,
+                model.resolved_conditioning,
+                model.discriminator_norm,
+                model.width,
+            )
+        case CodeDiscriminator():
+            return RegularizationDiscriminator(architecture, network.code_dim)
 
 
 class Encoder(nn.Module):
-    """ẑ = f(x, ε), with a last layer that is linear and batch normalized.
+    """ẑ = f(x, ε), with a last layer that is linear and, unless it holds parameters, batch normalized.
 
     For categorical codes a softmax turns it into probabilities. The noise ε is mapped linearly and added before the
     first activation, which for a fully connected first layer is the same as concatenating it to the image.
     """
 
-    def __init__(
-        self, architecture: Architecture, x_shape: tuple[int, ...], code_dim: int, noise_dim: int, softmax: bool
-    ) -> None:
+    def __init__(self, architecture: Architecture, x_shape: tuple[int, ...], network: EncoderNetwork) -> None:
         super().__init__()
-        channels, height, _ = x_shape
+        channels, *sides = x_shape
+        height = sides[0] if sides else 1
         self.signed = architecture.output == "tanh"
-        self.softmax = softmax
+        self.softmax = network.head == "probabilities"
+        noise_dim = network.noise_dim
         kernel = architecture.kernel
         self.convolutions = nn.ModuleList()
         self.convolution_norms = nn.ModuleList()
@@ -42,11 +74,12 @@ class Encoder(nn.Module):
             features = width
         first = (*architecture.encoder_convolutions, *architecture.encoder_layers)[0]
         self.noise = nn.Linear(noise_dim, first, bias=False) if noise_dim else None
-        self.last = nn.Linear(features, code_dim, bias=False)
-        self.norm = nn.BatchNorm1d(code_dim)
+        # a bias right before batch normalization would be absorbed by it
+        self.last = nn.Linear(features, network.outputs, bias=network.head == "linear")
+        self.norm = nn.Identity() if network.head == "linear" else nn.BatchNorm1d(network.outputs)
 
     def logits(self, x: Tensor, eps: Tensor) -> Tensor:
-        """Return the normalized outputs of the last layer, with shape (N, code_dim)."""
+        """Return the outputs of the last layer, normalized where it is, with shape (N, outputs)."""
         h = 2 * x - 1 if self.signed else x
         shift = self.noise(eps) if self.noise is not None else None
         for convolution, norm in zip(self.convolutions, self.convolution_norms, strict=True):
@@ -64,7 +97,7 @@ class Encoder(nn.Module):
         return code
 
     def forward(self, x: Tensor, eps: Tensor) -> Tensor:
-        """Return the code with shape (N, code_dim): Gaussian, or probabilities that sum to 1."""
+        """Return a code or its parameters with shape (N, outputs), or probabilities that sum to 1."""
         logits = self.logits(x, eps)
         return logits.softmax(1) if self.softmax else logits
 
@@ -74,28 +107,30 @@ class Decoder(nn.Module):
 
     def __init__(self, architecture: Architecture, x_shape: tuple[int, ...], input_dim: int) -> None:
         super().__init__()
-        self.signed = architecture.output == "tanh"
-        first, *rest = architecture.decoder_channels
-        size, kernel = architecture.decoder_size, architecture.kernel
-        self.first_map = (first, size, size)
+        self.output = architecture.output
         layers: list[nn.Module] = []
         for width in architecture.decoder_layers:
             layers += [nn.Linear(input_dim, width), nn.ReLU(), nn.BatchNorm1d(width)]
             input_dim = width
-        layers += [nn.Linear(input_dim, first * size * size), nn.ReLU()]
+        if architecture.decoder_channels:
+            maps, first_map = _feature_maps(architecture, x_shape[0])
+            layers += [nn.Linear(input_dim, math.prod(first_map)), nn.ReLU()]
+        else:
+            maps, first_map = [], x_shape
+            layers.append(nn.Linear(input_dim, math.prod(x_shape)))
+        self.first_map = first_map
         self.layers = nn.Sequential(*layers)
-        maps: list[nn.Module] = [nn.BatchNorm2d(first)]
-        for width in rest:
-            maps += [nn.ConvTranspose2d(first, width, kernel, 2, (kernel - 2) // 2), nn.ReLU(), nn.BatchNorm2d(width)]
-            first = width
-        maps.append(nn.ConvTranspose2d(first, x_shape[0], kernel, 2, (kernel - 2) // 2))
         self.maps = nn.Sequential(*maps)
 
     def forward(self, z: Tensor, n: Tensor) -> Tensor:
-        """Return images with shape (N, C, H, W) in [0, 1]."""
-        h = self.layers(torch.cat([z, n], 1)).unflatten(1, self.first_map)
-        h = self.maps(h)
-        return 0.5 * (torch.tanh(h) + 1) if self.signed else torch.sigmoid(h)
+        """Return images with shape (N, C, H, W) in [0, 1], or points with shape (N, D)."""
+        h: Tensor = self.maps(self.layers(torch.cat([z, n], 1)).unflatten(1, self.first_map))
+        match self.output:
+            case "linear":
+                return h
+            case "tanh":
+                return 0.5 * (torch.tanh(h) + 1)
+        return torch.sigmoid(h)
 
 
 class ReconstructionDiscriminator(nn.Module):
@@ -103,6 +138,7 @@ class ReconstructionDiscriminator(nn.Module):
 
     Location-dependent conditioning maps the code through one hidden ReLU layer to one value per position, the same for
     all channels; location-invariant conditioning maps it linearly to one value per channel, the same for all positions.
+    Without a code it scores images alone.
     """
 
     def __init__(
@@ -116,21 +152,29 @@ class ReconstructionDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.signed = architecture.output == "tanh"
-        kernel, padding = architecture.kernel, (architecture.kernel - 2) // 2
-        channels, height, _ = x_shape
-        first, *rest = architecture.discriminator_channels
-        height //= 2
         # a bias right before batch normalization would be absorbed by it
         bias = norm != "pre_activation"
-        self.first = nn.Conv2d(channels, first, kernel, 2, padding, bias=bias)
-        self.conditioning = _conditioning(conditioning, code_dim, first, height, width)
-        layers = _activation(norm, nn.BatchNorm2d(first))
+        if architecture.discriminator_channels:
+            kernel, padding = architecture.kernel, (architecture.kernel - 2) // 2
+            channels, height, _ = x_shape
+            first, *rest = architecture.discriminator_channels
+            height //= 2
+            self.first: nn.Module = nn.Conv2d(channels, first, kernel, 2, padding, bias=bias)
+            self.conditioning = _conditioning(conditioning, code_dim, first, height, width)
+            layers = _activation(norm, nn.BatchNorm2d(first))
+            for item in rest:
+                layers += [nn.Conv2d(first, item, kernel, 2, padding, bias=bias)]
+                layers += _activation(norm, nn.BatchNorm2d(item))
+                first, height = item, height // 2
+            layers.append(nn.Flatten())
+            features, rest = first * height * height, list(architecture.discriminator_layers)
+        else:
+            features, *rest = architecture.discriminator_layers
+            self.first = nn.Linear(math.prod(x_shape), features, bias=bias)
+            # the same as concatenating the code to the point
+            self.conditioning = nn.Linear(code_dim, features, bias=False) if code_dim else None
+            layers = _activation(norm, nn.BatchNorm1d(features))
         for item in rest:
-            layers += [nn.Conv2d(first, item, kernel, 2, padding, bias=bias), *_activation(norm, nn.BatchNorm2d(item))]
-            first, height = item, height // 2
-        layers.append(nn.Flatten())
-        features = first * height * height
-        for item in architecture.discriminator_layers:
             layers += [nn.Linear(features, item, bias=bias), *_activation(norm, nn.BatchNorm1d(item))]
             features = item
         self.layers = nn.Sequential(*layers, nn.Linear(features, 1))
@@ -147,13 +191,24 @@ class ReconstructionDiscriminator(nn.Module):
 class RegularizationDiscriminator(nn.Sequential):
     """Score codes with shape (N, code_dim) by two hidden ReLU layers; logits with shape (N, 1)."""
 
-    def __init__(self, code_dim: int, width: float) -> None:
+    def __init__(self, architecture: Architecture, code_dim: int) -> None:
         layers: list[nn.Module] = []
-        for item in REGULARIZATION_WIDTHS:
-            hidden = math.ceil(item * width)
-            layers += [nn.Linear(code_dim, hidden), nn.ReLU()]
-            code_dim = hidden
+        for width in architecture.regularization_layers:
+            layers += [nn.Linear(code_dim, width), nn.ReLU()]
+            code_dim = width
         super().__init__(*layers, nn.Linear(code_dim, 1))
+
+
+def _feature_maps(architecture: Architecture, channels: int) -> tuple[list[nn.Module], tuple[int, ...]]:
+    """Return the layers of a decoder from its first feature map on, and the shape of that map."""
+    first, *rest = architecture.decoder_channels
+    size, kernel = architecture.decoder_size, architecture.kernel
+    padding, shape = (kernel - 2) // 2, (first, size, size)
+    maps: list[nn.Module] = [nn.BatchNorm2d(first)]
+    for width in rest:
+        maps += [nn.ConvTranspose2d(first, width, kernel, 2, padding), nn.ReLU(), nn.BatchNorm2d(width)]
+        first = width
+    return [*maps, nn.ConvTranspose2d(first, channels, kernel, 2, padding)], shape
 
 
 def _conditioning(kind: str, code_dim: int, channels: int, height: int, width: float) -> nn.Module | None:

@@ -115,10 +115,12 @@ def evaluation_model(state: TrainState, data: ImageData) -> Variant:
             if name in state.average:
                 value.copy_(state.average[name])
         recompute_statistics(model, data)
+    model.requires_grad_(False).eval()
+    model.fit_prior(data)
     for name, value in model.state_dict().items():
         if not value.isfinite().all():
             raise Diverged(f"{name} is not finite after {state.step} steps")
-    return model.requires_grad_(False).eval()
+    return model
 
 
 @torch.no_grad()
@@ -136,7 +138,7 @@ def recompute_statistics(model: Variant, data: ImageData) -> None:
     num = min(len(data.train), RECOMPUTE_IMAGES)
     # batches of equal size, because their statistics are averaged with equal weight
     for index in torch.arange(num, device=device).chunk(math.ceil(num / RECOMPUTE_BATCH)):
-        model.reconstruct(data.train.images(index), generator)
+        model.pass_through(data.train.images(index), generator)
     for item, momentum in zip(norms, momenta, strict=True):
         item.momentum = momentum
 

@@ -18,13 +18,17 @@ from torch import Tensor, nn
 
 from iae_models.config import DATASETS, VARIANTS, RunConfig, stream_seed
 from iae_models.data import ImageData
-from iae_models.priors import prior_of
+from iae_models.networks import make
+from iae_models.priors import MixturePrior, noise_of, prior_of
 
 Sampler = Callable[[ImageData, int, torch.Generator], Any]
 """From (data, batch size, random stream) to one named draw of a batch: a tensor, or a tuple of tensors that belong
 together, such as images with their labels."""
 
 Draws = Mapping[str, Any]
+
+FITTED_IMAGES = 10_000
+"""Training images, at most, whose codes a prior is fitted to after training."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ class Variant(nn.Module):
 
     Attributes:
         capabilities: Which of "infer", "generate" and "sample" it can do; measures skip what they cannot have.
-        x_shape: Shape of one image (C, H, W).
-        code: "gaussian" or "categorical".
+        x_shape: Shape of one image (C, H, W), or of one point (D,); "images" below stands for both.
+        code: "gaussian" (continuous) or "categorical".
         code_dim: Length of the code; 0 where there is none.
         noise_dim: Length of the decoder's noise; 0 for a deterministic decoder.
         encoder_noise_dim: Length of the encoder's noise; 0 for a deterministic encoder.
@@ -89,11 +93,47 @@ class Variant(nn.Module):
         self.noise_dim = config.model.noise_dim
         self.encoder_noise_dim = config.model.encoder_noise_dim
         self.prior = prior_of(config.model)
+        self._run = config
+        self._networks = VARIANTS[config.model.variant].networks(config.model)
+
+    def network(self, name: str) -> nn.Module | None:
+        """Build the network that the variant's entry in `VARIANTS` has under a name; None where it has none."""
+        return make(self._networks[name], self._run) if name in self._networks else None
 
     @cached_property
     def samplers(self) -> dict[str, Sampler]:
         """The named draws of a batch."""
         raise NotImplementedError
+
+    @property
+    def basic_samplers(self) -> dict[str, Sampler]:
+        """The draws of nearly every variant: images x, codes z_prior ~ p(z), noise n and ε."""
+        return {
+            "x": images,
+            "z_prior": lambda _, num, generator: self.sample_prior(num, generator),
+            "n": lambda _, num, generator: self.sample_noise(num, generator),
+            "eps": lambda _, num, generator: self.sample_encoder_noise(num, generator),
+        }
+
+    def image_noise_samplers(self, scales: Mapping[str, float]) -> dict[str, Sampler]:
+        """The draws of standard normal noise with the shape of images, for those names whose scale is positive."""
+        shape = self.x_shape
+        return {
+            name: lambda _, num, generator: _normal((num, *shape), generator)
+            for name, scale in scales.items()
+            if scale > 0
+        }
+
+    def instance_noise_samplers(self) -> dict[str, Sampler]:
+        """The draws of noise on the real and the fake images of discriminators, where there is such noise."""
+        names = ("instance_noise_real", "instance_noise_fake")
+        return self.image_noise_samplers(dict.fromkeys(names, self.config.instance_noise))
+
+    def code_noise_samplers(self) -> dict[str, Sampler]:
+        """The draws of standard normal noise on real and fake codes, where there is such noise."""
+        dim = self.code_dim
+        names = ("code_noise_real", "code_noise_fake") if self.config.code_noise > 0 else ()
+        return {name: lambda _, num, generator: _normal((num, dim), generator) for name in names}
 
     def tape(self, draws: Draws) -> Tape:
         """Return the tape of a step with these draws."""
@@ -113,30 +153,51 @@ class Variant(nn.Module):
         raise NotImplementedError
 
     def reconstruct(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Return one reconstruction (N, C, H, W) of images (N, C, H, W), with noise from a random stream.
-
-        It passes through every module in `averaged`, so that their batch-norm statistics can be recomputed from it.
-        """
+        """Return one reconstruction (N, C, H, W) of images (N, C, H, W), with noise from a random stream."""
         z = self.infer(x, self.sample_encoder_noise(len(x), generator))
         return self.generate(z, self.sample_noise(len(x), generator))
+
+    def pass_through(self, x: Tensor, generator: torch.Generator) -> None:
+        """Send a batch through every module in `averaged` as training does, to recompute their batch-norm statistics.
+
+        Args:
+            x: Training images with shape (N, C, H, W).
+            generator: Where codes and noise are drawn from.
+        """
+        self.reconstruct(x, generator)
+
+    def fit_prior(self, data: ImageData) -> None:
+        """Fit the prior to the codes of training images, where the configuration asks for it."""
+        if not isinstance(self.prior, MixturePrior):
+            return
+        generator = torch.Generator(data.train.x.device).manual_seed(stream_seed(0, "fit_prior"))
+        fitted = data.train.images(slice(FITTED_IMAGES))
+        with torch.no_grad():
+            z = [self.infer(x, self.sample_encoder_noise(len(x), generator)) for x in torch.split(fitted, 500)]
+        self.prior.fit(torch.cat(z), generator)
 
     def sample_prior(self, num: int, generator: torch.Generator) -> Tensor:
         """Draw codes from p(z), with shape (num, code_dim)."""
         return self.prior.sample(num, generator)
 
     def sample_noise(self, num: int, generator: torch.Generator) -> Tensor:
-        """Draw decoder noise n ~ N(0, I), with shape (num, noise_dim)."""
-        return torch.randn(num, self.noise_dim, generator=generator, device=generator.device)
+        """Draw decoder noise n, with shape (num, noise_dim)."""
+        return noise_of(self.config, self.noise_dim).sample(num, generator)
 
     def sample_encoder_noise(self, num: int, generator: torch.Generator) -> Tensor:
         """Draw encoder noise ε ~ N(0, I), with shape (num, encoder_noise_dim)."""
-        return torch.randn(num, self.encoder_noise_dim, generator=generator, device=generator.device)
+        return _normal((num, self.encoder_noise_dim), generator)
 
 
 def images(data: ImageData, num: int, generator: torch.Generator) -> Tensor:
     """Draw `num` training images uniformly with replacement, with shape (num, C, H, W) in [0, 1]."""
     index = torch.randint(len(data.train), (num,), generator=generator, device=generator.device)
     return data.train.images(index)
+
+
+def parameters_of(*modules: nn.Module | None) -> tuple[nn.Parameter, ...]:
+    """Return the parameters of those modules that there are."""
+    return tuple(parameter for module in modules if module is not None for parameter in module.parameters())
 
 
 def build(config: RunConfig, replicate: int) -> Variant:
@@ -152,3 +213,7 @@ def build(config: RunConfig, replicate: int) -> Variant:
                 torch.manual_seed(stream_seed(replicate, f"init/{path}"))
                 layer.reset_parameters()
     return variant
+
+
+def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, device=generator.device)

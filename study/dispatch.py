@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import optuna
 
-from iae_models.config import DATASETS, RECIPE_VERSION, changed_values, config_key, flatten, run_config
+from iae_models.config import RECIPE_VERSION, changed_values, config_key, data_identity, flatten, run_config
 from study.block_search import BlockSearch, Known
 from study.failures import failure_reason, record_failure, set_aside
 from study.plan import Plan, PlannedRun
@@ -250,7 +250,7 @@ def record_run(folder: StudyFolder, run: PlannedRun, *, anew: bool = False) -> N
         "label": run.label,
         "config": changed_values(run.config),
         "all": flatten(run.config),
-        "data_fingerprint": DATASETS[run.config.data.name].fingerprint,
+        "data_fingerprint": data_identity(run.config.data.name),
         "recipe": RECIPE_VERSION,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -150,8 +151,7 @@ def _operations(number: float) -> str:
 
 def _image_bytes(config: RunConfig) -> int:
     info = DATASETS[config.data.name]
-    channels, height, width = info.shape
-    return sum(info.sizes) * channels * height * width
+    return sum(info.sizes) * math.prod(info.shape) * (1 if info.holds_images else 4)
 
 
 def _span(values: Sequence[float]) -> str:

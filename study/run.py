@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
 import analysis.measures
 from analysis.measures.classifier import Classifier, classifier_for
+from analysis.measures.point_samples import point_panels
 from analysis.measures.samples import sample_panels
 from analysis.measures.suite import quick_suite
-from iae_models.config import RunConfig, code_hash, run_config, run_key, source_hash
+from iae_models.config import DATASETS, RunConfig, code_hash, run_config, run_key, source_hash
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
 from iae_models.training import Progress, evaluation_model, initial_state, train
-from study.pictures import contact_sheet, write_png
+from iae_models.variant import Variant
+from study.pictures import Pixels, contact_sheet, write_png
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.scatter import scatter_sheet
 from study.trial import WorkerSettings
 
 
@@ -71,6 +75,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progres
         "device": _device_name(place.device),
         "threads": place.threads,
         "versions": _versions(),
+        "data_fingerprint": data.fingerprint,
         "classifier": accuracy,
         "values": model_values(measures),
     }
@@ -116,27 +121,40 @@ def _data(name: str, root: str | None, device: str) -> ImageData:
 
 
 @lru_cache(maxsize=1)
-def _classifier(name: str, root: str | None, device: str, folder: Path) -> Classifier:
-    return classifier_for(_data(name, root, device), folder)
+def _classifier(name: str, root: str | None, device: str, folder: Path) -> Classifier | None:
+    """Return the measuring classifier of a data set; points, and images without labels, have none."""
+    info = DATASETS[name]
+    return classifier_for(_data(name, root, device), folder) if info.holds_images and info.num_classes else None
 
 
 def _measure(
     run: RunFolder, state: Any, data: ImageData, config: RunConfig, replicate: int, place: WorkerSettings
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     model = evaluation_model(state, data)
     # The network as it was before the first step: the same seed makes it again, so nothing of it was kept meanwhile.
     untrained = evaluation_model(initial_state(config, replicate, torch.device(place.device)), data)
     folder = StudyFolder(Path(place.study)).classifiers
     classifier = _classifier(config.data.name, place.data_root, place.device, folder)
-    measures = [asdict(item) for item in quick_suite(model, untrained, data, classifier, replicate)]
-    panels = sample_panels(model, data, replicate)
+    measures = [
+        asdict(item) for item in quick_suite(model, untrained, data, classifier, replicate, config.data.num_labels)
+    ]
+    panels, sheet = _pictures(model, data, replicate)
     with atomic_path(run.samples) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **panels)  # type: ignore[arg-type]
     with atomic_path(run.picture) as temporary:
-        write_png(contact_sheet(panels), temporary)
+        write_png(sheet, temporary)
     with atomic_path(run.weights) as temporary:
         save_weights(model, temporary)
-    return measures, {"hash": classifier.hash, "accuracy": classifier.accuracy}
+    return measures, None if classifier is None else {"hash": classifier.hash, "accuracy": classifier.accuracy}
+
+
+def _pictures(model: Variant, data: ImageData, replicate: int) -> tuple[dict[str, npt.NDArray[Any]], Pixels]:
+    """Return the sample arrays of a model, and the picture of them."""
+    if DATASETS[data.name].holds_images:
+        panels: dict[str, npt.NDArray[Any]] = {**sample_panels(model, data, replicate)}
+        return panels, contact_sheet(panels)
+    panels = point_panels(model, data, replicate)
+    return panels, scatter_sheet(panels)
 
 
 def _remove_events(run: RunFolder) -> None:

@@ -15,10 +15,10 @@ from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier
 from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Draws, Model, all_finite, draw, generate, infer
 from analysis.measures.information import cluster_label_information, code_label_information, information_bracket
 from analysis.measures.labels import label_preservation, label_split
-from analysis.measures.measurement import Estimate, invalid, refused
+from analysis.measures.measurement import Estimate, invalid, refused, undefined
 from analysis.measures.prior_match import prior_accuracy
 from analysis.measures.reconstruction import reconstruction
-from analysis.measures.variance_split import variance_shares
+from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.config import stream_seed
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 LIMITS = {"validation": 1000, "test": 2000}
 """Held-out images that are measured on, at most, by split. They are the first ones, a fair sample of a split."""
+
+NO_CLASSIFIER = "the data have no measuring classifier"
+NO_LABELS = "the data have no labels"
 
 LABELS = ("label_preservation", "label_agreement", "tau_z")
 """The measures that believe the classifier's labels."""
@@ -44,7 +47,7 @@ class Bench:
         train_x: Training images that probes and critics learn from.
         train_y: Their labels.
         mean_image: Mean training image with shape (C, H, W).
-        classifier: The measuring classifier.
+        classifier: The measuring classifier; None where the data have none.
         stream: Makes the random stream of a name.
     """
 
@@ -53,7 +56,7 @@ class Bench:
     train_x: Tensor
     train_y: Tensor
     mean_image: Tensor
-    classifier: Classifier
+    classifier: Classifier | None
     stream: Callable[[str], torch.Generator]
 
 
@@ -63,16 +66,16 @@ class Sample:
 
     Attributes:
         draws: Images, codes and decodes.
-        phi: Features of the images, with shape (N, F).
-        phi_hat: Features of the decodes, with shape (N, 4, F).
+        phi: Features of the images, with shape (N, F); None without a classifier.
+        phi_hat: Features of the decodes, with shape (N, 4, F); None without a classifier.
     """
 
     draws: Draws
-    phi: Tensor
-    phi_hat: Tensor
+    phi: Tensor | None
+    phi_hat: Tensor | None
 
 
-def make_bench(data: ImageData, classifier: Classifier, replicate: int) -> Bench:
+def make_bench(data: ImageData, classifier: Classifier | None, replicate: int) -> Bench:
     """Return the bench of a data set; streams are named after the replicate."""
 
     def stream(name: str) -> torch.Generator:
@@ -82,7 +85,7 @@ def make_bench(data: ImageData, classifier: Classifier, replicate: int) -> Bench
 
 
 @lru_cache(maxsize=2)
-def fixed_bench(data: ImageData, classifier: Classifier) -> Bench:
+def fixed_bench(data: ImageData, classifier: Classifier | None) -> Bench:
     """Return the bench of what is the same in every run; streams are named after the data set.
 
     It is kept, for the very same objects, and so is what is measured on it: see `subjects`.
@@ -97,14 +100,16 @@ def fixed_bench(data: ImageData, classifier: Classifier) -> Bench:
         part = getattr(data, split)
         held_out[split] = (part.images(slice(limit)), part.y[:limit])
     train = slice(critic.NUM_TRAIN)
-    mean_image = (data.train.x.sum(0).double() / (255 * len(data.train))).float()
     train_x, train_y = data.train.images(train), data.train.y[train]
-    return Bench(data, held_out, train_x, train_y, mean_image, classifier.to(device), stream)
+    classifier = None if classifier is None else classifier.to(device)
+    return Bench(data, held_out, train_x, train_y, data.train.mean(), classifier, stream)
 
 
 def take_sample(bench: Bench, model: Model, subject: str, split: str) -> Sample:
     """Encode and decode the images of a split."""
     draws = draw(model, *bench.held_out[split], bench.stream(f"{subject}/{split}/draws"))
+    if bench.classifier is None:
+        return Sample(draws, None, None)
     phi = bench.classifier.features(draws.x)
     phi_hat = bench.classifier.features(draws.x_hat.flatten(0, 1))
     return Sample(draws, phi, phi_hat.view(*draws.x_hat.shape[:2], -1))
@@ -116,13 +121,27 @@ def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
     return {
         **reconstruction(draws.x, draws.x_hat, bench.mean_image),
         **variance_shares(draws.x_hat, "pixel"),
-        **variance_shares(sample.phi_hat, "feature"),
+        **_measure_features(sample),
         **_measure_labels(bench, sample),
     }
 
 
+def has_labels(bench: Bench) -> bool:
+    """Tell whether the data have label classes."""
+    return bench.data.num_classes > 0
+
+
+def _measure_features(sample: Sample) -> dict[str, Estimate]:
+    if sample.phi_hat is None:
+        names = [name for name in SHARES if name.endswith("_feature")]
+        return dict.fromkeys(names, undefined(NO_CLASSIFIER, len(sample.draws.x), "fraction"))
+    return variance_shares(sample.phi_hat, "feature")
+
+
 def measure_label_information(bench: Bench, model: Model, train_z: Tensor, z: Tensor, y: Tensor) -> Estimate:
     """Return I(y; ẑ) of codes with shape (N, code_dim) and labels with shape (N,)."""
+    if not has_labels(bench):
+        return undefined(NO_LABELS, len(z), "nat")
     if not all_finite(z):
         return invalid(BROKEN_CODES, len(z), "nat")
     if model.code == "categorical":
@@ -139,6 +158,9 @@ def measure_clusters(bench: Bench, codes: dict[str, Tensor]) -> Table:
     fit, num_classes = (codes["validation"], labels["validation"]), bench.data.num_classes
     rules = {"clustering_error": clustering.majority_map, "clustering_error_exemplar": clustering.exemplar_map}
     table: Table = {split: {} for split in codes}
+    if not has_labels(bench):
+        none = dict.fromkeys((*rules, "ami"), undefined(NO_LABELS, 0, "fraction"))
+        return {split: dict(none) for split in codes}
     for name, rule in rules.items():
         table["validation"][name] = clustering.cross_fitted_error(*fit, num_classes, rule)
         table["test"][name] = clustering.clustering_error(*fit, codes["test"], labels["test"], num_classes, rule)
@@ -183,6 +205,8 @@ def measure_information(bench: Bench, subject: str, train_z: Tensor, codes: dict
 
 
 def _measure_labels(bench: Bench, sample: Sample) -> dict[str, Estimate]:
+    if bench.classifier is None or sample.phi is None or sample.phi_hat is None:
+        return dict.fromkeys(LABELS, undefined(NO_CLASSIFIER, len(sample.draws.x), "fraction"))
     accuracy = bench.classifier.accuracy
     if accuracy < REQUIRED_ACCURACY:
         reason = f"the measuring classifier's accuracy is {accuracy:.3f}, below {REQUIRED_ACCURACY}"

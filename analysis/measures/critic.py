@@ -27,7 +27,7 @@ from analysis.measures import intervals, two_sample
 from analysis.measures.measurement import Estimate
 
 SIDE = 7
-"""Images are averaged down until a side is this long, or a little longer."""
+"""Images are averaged down until a side is this long, or a little longer; points enter as they are."""
 
 STEPS = 100
 NUM_TRAIN = 3500
@@ -93,6 +93,8 @@ def _fit_features(x: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _pool(x: Tensor) -> Tensor:
+    if x.dim() == 2:
+        return x
     factor = max(1, x.shape[-1] // SIDE)
     return avg_pool2d(x, factor, ceil_mode=True).flatten(1)
 

@@ -11,6 +11,7 @@ from analysis.measures.bench import (
     Bench,
     Sample,
     Table,
+    has_labels,
     measure_clusters,
     measure_critic,
     measure_decoder,
@@ -48,7 +49,7 @@ def measure_controls(bench: Bench, fixed: Bench, model: Model, untrained: Model)
     tables = {"untrained": _measure_network(bench, untrained, "untrained")}
     if model.code == "gaussian" and model.code_dim and "infer" in model.capabilities:
         tables["pca"] = _measure_pca(fixed, model.code_dim)
-    if model.code == "categorical":
+    if model.code == "categorical" and has_labels(bench):
         tables["kmeans"] = _measure_kmeans(fixed, model.code_dim)
     return tables | {"mean_image": _measure_mean_image(fixed), "chance": _measure_chance(fixed)}
 
@@ -109,6 +110,8 @@ def _measure_mean_image(bench: Bench) -> Table:
 
 @lru_cache(maxsize=CACHED)
 def _measure_chance(bench: Bench) -> Table:
+    if not has_labels(bench):
+        return {}
     fit = bench.held_out["validation"][1]
     return {
         split: {"clustering_error": clustering.chance_error(fit, y), "label_preservation": chance_preservation(y)}

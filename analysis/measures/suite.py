@@ -18,6 +18,7 @@ from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures.bench import (
     LABELS,
     LIMITS,
+    NO_CLASSIFIER,
     Bench,
     Sample,
     Table,
@@ -37,7 +38,9 @@ from analysis.measures.clustering import cluster_use
 from analysis.measures.draws import BROKEN_CODES, Model, all_finite, decode, infer
 from analysis.measures.information import NUM_ENCODER_DRAWS, cluster_entropy, information_bracket
 from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
+from analysis.measures.points import CENTRES, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
+from analysis.measures.recognition import RECOGNITION, measure_recognition
 from analysis.measures.subjects import measure_controls
 from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.priors import CategoricalPrior
@@ -54,6 +57,7 @@ GAUSSIAN_CODES = ("information_low", "information_high", "prior_moment_kl")
 CATEGORICAL_CODES = (
     *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami"),
     *("used_clusters", "code_entropy", "confidence"),
+    *RECOGNITION,
 )
 CODES = ("rate", "label_information", "prior_accuracy", *GAUSSIAN_CODES, *CATEGORICAL_CODES)
 
@@ -61,11 +65,11 @@ NUM_PRIOR_CODES = 500
 """Codes from the prior whose decodes are split."""
 
 MEASURES = (*RECONSTRUCTIONS, *PRIOR_SHARES, *CODES)
-"""The names of all measures of a trained model, on each split."""
+"""The names of all measures of a trained model, on each split; points with known components have `POINTS` besides."""
 
 
 def quick_suite(
-    model: Model, untrained: Model, data: ImageData, classifier: Classifier, replicate: int
+    model: Model, untrained: Model, data: ImageData, classifier: Classifier | None, replicate: int, num_labels: int = 0
 ) -> list[Measurement]:
     """Measure a trained model and its controls.
 
@@ -73,15 +77,16 @@ def quick_suite(
         model: The trained model, in evaluation mode, on the device of the data.
         untrained: The same network before its first step, in evaluation mode.
         data: The data set that it was trained on.
-        classifier: The measuring classifier of that data set.
+        classifier: The measuring classifier of that data set; None where it has none.
         replicate: Seeds all draws.
+        num_labels: Labels that the model has learnt.
 
     Returns:
         For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it.
     """
     with torch.inference_mode():
         bench = make_bench(data, classifier, replicate)
-        tables = {"model": _measure_model(bench, model)} | measure_controls(
+        tables = {"model": _measure_model(bench, model, num_labels)} | measure_controls(
             bench, fixed_bench(data, classifier), model, untrained
         )
     return [
@@ -92,7 +97,7 @@ def quick_suite(
     ]
 
 
-def _measure_model(bench: Bench, model: Model) -> Table:
+def _measure_model(bench: Bench, model: Model, num_labels: int) -> Table:
     table: Table = {split: {name: _skipped(name, model) for name in MEASURES} for split in LIMITS}
     infers, generates = "infer" in model.capabilities, "generate" in model.capabilities
     found = []
@@ -103,7 +108,9 @@ def _measure_model(bench: Bench, model: Model) -> Table:
         found.append({split: _measure_sample(bench, model, sample) for split, sample in samples.items()})
         found.append(measure_critic(bench, model, "model", samples))
     if infers and model.code_dim > 0:
-        found.append(_measure_codes(bench, model))
+        found.append(_measure_codes(bench, model, num_labels))
+    if bench.data.name in CENTRES:
+        found.append(measure_points(bench, model))
     for part in found:
         for split, values in part.items():
             table[split] |= values
@@ -130,21 +137,30 @@ def _measure_prior_shares(bench: Bench, model: Model) -> Table:
 
 def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
     x, x_hat = sample.draws.x, sample.draws.x_hat
+    unit = "feature (Euclidean norm)"
+    feature = undefined(NO_CLASSIFIER, len(x), unit)
+    if sample.phi is not None and sample.phi_hat is not None:
+        feature = energy_score(sample.phi, sample.phi_hat, unit)
     return {
         **measure_decoder(bench, sample),
         "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
         "energy_score_pixel": energy_score(x, x_hat, "intensity (Euclidean norm)"),
-        "energy_score_feature": energy_score(sample.phi, sample.phi_hat, "feature (Euclidean norm)"),
+        "energy_score_feature": feature,
     }
 
 
-def _measure_codes(bench: Bench, model: Model) -> Table:
+def _measure_codes(bench: Bench, model: Model, num_labels: int) -> Table:
     train_z = infer(model, bench.train_x, bench.stream("model/codes"))
     codes = {split: infer(model, x, bench.stream(f"model/{split}/codes")) for split, (x, _) in bench.held_out.items()}
     if not all_finite(train_z, *codes.values()):
-        return {split: _broken_code(model, len(z)) for split, z in codes.items()}
+        broken = {split: _broken_code(model, len(z)) for split, z in codes.items()}
+        if model.code == "gaussian":
+            return broken
+        recognised = measure_recognition(bench, model, codes, num_labels)
+        return {split: values | recognised[split] for split, values in broken.items()}
     if model.code == "categorical":
-        table = measure_clusters(bench, codes)
+        table, recognised = measure_clusters(bench, codes), measure_recognition(bench, model, codes, num_labels)
+        table = {split: values | recognised[split] for split, values in table.items()}
         one_hot_codes = {split: _one_hot(z) for split, z in codes.items()}
         accuracies = measure_prior_accuracy(bench, model, "model", _one_hot(train_z), one_hot_codes)
     else:
@@ -161,7 +177,7 @@ def _measure_codes(bench: Bench, model: Model) -> Table:
 
 def _broken_code(model: Model, num: int) -> dict[str, Estimate]:
     """Return the estimates of a code that is not finite: some of its measures, those of clusters, would not notice."""
-    others = CATEGORICAL_CODES if model.code == "gaussian" else GAUSSIAN_CODES
+    others = CATEGORICAL_CODES if model.code == "gaussian" else (*GAUSSIAN_CODES, *RECOGNITION)
     return {name: invalid(BROKEN_CODES, num, KNOWN[name].unit) for name in CODES if name not in others}
 
 

@@ -1,9 +1,10 @@
-"""Images and labels as they lie in memory: 8-bit, on the training device, in three splits."""
+"""Examples and labels as they lie in memory, on the training device, in three splits: 8-bit images or points."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,34 +12,47 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The images and labels of one split.
+    """The examples and labels of one split.
 
     Attributes:
-        x: Images with shape (N, C, H, W), uint8 in 0..255.
-        y: Class labels with shape (N,), int64.
+        x: Images with shape (N, C, H, W), uint8 in 0..255, or points with shape (N, D), float32.
+        y: Class labels with shape (N,), int64; all 0 where there are none.
+        factors: What is known of how each example was made, by name: int64 with shape (N,).
     """
 
     x: Tensor
     y: Tensor
+    factors: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.x.dtype != torch.uint8 or self.x.ndim != 4:
-            raise ValueError(f"x must be uint8 with shape (N, C, H, W), but got {self.x.dtype} {tuple(self.x.shape)}.")
-        if self.y.dtype != torch.int64 or self.y.shape != self.x.shape[:1]:
+        if (self.x.dtype, self.x.ndim) not in ((torch.uint8, 4), (torch.float32, 2)):
             raise ValueError(
-                f"y must be int64 with shape ({len(self.x)},), but got {self.y.dtype} {tuple(self.y.shape)}."
+                "x must be uint8 with shape (N, C, H, W) or float32 with shape (N, D), "
+                f"but got {self.x.dtype} {tuple(self.x.shape)}."
             )
+        for name, values in {"y": self.y, **self.factors}.items():
+            if values.dtype != torch.int64 or values.shape != self.x.shape[:1]:
+                raise ValueError(
+                    f"{name} must be int64 with shape ({len(self.x)},), but got {values.dtype} {tuple(values.shape)}."
+                )
 
     def __len__(self) -> int:
         return len(self.y)
 
     def images(self, index: Tensor | slice = slice(None)) -> Tensor:
-        """Return the images at `index` as float32 in [0, 1], with shape (n, C, H, W)."""
-        return self.x[index].to(torch.float32).div_(255)
+        """Return the examples at `index` as float32: images in [0, 1] with shape (n, C, H, W), or points (n, D)."""
+        x = self.x[index]
+        return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
+
+    def mean(self) -> Tensor:
+        """Return the mean example, float32 with shape (C, H, W) or (D,)."""
+        scale = 255 if self.x.dtype == torch.uint8 else 1
+        return (self.x.sum(0).double() / (scale * len(self))).float()
 
     def to(self, device: torch.device | str) -> Split:
         """Return the split on another device."""
-        return Split(self.x.to(device), self.y.to(device))
+        factors = {name: values.to(device) for name, values in self.factors.items()}
+        return Split(self.x.to(device), self.y.to(device), factors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +62,10 @@ class ImageData:
     Attributes:
         name: A key of `iae_models.config.DATASETS`.
         fingerprint: SHA-256 of the splits, see `fingerprint`.
-        num_classes: Number of label classes.
-        train: Images that networks, probes and measuring classifiers learn from.
-        validation: Images that objectives and fitted maps are computed on.
-        test: Images that are only reported on.
+        num_classes: Number of label classes; 0 where there are no labels.
+        train: Examples that networks, probes and measuring classifiers learn from.
+        validation: Examples that objectives and fitted maps are computed on.
+        test: Examples that are only reported on.
     """
 
     name: str
@@ -68,11 +82,12 @@ class ImageData:
 
 
 def fingerprint(train: Split, validation: Split, test: Split) -> str:
-    """Return the SHA-256, in hexadecimal digits, of the shapes and bytes of the images and labels, in their order."""
+    """Return the SHA-256, in hexadecimal digits, of the shapes and bytes of examples and labels, in their order."""
     digest = hashlib.sha256()
     for split in (train, validation, test):
         digest.update(str(tuple(split.x.shape)).encode())
-        digest.update(split.x.cpu().numpy().tobytes())
         # Little-endian whatever the machine, so that the constants hold everywhere.
+        x = split.x.cpu().numpy()
+        digest.update(x.astype(x.dtype.newbyteorder("<")).tobytes())
         digest.update(split.y.cpu().numpy().astype("<i8").tobytes())
     return digest.hexdigest()

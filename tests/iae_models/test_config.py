@@ -41,6 +41,7 @@ def test_an_added_field_renames_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
         added: int = 7
 
     monkeypatch.setattr(module, "SECTIONS", module.SECTIONS | {"model": Longer})
+    monkeypatch.setattr(module, "EVERY_VARIANT", module.EVERY_VARIANT | {"model.added"})
     clear = (field_types, default_values)
     for function in clear:
         function.cache_clear()
@@ -53,6 +54,22 @@ def test_an_added_field_renames_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()
         for function in clear:
             function.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({}, "2b33a7415c-0"),
+        ({"model.latent_dim": 5}, "cf5caef475-0"),
+        (
+            {"data.name": "mnist", "model.code": "categorical", "model.num_categories": 30, "model.noise_dim": 10},
+            "8baa76834d-0",
+        ),
+        ({"data.name": "fashion_mnist", "model.train_encoder": False, "train.steps": 10}, "5ece3e3a28-0"),
+    ],
+)
+def test_finished_runs_keep_their_keys(values: dict[str, object], key: str) -> None:
+    assert run_key(run_config(values), 0) == key
 
 
 def test_the_identity_follows_data_and_recipe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ CONFIGURATIONS = [
 @pytest.mark.parametrize("values", CONFIGURATIONS, ids=str)
 def test_parameters_are_counted_as_torch_does(values, image_shape, monkeypatch):
     architecture = ARCHITECTURES[image_shape]
+    if len(image_shape) == 1 and "model.conditioning" in values:
+        pytest.skip("points have no locations")
     monkeypatch.setitem(ARCHITECTURES, (1, 28, 28), architecture)
     if image_shape != (1, 28, 28):
         pytest.importorskip("torch")

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iae_models.config import SECTIONS, default_values, run_config
 from study.blocks import Block
 from study.fields import Fields
-from study.parameters import Parameter, described, message_of, read_parameters
-from study.problems import Mark, Problem, shown
+from study.parameters import NAME, Parameter, described, message_of, read_parameters
+from study.problems import Mark, Problem, nearest, shown
+from study.replicates import Replicates, read_replicates
 from study.search_space import Axis
 
 BLOCK_KEYS = ("name", "parameters", "replicates")
@@ -36,9 +37,6 @@ MAX_FAULTY_CELLS = 100
 _DECIDING_FIELDS = ("model.code", "model.num_categories", "data.name")
 """Fields on which the rules of others depend: where one could not be read, the others are not judged."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-"""What a study and a block may be called: names of folders and of Optuna studies."""
-
 
 @dataclass(frozen=True)
 class _Draft:
@@ -50,13 +48,13 @@ class _Draft:
     path: str
 
 
-def read_blocks(fields: Fields, name: str, replicates: int) -> tuple[Block, ...]:
+def read_blocks(fields: Fields, name: str, replicates: Replicates) -> tuple[Block, ...]:
     """Read the blocks of a study; without `blocks` there is one that is called as the study is.
 
     Args:
         fields: The study's keys.
         name: The study's name.
-        replicates: Runs of each configuration where a block does not say.
+        replicates: Runs of each configuration where a block does not say otherwise.
     """
     shared: dict[str, Parameter] = {}
     if "parameters" in fields:
@@ -84,7 +82,7 @@ def read_name(fields: Fields, default: str) -> str:
     return name
 
 
-def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: int) -> list[_Draft]:
+def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: Replicates) -> list[_Draft]:
     items = fields.items("blocks")
     if isinstance(fields.values["blocks"].value, list) and not items:
         fields.report("must hold at least one block, but got []", "blocks")
@@ -103,7 +101,7 @@ def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: in
     return drafts
 
 
-def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Parameter], replicates: int) -> _Draft:
+def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Parameter], replicates: Replicates) -> _Draft:
     if "name" not in fields and fields.values:
         fields.report("must have a name")
     name = read_name(fields, default_name)
@@ -111,7 +109,7 @@ def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Paramete
     own = read_parameters(fields.values["parameters"], path, fields.problems) if "parameters" in fields else {}
     # a block's own entry replaces the shared one as a whole
     parameters = {**shared, **own}
-    block = _build_block(name, parameters, fields.integer("replicates", replicates, 1), fields.problems)
+    block = _build_block(name, parameters, read_replicates(fields, replicates), fields.problems)
     return _Draft(block, parameters, fields.mark, path)
 
 
@@ -134,7 +132,9 @@ def _rule_problems(drafts: Iterable[_Draft], max_cells: int) -> list[Problem]:
     return found
 
 
-def _build_block(name: str, parameters: Mapping[str, Parameter], replicates: int, problems: list[Problem]) -> Block:
+def _build_block(
+    name: str, parameters: Mapping[str, Parameter], replicates: Replicates, problems: list[Problem]
+) -> Block:
     has_grid = any(not item.fixed and item.axis.grid for item in parameters.values())
     fixed: dict[str, Any] = {}
     axes: dict[str, Axis] = {}
@@ -149,10 +149,50 @@ def _build_block(name: str, parameters: Mapping[str, Parameter], replicates: int
             fixed[key] = axis.grid[0]
             continue
         if not axis.grid and axis.search is not None and has_grid:
-            axis = Axis(key, (_default_in_range(item, problems),), axis.search, axis.when)
+            axis = replace(axis, grid=(_default_in_range(item, problems),))
         if axis.grid or axis.search is not None:
             axes[key] = axis
-    return Block(name, fixed, _in_order(_without_constant_conditions(fixed, axes), parameters, problems), replicates)
+    _check_groups(axes, parameters, problems)
+    ordered = _in_order(_without_constant_conditions(fixed, axes), parameters, problems)
+    return Block(name, fixed, ordered, replicates.number, replicates.until)
+
+
+def _check_groups(axes: Mapping[str, Axis], parameters: Mapping[str, Parameter], problems: list[Problem]) -> None:
+    """Check that the axes of each `zip` group are linked row by row, and searched all or none."""
+    groups = dict.fromkeys(axis.zip for axis in axes.values() if axis.zip is not None)
+    for group in groups:
+        members = [axis for axis in axes.values() if axis.zip == group]
+        if len(members) < sum(item.axis.zip == group for item in parameters.values()):
+            continue  # the values of another member could not be read
+        for axis in members[1:] or members:
+            message = _group_problem(axis, members, [name for name in groups if name != group])
+            if message:
+                item = parameters[axis.name]
+                problems.append(Problem(item.mark, f"{item.path}.zip", message))
+
+
+def _group_problem(axis: Axis, members: Sequence[Axis], others: Sequence[str]) -> str:
+    first = members[0]
+    if axis is first:
+        near = nearest(str(axis.zip), others)
+        hint = f"; did you mean {near!r}?" if near else ""
+        return f"must link at least two keys of a block, but {axis.name} alone has the zip {shown(axis.zip)}{hint}"
+    if len(axis.grid) != len(first.grid):
+        return (
+            f"must link grids of one length, but {first.name} has {len(first.grid)} values and {axis.name} has "
+            f"{len(axis.grid)}"
+        )
+    if (axis.search is None) != (first.search is None):
+        searched, other = (first, axis) if axis.search is None else (axis, first)
+        return (
+            f"must link keys that are all searched or all not, but {searched.name} has a search and {other.name} has "
+            "none: searched one by one they would not stay linked"
+        )
+    rows = list(zip(*(member.grid for member in members), strict=False))
+    repeated = next((row for index, row in enumerate(rows) if row in rows[:index]), None)
+    if axis is members[-1] and repeated is not None:
+        return f"must link each combination once, but got {shown(list(repeated))} again"
+    return ""
 
 
 def _default_in_range(item: Parameter, problems: list[Problem]) -> Any:
@@ -172,7 +212,7 @@ def _without_constant_conditions(fixed: Mapping[str, Any], axes: Mapping[str, Ax
     for key, axis in axes.items():
         constant = {other: default_values() | dict(fixed) for other in axis.when if other not in axes}
         if all(values[other] in axis.when[other] for other, values in constant.items()):
-            kept[key] = Axis(key, axis.grid, axis.search, {k: v for k, v in axis.when.items() if k in axes})
+            kept[key] = replace(axis, when={k: v for k, v in axis.when.items() if k in axes})
     return kept
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from iae_models.config import RunConfig, default_values, run_config
+from study.replicates import Until
 from study.search_space import Axis
 
 _SHORT_NAMES = {"model.latent_dim": "z", "model.noise_dim": "n", "model.num_categories": "K", "data.name": "data"}
@@ -22,13 +23,15 @@ class Block:
         name: Its name, unique in the study.
         fixed: Values of dotted configuration fields that all its configurations share.
         axes: Its keys with several values; the keys of an axis's `when` come before it.
-        replicates: Runs of each configuration.
+        replicates: Planned runs of each configuration.
+        until: When a configuration has more runs than planned, or None for never.
     """
 
     name: str
     fixed: Mapping[str, Any]
     axes: tuple[Axis, ...]
     replicates: int
+    until: Until | None = None
 
     @property
     def family(self) -> str:
@@ -44,7 +47,15 @@ class Block:
     @property
     def max_cells(self) -> int:
         """Size of the product of all grids, from which `cells` leaves out what inactive keys make equal."""
-        return math.prod(len(axis.grid) for axis in self.axes)
+        return math.prod(min(len(axis.grid) for axis in group) for group in self.linked)
+
+    @property
+    def linked(self) -> tuple[tuple[Axis, ...], ...]:
+        """The axes by what moves together: the members of a `zip` group as one, any other axis alone."""
+        groups: dict[str, list[Axis]] = {}
+        for axis in self.axes:
+            groups.setdefault(axis.name if axis.zip is None else f"zip {axis.zip}", []).append(axis)
+        return tuple(map(tuple, groups.values()))
 
     def values(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Return the dotted values of one configuration, where `chosen` has a value for each active axis.
@@ -71,11 +82,13 @@ class Block:
         return run_config(self.values(chosen))
 
     def cells(self) -> Iterator[dict[str, Any]]:
-        """Yield the dotted values of every cell of the grid once; the first axis moves slowest."""
+        """Yield the dotted values of every cell of the grid once; the first of what moves together is the slowest."""
         seen = set()
         conditional = any(axis.when for axis in self.axes)
-        for product in itertools.product(*(axis.grid for axis in self.axes)):
-            values = self.values({axis.name: value for axis, value in zip(self.axes, product, strict=True)})
+        names = [axis.name for group in self.linked for axis in group]
+        rows = (zip(*(axis.grid for axis in group), strict=False) for group in self.linked)
+        for product in itertools.product(*rows):
+            values = self.values(dict(zip(names, itertools.chain.from_iterable(product), strict=True)))
             if conditional:
                 identity = tuple(values.get(axis.name) for axis in self.axes)
                 if identity in seen:
@@ -93,7 +106,13 @@ class Block:
                     return False
             elif value not in (axis.search if axis.search is not None else axis.grid):
                 return False
-        return bool(self.searched)
+        return bool(self.searched) and all(self._holds_row(group, values) for group in self.linked)
+
+    def _holds_row(self, group: Sequence[Axis], values: Mapping[str, Any]) -> bool:
+        """Return whether one row of linked grids has these values wherever its axes are active."""
+        active = [axis for axis in group if axis.search is None and axis.is_active(values)]
+        rows = zip(*(axis.grid for axis in active), strict=False)
+        return not active or tuple(values[axis.name] for axis in active) in set(rows)
 
     def reaches(self, name: str, value: Any) -> bool:
         """Return whether any configuration of the block, in its grid or its search, has this value of a field."""

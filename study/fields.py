@@ -43,6 +43,16 @@ class Fields:
         place = mark or (self.values[key].mark if key in self.values else self.mark)
         self.problems.append(Problem(place, path, message))
 
+    def stated(self, key: str) -> bool:
+        """Return whether a key is there and is not null."""
+        return key in self.values and self.values[key].value is not None
+
+    def require(self, *keys: str) -> None:
+        """Report each of the keys that the mapping lacks."""
+        for key in keys if self.keys else ():
+            if key not in self.values:
+                self.report(f"must have {key}, but has {', '.join(self.values)}")
+
     def child(self, key: str) -> str:
         """Return the dotted path of a key."""
         return f"{self.path}.{key}" if self.path else key

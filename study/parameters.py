@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,19 @@ from study.problems import Mark, Problem, did_you_mean, shown
 from study.search_space import Axis, Choices, FloatRange, IntegerRange, SearchSpace, ZeroOrRange
 from study.yaml_source import Located
 
-AXIS_KEYS = ("grid", "search", "when")
-RANGE_KEYS = ("low", "high", "log", "step", "include", "choices")
+AXIS_KEYS = ("grid", "search", "when", "zip")
+RANGE_KEYS = ("low", "high", "log", "step", "include")
+CHOICE_KEYS = ("choices", "ordered")
 
-_NOT_SEARCHED = {
+NOT_SEARCHED = {
     "data.name": "values measured on different images are not comparable",
     "model.variant": "one search belongs to one variant",
     "model.code": "one search belongs to one family of codes; make a block for each",
 }
+
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""What a study, a block and a group of linked keys may be called: names of folders and of Optuna's parameters."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def _known_field(name: str, entry: Located) -> str:
 
 
 def read_parameter(name: str, node: Located, path: str, problems: list[Problem]) -> Parameter:
-    """Read the entry of the field `name`: a value, or a mapping with `grid`, `search` or both, and perhaps `when`."""
+    """Read the entry of a field: a value, or a mapping with `grid`, `search` or both, perhaps `when` and `zip`."""
     if not isinstance(node.value, dict):
         values = _read_values(name, [node], path, problems)
         return Parameter(Axis(name, values), True, node.mark, path, (node.mark,) * len(values))
@@ -83,7 +89,7 @@ def read_parameter(name: str, node: Located, path: str, problems: list[Problem])
             if value not in space:
                 message = f"must lie in the searched {described(space)}, but got {shown(value)}"
                 problems.append(Problem(items[index].mark, fields.child(f"grid[{index}]"), message))
-    axis = Axis(name, values, space, _read_when(name, fields))
+    axis = Axis(name, values, space, _read_when(name, fields), _read_zip(fields))
     return Parameter(axis, False, node.mark, path, marks, tuple(readable))
 
 
@@ -91,6 +97,8 @@ def _read_grid(fields: Fields) -> list[Located]:
     items = fields.items("grid")
     if "grid" in fields and fields.values["grid"].value == []:
         fields.report("must hold at least one value, but got []", "grid")
+    if fields.stated("zip"):
+        return items  # what must not come twice is a row of the group
     distinct: dict[str, Located] = {}
     for item in items:
         value = repr(item.plain)
@@ -98,6 +106,17 @@ def _read_grid(fields: Fields) -> list[Located]:
             fields.report(f"must hold each value once, but got {shown(item.plain)} again", "grid", item.mark)
         distinct.setdefault(value, item)
     return list(distinct.values())
+
+
+def _read_zip(fields: Fields) -> str | None:
+    if not fields.stated("zip"):
+        return None
+    group = fields.text("zip")
+    if not NAME.fullmatch(group):
+        fields.report(f"must be a name of letters, digits, _ . or -, but got {shown(group)}", "zip")
+    elif "grid" not in fields:
+        fields.report("must be left out where there is no grid, whose values it links", "zip")
+    return group
 
 
 def _read_values(
@@ -180,27 +199,27 @@ def _read_when(name: str, fields: Fields) -> dict[str, tuple[Any, ...]]:
 
 
 def _read_search(name: str, fields: Fields) -> SearchSpace | None:
-    if name in _NOT_SEARCHED:
-        fields.report(f"{name} must not be searched: {_NOT_SEARCHED[name]}", "search")
+    if name in NOT_SEARCHED:
+        fields.report(f"{name} must not be searched: {NOT_SEARCHED[name]}", "search")
         return None
     if typing.get_origin(field_types()[name]) is tuple:
         fields.report(f"{name} must not be searched, since it is a list; give its values in grid", "search")
         return None
-    search = Fields(fields.values["search"], fields.child("search"), RANGE_KEYS, fields.problems)
+    search = Fields(fields.values["search"], fields.child("search"), (*RANGE_KEYS, *CHOICE_KEYS), fields.problems)
     if not isinstance(fields.values["search"].value, dict):
         return None
     return _read_choices(name, search) if "choices" in search else _read_range(name, search)
 
 
 def _read_choices(name: str, search: Fields) -> Choices | None:
-    for key in RANGE_KEYS[:-1]:
+    for key in RANGE_KEYS:
         if key in search:
             search.report(f"{key} must be left out beside choices", key)
     items = search.items("choices")
     values = tuple(dict.fromkeys(_read_values(name, items, search.child("choices"), search.problems, indexed=True)))
     if isinstance(search.values["choices"].value, list) and not items:
         search.report("must hold at least one value, but got []", "choices")
-    return Choices(values) if values else None
+    return Choices(values, search.boolean("ordered", False)) if values else None
 
 
 def _read_range(name: str, search: Fields) -> SearchSpace | None:
@@ -209,6 +228,8 @@ def _read_range(name: str, search: Fields) -> SearchSpace | None:
         options = ", ".join(known_values(name)) or "false, true"
         search.report(f"must be {{choices: [{options}]}}, since {name} is no number")
         return None
+    if "ordered" in search:
+        search.report("ordered must be left out beside low and high, which are ordered by themselves", "ordered")
     ends = {key: _read_bound(name, key, search) for key in ("low", "high")}
     low, high = ends["low"], ends["high"]
     log = search.boolean("log", False)
@@ -269,8 +290,10 @@ def _includes_zero(low: Any, search: Fields) -> bool:
 def described(space: SearchSpace) -> str:
     """Return a search space in a few words."""
     match space:
-        case Choices(values):
-            return "choices " + ", ".join(item if isinstance(item, str) else shown(item) for item in values)
+        case Choices(values, ordered):
+            return ("ordered choices " if ordered else "choices ") + ", ".join(
+                item if isinstance(item, str) else shown(item) for item in values
+            )
         case ZeroOrRange(span):
             return f"{described(span)} or 0"
         case IntegerRange(low, high, log, step):

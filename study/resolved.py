@@ -6,6 +6,7 @@ first planned, which a changed specification may have overtaken.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -21,6 +22,8 @@ PACKAGES = ("torch", "numpy", "ray", "optuna")
 
 def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime) -> None:
     """Write the specification word for word and resolved; a former, different text is kept under a number.
+
+    What it extended is kept beside it, in the former `study.json`.
 
     The runs of the grids are listed in the order of the plan, each with the block and label that it has today. The
     `extra` runs lie in the folder and are not wanted. What is in neither list was proposed by a search.
@@ -55,8 +58,16 @@ def readmit(folder: StudyFolder, keys: Collection[str]) -> None:
 
 
 def _keep_former(spec: StudySpec, folder: StudyFolder) -> None:
-    if folder.specification.is_file() and folder.specification.read_text(encoding="utf-8") != spec.text:
-        number = 1
-        while (kept := folder.root / f"study.{number}.yaml").exists():
-            number += 1
-        folder.specification.rename(kept)
+    if not folder.specification.is_file():
+        return
+    former = read_json(folder.resolved) if folder.resolved.is_file() else {}
+    extended = former.get("spec", {}).get("sources", [])
+    is_same = extended == [dataclasses.asdict(source) for source in spec.sources]
+    if is_same and folder.specification.read_text(encoding="utf-8") == spec.text:
+        return
+    number = 1
+    while (kept := folder.root / f"study.{number}.yaml").exists():
+        number += 1
+    folder.specification.rename(kept)
+    if extended:
+        write_json(folder.root / f"study.{number}.json", former)

@@ -90,9 +90,15 @@ class ZeroOrRange:
 
 @dataclass(frozen=True)
 class Choices:
-    """One of the listed values: texts, booleans, integers or numbers."""
+    """One of the listed values: texts, booleans, integers or numbers.
+
+    Attributes:
+        values: The values.
+        ordered: Whether neighbours in the list are alike, so that a sampler may go by their place in it.
+    """
 
     values: tuple[Any, ...]
+    ordered: bool = False
 
     def __contains__(self, value: object) -> bool:
         return any(value == item and isinstance(value, bool) == isinstance(item, bool) for item in self.values)
@@ -116,12 +122,15 @@ class Axis:
         search: Where values are searched, or None.
         when: For other keys of the block, the values that they must have for this key to be active. An inactive key
             stands at its default.
+        zip: Name of the group of axes that move together, or None: their grids are as long as one another, and the
+            cells take the first values of all, then the second ones, and so on.
     """
 
     name: str
     grid: tuple[Any, ...] = ()
     search: SearchSpace | None = None
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    zip: str | None = None
 
     def is_active(self, values: Mapping[str, Any]) -> bool:
         """Return whether the key is active beside these values of other keys, which must include those of `when`."""

@@ -41,23 +41,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from study.algorithms import Scheduler, SearchOptions, read_scheduler, read_search
 from study.block_reader import read_blocks, read_name
 from study.blocks import Block, num_grid_runs
+from study.combinations import check_combinations, misleading
+from study.extends import Source, read_study
 from study.fields import Fields
 from study.objectives import Objective, read_objectives, warnings_of
 from study.overrides import apply_override, apply_smoke
 from study.parameters import read_parameters
 from study.problems import Problem, SpecError
-from study.yaml_source import Document, read_document
+from study.replicates import (
+    Aggregate,
+    Confirm,
+    Replicates,
+    Until,
+    read_confirm,
+    read_replicates,
+)
+from study.yaml_source import Document
 
 __all__ = [
     "Block",
     "Budget",
+    "Confirm",
     "Objective",
     "Resources",
+    "Scheduler",
     "SearchOptions",
     "SpecError",
     "StudySpec",
+    "Until",
     "as_json",
     "load_study",
 ]
@@ -66,6 +80,7 @@ MAX_RUNS = 100_000
 """Largest number of runs in a study."""
 
 STUDY_KEYS = (
+    "extends",
     "name",
     "question",
     "parameters",
@@ -75,13 +90,15 @@ STUDY_KEYS = (
     "oracle",
     "budget",
     "search",
+    "scheduler",
+    "confirm",
     "resources",
     "smoke",
 )
-SMOKE_KEYS = ("parameters", "replicates", "budget")
+SMOKE_KEYS = ("parameters", "replicates", "budget", "confirm", "scheduler")
 BUDGET_KEYS = ("runs", "hours")
 
-Sampler = Literal["tpe", "random", "nsga2"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -98,19 +115,6 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class SearchOptions:
-    """How configurations are proposed.
-
-    Attributes:
-        sampler: Optuna's tree-structured Parzen estimator, random, or the genetic algorithm NSGA-II.
-        seed: Seed of the sampler.
-    """
-
-    sampler: Sampler = "tpe"
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class Resources:
     """What each lane of runs takes.
 
@@ -119,12 +123,16 @@ class Resources:
         gpus_per_lane: Share of a GPU, or several whole ones; it counts only where a GPU is visible.
         max_concurrent: Most lanes at a time, or None for as many as fit.
         lane_size: Runs that one lane trains.
+        device: Where runs are trained; "auto" is a GPU where one is visible.
+        checkpoint_s: Seconds between two checkpoints of a run, about.
     """
 
     cpus_per_lane: float = 1.0
     gpus_per_lane: float = 0.25
     max_concurrent: int | None = None
     lane_size: int = 1
+    device: Device = "auto"
+    checkpoint_s: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -140,8 +148,13 @@ class StudySpec:
         budget: Totals of runs and time.
         search: How configurations are proposed.
         resources: What each lane takes.
+        aggregate: What the runs of a configuration are judged by, for every objective: their mean or median, the worst
+            of them, or the 95 % one-sided t bound of their mean on the bad side.
+        confirm: How the best configurations are run again on fresh seeds in the end, or None.
+        scheduler: When a run is given up early, or None for never.
         smoke: Whether this is the tiny version that `--smoke` asks for.
         text: The YAML file, word for word.
+        sources: The files that it extends, the nearest first.
         path: The file, as it was named.
         overrides: The `--set` arguments.
         warnings: What is allowed but may mislead, one sentence each.
@@ -155,8 +168,12 @@ class StudySpec:
     budget: Budget
     search: SearchOptions
     resources: Resources
+    aggregate: Aggregate
+    confirm: Confirm | None
+    scheduler: Scheduler | None
     smoke: bool
     text: str
+    sources: tuple[Source, ...]
     path: str
     overrides: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -186,11 +203,11 @@ def load_study(path: Path | str, overrides: Sequence[str] = (), smoke: bool = Fa
     Raises:
         SpecError: The file, or an override, breaks a rule; the message lists all problems with their places.
     """
-    document = read_document(Path(path))
-    spec, problems = _read(document, overrides, smoke)
+    document, sources = read_study(Path(path))
+    spec, problems = _read(document, sources, overrides, smoke)
     if not smoke and not overrides and isinstance(document.root.value, dict) and "smoke" in document.root.value:
         # a fault in the smoke section is reported now, and not on the day when it is needed
-        problems += _read(document, (), smoke=True)[1]
+        problems += _read(document, sources, (), smoke=True)[1]
     if problems:
         raise SpecError(problems)
     return spec
@@ -207,7 +224,11 @@ def as_json(spec: StudySpec) -> dict[str, Any]:
         "budget": dataclasses.asdict(spec.budget),
         "search": dataclasses.asdict(spec.search),
         "resources": dataclasses.asdict(spec.resources),
+        "aggregate": spec.aggregate,
+        "confirm": None if spec.confirm is None else dataclasses.asdict(spec.confirm),
+        "scheduler": None if spec.scheduler is None else dataclasses.asdict(spec.scheduler),
         "smoke": spec.smoke,
+        "sources": [dataclasses.asdict(source) for source in spec.sources],
         "overrides": list(spec.overrides),
         "warnings": list(spec.warnings),
     }
@@ -222,6 +243,7 @@ def _block_as_json(block: Block) -> dict[str, Any]:
             if axis.search is None
             else {"kind": type(axis.search).__name__, **dataclasses.asdict(axis.search)},
             "when": {name: list(values) for name, values in axis.when.items()},
+            "zip": axis.zip,
         }
         for axis in block.axes
     ]
@@ -231,10 +253,13 @@ def _block_as_json(block: Block) -> dict[str, Any]:
         "fixed": dict(block.fixed),
         "axes": axes,
         "replicates": block.replicates,
+        "until": None if block.until is None else dataclasses.asdict(block.until),
     }
 
 
-def _read(document: Document, overrides: Sequence[str], smoke: bool) -> tuple[StudySpec, list[Problem]]:
+def _read(
+    document: Document, sources: tuple[Source, ...], overrides: Sequence[str], smoke: bool
+) -> tuple[StudySpec, list[Problem]]:
     problems = list(document.problems)
     root = document.root
     if smoke:
@@ -244,22 +269,30 @@ def _read(document: Document, overrides: Sequence[str], smoke: bool) -> tuple[St
     file = document.root.mark.file
     fields = Fields(root, "", STUDY_KEYS, problems)
     name = read_name(fields, Path(file).stem)
-    blocks = read_blocks(fields, name, fields.integer("replicates", 1, 1))
+    replicates = read_replicates(fields, Replicates())
+    blocks = read_blocks(fields, name, replicates)
     objectives = read_objectives(fields, blocks)
+    budget = _read_budget(fields, blocks, is_tiny=smoke and "smoke" not in fields)
+    search, scheduler = read_search(fields), read_scheduler(fields)
+    check_combinations(fields, search, scheduler, objectives, blocks)
     spec = StudySpec(
         name=name,
         question=fields.text("question"),
         blocks=blocks,
         objectives=objectives,
         oracle=fields.boolean("oracle", False),
-        budget=_read_budget(fields, blocks, is_tiny=smoke and "smoke" not in fields),
-        search=_read_search(fields),
+        budget=budget,
+        search=search,
         resources=_read_resources(fields),
+        aggregate=replicates.aggregate,
+        confirm=read_confirm(fields),
+        scheduler=scheduler,
         smoke=smoke,
         text=document.text,
+        sources=sources,
         path=file,
         overrides=tuple(overrides),
-        warnings=warnings_of(objectives, blocks),
+        warnings=(*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)),
     )
     _check_smoke(fields)
     return spec, problems
@@ -268,8 +301,8 @@ def _read(document: Document, overrides: Sequence[str], smoke: bool) -> tuple[St
 def _read_budget(fields: Fields, blocks: Sequence[Block], *, is_tiny: bool) -> Budget:
     """Read the budget; where `is_tiny` and it states no runs, each search has one beyond the grids'."""
     own = Fields(fields.mapping("budget"), "budget", BUDGET_KEYS, fields.problems)
-    runs = own.integer("runs", 0, 1) if _stated(own, "runs") else None
-    hours = own.number("hours", 1, 0, above=True) if _stated(own, "hours") else None
+    runs = own.integer("runs", 0, 1) if own.stated("runs") else None
+    hours = own.number("hours", 1, 0, above=True) if own.stated("hours") else None
     if fields.problems:
         return Budget(runs, hours)  # what the grids want is not known yet
     wanted = num_grid_runs(blocks)
@@ -277,7 +310,7 @@ def _read_budget(fields: Fields, blocks: Sequence[Block], *, is_tiny: bool) -> B
         runs = wanted + sum(bool(block.searched) for block in blocks)
     if max(wanted, runs or 0) > MAX_RUNS:
         message = f"a study must have at most {MAX_RUNS} runs, but has {max(wanted, runs or 0)}"
-        if wanted > MAX_RUNS and _stated(fields, "replicates"):
+        if wanted > MAX_RUNS and fields.stated("replicates"):
             fields.report(message, "replicates")
         else:
             own.report(message, "runs")
@@ -288,23 +321,20 @@ def _read_budget(fields: Fields, blocks: Sequence[Block], *, is_tiny: bool) -> B
     return Budget(runs, hours)
 
 
-def _read_search(fields: Fields) -> SearchOptions:
-    own = Fields(fields.mapping("search"), "search", ("sampler", "seed"), fields.problems)
-    samplers: dict[str, Sampler] = {name: name for name in typing.get_args(Sampler)}
-    return SearchOptions(samplers[own.text("sampler", "tpe", options=tuple(samplers))], own.integer("seed", 0, 0))
-
-
 def _read_resources(fields: Fields) -> Resources:
     names = tuple(item.name for item in dataclasses.fields(Resources))
     own = Fields(fields.mapping("resources"), "resources", names, fields.problems)
     gpus = own.number("gpus_per_lane", 0.25, 0)
     if gpus > 1 and gpus != int(gpus):
         own.report(f"must be at most 1 or a whole number, but got {gpus:g}", "gpus_per_lane")
+    devices: dict[str, Device] = {name: name for name in typing.get_args(Device)}
     return Resources(
         cpus_per_lane=own.number("cpus_per_lane", 1, 0, above=True),
         gpus_per_lane=gpus,
-        max_concurrent=own.integer("max_concurrent", 1, 1) if _stated(own, "max_concurrent") else None,
+        max_concurrent=own.integer("max_concurrent", 1, 1) if own.stated("max_concurrent") else None,
         lane_size=own.integer("lane_size", 1, 1),
+        device=devices[own.text("device", "auto", options=tuple(devices))],
+        checkpoint_s=own.number("checkpoint_s", 30, 0, above=True),
     )
 
 
@@ -313,7 +343,3 @@ def _check_smoke(fields: Fields) -> None:
     own = Fields(fields.mapping("smoke"), "smoke", SMOKE_KEYS, fields.problems)
     Fields(own.mapping("budget"), "smoke.budget", BUDGET_KEYS, fields.problems)
     read_parameters(own.mapping("parameters"), "smoke.parameters", fields.problems)
-
-
-def _stated(fields: Fields, key: str) -> bool:
-    return key in fields and fields.values[key].value is not None

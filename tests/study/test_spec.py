@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from analysis.measure_names import MEASURES
+from study.algorithms import SAMPLER_OPTIONS
 from study.block_reader import MAX_CELLS
 from study.search_space import Axis, Choices, FloatRange, IntegerRange, ZeroOrRange
-from study.spec import STUDY_KEYS, Budget, Resources, SpecError, as_json, load_study
+from study.spec import SMOKE_KEYS, STUDY_KEYS, Budget, Resources, SpecError, as_json, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = sorted((ROOT / "search_spaces").glob("*.yaml"))
@@ -219,12 +220,12 @@ name: c
         "s.yaml:13:9: oracle: must be true or false, but got 'yes'",
         "s.yaml:14:10: budget: there must be no key 'run' here; did you mean 'runs'?",
         "s.yaml:14:25: budget.hours: must be a number above 0, but got nan",
-        "s.yaml:15:19: search.sampler: must be one of tpe, random, nsga2, but got 'tp'; did you mean 'tpe'?",
+        f"s.yaml:15:19: search.sampler: must be one of {', '.join(SAMPLER_OPTIONS)}, but got 'tp'; did you mean 'tpe'?",
         "s.yaml:15:29: search.seed: must be an integer of at least 0, but got -1",
         "s.yaml:16:28: resources.gpus_per_lane: must be at most 1 or a whole number, but got 1.5",
         "s.yaml:16:44: resources.lane_size: must be an integer of at least 1, but got true",
         "s.yaml:16:66: resources.max_concurrent: must be an integer of at least 1, but got 0",
-        "s.yaml:17:9: smoke: there must be no key 'step' here; known: parameters, replicates, budget",
+        f"s.yaml:17:9: smoke: there must be no key 'step' here; known: {', '.join(SMOKE_KEYS)}",
         "s.yaml:19:1: name: a key must be given once, but 'name' was already given in line 18",
     ]
 

@@ -1,43 +1,36 @@
 """Optuna over one block: what has been measured so far, and which configuration to try next. Imports no ray, no torch.
 
-A trial is a configuration; its values are the means over its replicates. The study lives in memory and is made anew at
+A trial is a configuration; its values are aggregates over its replicates. The study lives in memory and is made anew at
 every launch from the run folders, so nothing stale is ever left in it: finished configurations enter as history, those
-still to run as running trials that the sampler keeps away from.
+still to run as running trials that the sampler keeps away from. A trial keeps its number from launch to launch.
 
-A log range that also includes 0 is two parameters, since a logarithm has no place for it: `<name>=0`, true or false,
-and `<name>` itself where that is false.
+A proposal that the study has already is a repetition. Its trial fails with `duplicate_of`, the number of the first, and
+the configuration gets another replicate instead; when that one ends, the score of the first is told again.
 """
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from iae_models.config import RunConfig, config_key, default_values, flatten
+from iae_models.config import RunConfig, config_key, flatten
 from study.blocks import Block
-from study.plan import PlannedRun, searched_runs
-from study.results import Mean
-from study.search_space import Axis, Choices, FloatRange, IntegerRange, SearchSpace, ZeroOrRange
+from study.encoding import Parameters, encode, num_configurations, suggest
+from study.planned import PlannedRun, searched_runs
+from study.samplers import make_sampler
+from study.scores import Score
 from study.spec import StudySpec
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would print a line for every study and trial
 
 MAX_ATTEMPTS = 20
-"""Proposals in a row that are no new configuration, after which a block's search counts as exhausted."""
-
-NUM_STARTUP_TRIALS = 5
-"""Measured configurations, the grid's among them, before the estimator replaces random proposals. Optuna's default of
-10 would leave a search of a few configurations random to its end, although the grid's cells already tell it much."""
-
-Parameters = dict[str, tuple[Any, BaseDistribution]]
-"""Optuna's parameters by name, each with the distribution that it comes from."""
+"""Proposals in a row that are no new configuration, after which a block's search has come to its end: more replicates
+of what it has found are better asked for as replicates."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +40,46 @@ class Known:
     Attributes:
         config: The configuration.
         label: Its short name.
-        number: The trial number that it was proposed under; None for a cell of the grid.
-        mean: Its objectives, or None while its runs have not ended.
+        block: The block whose search proposed it; empty for a cell of the grid.
+        number: The trial number that it was proposed under.
+        score: Its objectives, or None while its planned runs have not ended.
+        sampler: What the sampler keeps of its trial and of the study: see `PlannedRun.sampler`.
     """
 
     config: RunConfig
     label: str = ""
+    block: str = ""
     number: int | None = None
-    mean: Mean | None = None
+    score: Score | None = None
+    sampler: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A former proposal that the study had already.
+
+    Attributes:
+        number: Its trial number.
+        config_key: The configuration.
+        sampler: As in `Known`.
+    """
+
+    number: int
+    config_key: str
+    sampler: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the sampler proposes.
+
+    Attributes:
+        runs: The planned runs of the configuration, which say the trial's number.
+        duplicate_of: The number of the trial that has this configuration already; None for a new one.
+    """
+
+    runs: tuple[PlannedRun, ...]
+    duplicate_of: int | None = None
 
 
 class BlockSearch:
@@ -64,189 +89,211 @@ class BlockSearch:
         spec: The study.
         block: The block.
         known: Configurations of the folder, the grid's first. Those that the block could not propose are left out.
+        repetitions: Former proposals of this block that were not new.
 
     Attributes:
         name: Name of the Optuna study, `<study>.<block>`.
-        study: The Optuna study, in memory.
         exhausted: Why no further configuration can be proposed; empty while one can.
     """
 
-    def __init__(self, spec: StudySpec, block: Block, known: Sequence[Known]) -> None:
+    def __init__(
+        self, spec: StudySpec, block: Block, known: Sequence[Known], repetitions: Iterable[Repetition] = ()
+    ) -> None:
         self.block = block
         self.name = f"{spec.name}.{block.name}"
         self.exhausted = ""
+        self._spec = spec
         self._numbers: dict[str, int] = {}
-        encoded = [(item, encode(block, flatten(item.config))) for item in known]
-        members = [(item, parameters) for item, parameters in encoded if parameters is not None]
-        # A new seed for every launch that knows more, or the first proposals would come again.
-        seed = spec.search.seed + sum(item.number is not None for item, _ in members)
-        self.study = optuna.create_study(
-            study_name=self.name,
-            directions=[objective.direction for objective in spec.objectives],
-            sampler=_sampler(spec.search.sampler, seed),
-        )
-        with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-            self.study.set_metric_names([objective.measure for objective in spec.objectives])
-        for item, parameters in sorted(members, key=lambda pair: -1 if pair[0].number is None else pair[0].number):
-            self._add(item, parameters)
+        self._size = num_configurations(block) if block.searched else None
+        self._changed: dict[int, Score] = {}
+        trials, attributes = self._history(known, sorted(repetitions, key=lambda item: item.number))
+        self._study = self._make_study(trials, attributes)
 
     def __contains__(self, key: object) -> bool:
         return key in self._numbers
 
-    def propose(self) -> list[PlannedRun]:
-        """Ask the sampler for a configuration that the study does not have yet.
+    @property
+    def study(self) -> optuna.Study:
+        """The Optuna study, in memory. One that was told an score again is another object than before."""
+        if self._changed:
+            # Optuna's finished trials cannot be changed, but the aggregates that they stand for can.
+            trials = list(self._study.get_trials(deepcopy=False))
+            for number, score in self._changed.items():
+                trials[number] = _told(trials[number], score)
+            self._changed.clear()
+            self._study = self._make_study(trials, _system_attributes(self._study))
+        return self._study
 
-        Returns:
-            The configuration's runs; none once the search is exhausted.
+    def number_of(self, key: str) -> int:
+        """Return the trial number of a configuration that the study has.
+
+        Raises:
+            KeyError: It does not have it.
         """
-        for _ in range(0 if self.exhausted else MAX_ATTEMPTS):
-            trial = self.study.ask()
+        return self._numbers[key]
+
+    def propose(self) -> Proposal | None:
+        """Ask the sampler for a configuration; None once the search is exhausted."""
+        while not self._ends():
+            study = self.study
+            study.sampler = make_sampler(self._spec.search, len(study.get_trials(deepcopy=False)))
+            before = dict(_system_attributes(study))
+            trial = study.ask()
             try:
                 runs = searched_runs(self.block, suggest(trial, self.block), trial.number)
             except ValueError as error:
-                self._reject(trial, "invalid", str(error))
+                self._reject(trial, {"reason": str(error), "kind": "invalid"})
                 continue
             key = runs[0].config_key
+            sampler = self._sampler_state(trial.number, before)
+            proposed = tuple(replace(run, sampler=sampler) for run in runs)
             if key in self._numbers:
-                self._reject(trial, "duplicate_of", self._numbers[key])
-                continue
+                first = self._numbers[key]
+                self._reject(trial, {"duplicate_of": first, "config_key": key, "kind": "duplicate"})
+                return Proposal(proposed, first)
             self._numbers[key] = trial.number
+            self._num_rejected = 0
             for name, value in _attributes(key, "search", runs[0].label).items():
                 trial.set_user_attr(name, value)
-            return runs
-        self.exhausted = f"{MAX_ATTEMPTS} proposals in a row were no new configurations"
-        return []
+            return Proposal(proposed)
+        return None
 
-    def tell(self, key: str, mean: Mean) -> None:
-        """Tell the objectives of a configuration whose runs have ended; without values it has failed."""
+    def tell(self, key: str, score: Score) -> None:
+        """Tell the objectives of a configuration whose planned runs have ended, or tell them anew.
+
+        Without values it has failed, or was pruned.
+        """
         number = self._numbers[key]
-        trial = self._trial(number)
-        for name, value in _shortcomings(mean).items():
-            trial.set_user_attr(name, value)
-        if mean.values is None:
-            self.study.tell(number, state=TrialState.FAIL)
+        trial = self.study.get_trials(deepcopy=False)[number]
+        if trial.state != TrialState.RUNNING or score.kind == "pruned":
+            self._changed[number] = score
+            return
+        live = optuna.Trial(self._study, trial._trial_id)
+        for name, value in _findings(score).items():
+            live.set_user_attr(name, value)
+        if score.values is None:
+            self._study.tell(number, state=TrialState.FAIL)
         else:
-            self.study.tell(number, list(mean.values))
+            self._study.tell(number, list(score.values))
 
-    def _add(self, item: Known, parameters: Parameters) -> None:
-        number = len(self.study.get_trials(deepcopy=False))
-        # Proposals that were turned down left no run; empty trials stand in for them, so that numbers stay the same.
-        for _ in range(number, item.number or 0):
-            self.study.add_trial(optuna.create_trial(state=TrialState.FAIL, user_attrs={"reason": "proposal not run"}))
+    def _ends(self) -> bool:
+        if not self.exhausted and self._size is not None and len(self._numbers) >= self._size:
+            self.exhausted = f"all {self._size} configurations of its space have their runs"
+        if not self.exhausted and self._num_rejected >= MAX_ATTEMPTS:
+            self.exhausted = f"{MAX_ATTEMPTS} proposals in a row were no new configurations"
+        return bool(self.exhausted)
+
+    def _history(
+        self, known: Sequence[Known], repetitions: Sequence[Repetition]
+    ) -> tuple[list[FrozenTrial], dict[str, Any]]:
+        """Return the trials of what is known, each at its number, and the study's system attributes.
+
+        Cells of the grid have no number of their own and take the free ones from 0 on. Numbers that stay free were
+        proposals that left no run.
+        """
+        encoded = [(item, encode(self.block, flatten(item.config))) for item in known]
+        members = [(item, parameters) for item, parameters in encoded if parameters is not None]
+        trials: dict[int, FrozenTrial] = {}
+        waiting = []
+        for item, parameters in members:
+            if item.number is None or item.block != self.block.name or item.number in trials:
+                waiting.append((item, parameters))
+            else:
+                self._place(trials, item.number, item, parameters)
+        last_new = max(trials, default=-1)
+        taken = trials.keys() | {item.number for item in repetitions}
+        free = (number for number in range(len(taken) + len(waiting)) if number not in taken)
+        for (item, parameters), number in zip(waiting, free, strict=False):
+            self._place(trials, number, item, parameters)
+        for repetition in repetitions:
+            first = self._numbers.get(repetition.config_key)
+            if first is not None and repetition.number not in trials:
+                trials[repetition.number] = _repeated(trials[first], first, repetition)
+        self._num_rejected = sum(item.number > last_new for item in repetitions)
+        for number in range(max(trials, default=-1) + 1):
+            if number not in trials:
+                trials[number] = optuna.create_trial(state=TrialState.FAIL, user_attrs={"reason": "proposal not run"})
+        noted = [(item.number, item.sampler) for item, _ in members if item.block == self.block.name]
+        noted += [(item.number, item.sampler) for item in repetitions]
+        attributes: dict[str, Any] = {}
+        for _, sampler in sorted(noted, key=lambda pair: pair[0] or 0):
+            attributes |= sampler.get("study", {})
+        return [trials[number] for number in sorted(trials)], attributes
+
+    def _place(self, trials: dict[int, FrozenTrial], number: int, item: Known, parameters: Parameters) -> None:
         key = config_key(item.config)
-        attributes = _attributes(key, "grid" if item.number is None else "search", item.label)
         trial = optuna.create_trial(
-            state=_state(item.mean),
-            values=None if item.mean is None else item.mean.values,
+            state=TrialState.RUNNING,
             params={name: value for name, (value, _) in parameters.items()},
             distributions={name: distribution for name, (_, distribution) in parameters.items()},
-            user_attrs=attributes | ({} if item.mean is None else _shortcomings(item.mean)),
+            user_attrs=_attributes(key, "search" if item.block else "grid", item.label),
+            system_attrs=dict(item.sampler.get("trial", {})),
         )
-        self._numbers[key] = len(self.study.get_trials(deepcopy=False))
-        self.study.add_trial(trial)
+        trials[number] = trial if item.score is None else _told(trial, item.score)
+        self._numbers[key] = number
 
-    def _reject(self, trial: optuna.Trial, attribute: str, value: Any) -> None:
-        trial.set_user_attr(attribute, value)
-        self.study.tell(trial, state=TrialState.FAIL)
+    def _make_study(self, trials: Sequence[FrozenTrial], attributes: Mapping[str, Any]) -> optuna.Study:
+        study = optuna.create_study(
+            study_name=self.name,
+            directions=[objective.direction for objective in self._spec.objectives],
+            sampler=make_sampler(self._spec.search, len(trials)),
+        )
+        with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+            study.set_metric_names([objective.measure for objective in self._spec.objectives])
+        for name, value in attributes.items():
+            study._storage.set_study_system_attr(study._study_id, name, value)
+        study.add_trials(trials)
+        return study
 
-    def _trial(self, number: int) -> optuna.Trial:
-        return optuna.Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
+    def _sampler_state(self, number: int, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the sampler has noted down with a trial: its attributes, and those of the study that changed."""
+        noted = {name: value for name, value in _system_attributes(self._study).items() if before.get(name) != value}
+        parts = {"trial": dict(self._study.get_trials(deepcopy=False)[number].system_attrs), "study": noted}
+        return {name: part for name, part in parts.items() if part}
+
+    def _reject(self, trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
+        self._num_rejected += 1
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        self._study.tell(trial, state=TrialState.FAIL)
+
+
+def _system_attributes(study: optuna.Study) -> dict[str, Any]:
+    return study._storage.get_study_system_attrs(study._study_id)
 
 
 def _attributes(key: str, origin: str, label: str) -> dict[str, Any]:
     return {"config_key": key, "origin": origin, "label": label}
 
 
-def _shortcomings(mean: Mean) -> dict[str, Any]:
-    """Return what a reader of a trial must know where replicates failed: over how many seeds the means are."""
-    counts = {"num_seeds": mean.num_seeds, "num_failed": mean.num_failed} if mean.num_failed else {}
-    return counts | ({"reason": mean.reason} if mean.values is None else {})
+def _findings(score: Score) -> dict[str, Any]:
+    """Return what a trial says beside its values: over how many seeds they are, or why there are none."""
+    failed = {"num_failed": score.num_failed} if score.num_failed else {}
+    why = {"reason": score.reason, "kind": score.kind} if score.values is None else {}
+    return {"num_seeds": score.num_seeds} | failed | why
 
 
-def _state(mean: Mean | None) -> TrialState:
-    if mean is None:
-        return TrialState.RUNNING
-    return TrialState.FAIL if mean.values is None else TrialState.COMPLETE
+def _told(trial: FrozenTrial, score: Score) -> FrozenTrial:
+    """Return a trial with these objectives in place of those that it has."""
+    is_pruned = score.kind == "pruned"
+    state = TrialState.PRUNED if is_pruned else TrialState.FAIL if score.values is None else TrialState.COMPLETE
+    former = ("num_seeds", "num_failed", "reason", "kind")
+    return optuna.create_trial(
+        state=state,
+        values=score.values,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs={name: value for name, value in trial.user_attrs.items() if name not in former} | _findings(score),
+        system_attrs=trial.system_attrs,
+        intermediate_values=dict(score.rungs),
+    )
 
 
-def suggest(trial: optuna.Trial, block: Block) -> dict[str, Any]:
-    """Let a trial choose a value for every active axis of a block, conditions before what they govern."""
-    chosen: dict[str, Any] = {}
-    known = default_values() | dict(block.fixed)
-    for axis in block.axes:
-        if axis.is_active(known):
-            chosen[axis.name] = known[axis.name] = _suggest(trial, axis.name, space_of(axis))
-    return chosen
-
-
-def encode(block: Block, values: Mapping[str, Any]) -> Parameters | None:
-    """Return the Optuna parameters of a configuration, each with its distribution.
-
-    Args:
-        block: The block.
-        values: All dotted values of the configuration.
-
-    Returns:
-        What `suggest` would have had to choose; None if it never could.
-    """
-    parameters: Parameters = {}
-    expected = default_values() | dict(block.fixed)
-    for axis in block.axes:
-        if not axis.is_active(values):
-            continue
-        if values[axis.name] not in space_of(axis):
-            return None
-        expected[axis.name] = values[axis.name]
-        parameters |= _encode(axis.name, space_of(axis), values[axis.name])
-    return parameters if expected == dict(values) else None
-
-
-def space_of(axis: Axis) -> SearchSpace:
-    """Return where the values of an axis lie; an axis that is not searched has those of its grid."""
-    return axis.search if axis.search is not None else Choices(axis.grid)
-
-
-def _suggest(trial: optuna.Trial, name: str, space: SearchSpace) -> Any:
-    match space:
-        case Choices(values):
-            texts = [_plain(value) for value in values]
-            return values[texts.index(trial.suggest_categorical(name, texts))]
-        case ZeroOrRange(span):
-            is_zero = trial.suggest_categorical(_zero_name(name), [False, True])
-            return type(span.low)(0) if is_zero else _suggest(trial, name, span)
-        case IntegerRange(low, high, log, step):
-            return trial.suggest_int(name, low, high, log=log, step=step)
-        case FloatRange(low, high, log, width):
-            return trial.suggest_float(name, low, high, log=log, step=width)
-
-
-def _encode(name: str, space: SearchSpace, value: Any) -> Parameters:
-    match space:
-        case Choices(values):
-            return {name: (_plain(value), CategoricalDistribution([_plain(item) for item in values]))}
-        case ZeroOrRange(span):
-            zero: Parameters = {_zero_name(name): (value == 0, CategoricalDistribution([False, True]))}
-            return zero if value == 0 else zero | _encode(name, span, value)
-        case IntegerRange(low, high, log, step):
-            return {name: (value, IntDistribution(low, high, log=log, step=step))}
-        case FloatRange(low, high, log, width):
-            return {name: (value, FloatDistribution(low, high, log=log, step=width))}
-
-
-def _zero_name(name: str) -> str:
-    return f"{name}=0"
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as Optuna can store it in a list of choices."""
-    return value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
-
-
-def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    match name:
-        case "tpe":
-            return optuna.samplers.TPESampler(seed=seed, n_startup_trials=NUM_STARTUP_TRIALS)
-        case "nsga2":
-            return optuna.samplers.NSGAIISampler(seed=seed)
-        case _:
-            return optuna.samplers.RandomSampler(seed=seed)
+def _repeated(trial: FrozenTrial, first: int, repetition: Repetition) -> FrozenTrial:
+    return optuna.create_trial(
+        state=TrialState.FAIL,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs={"duplicate_of": first, "config_key": repetition.config_key, "kind": "duplicate"},
+        system_attrs=dict(repetition.sampler.get("trial", {})),
+    )

@@ -1,55 +1,35 @@
 """Which runs go out next, and what is known of those that came back. Imports no ray, no torch.
 
-A dispatcher hands out lanes: the grids' runs first, then what the searches propose. How a run ended is read from its
-folder, never from a message, so it makes no difference whether a worker could still report.
+A dispatcher hands out lanes: the grids' runs first, then what the searches propose, with the replicates that results
+ask for in between, and the runs that confirm the winners last. How a run ended is read from its folder, never from a
+message, so it makes no difference whether a worker could still report.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import optuna
 
-from iae_models.config import RECIPE_VERSION, changed_values, config_key, data_identity, flatten, run_config
-from study.block_search import BlockSearch, Known
+from iae_models.config import config_key
+from study.block_search import BlockSearch, Proposal, Repetition
+from study.configurations import Configurations
 from study.failures import failure_reason, record_failure, set_aside
-from study.plan import Plan, PlannedRun
-from study.records import RunFolder, StudyFolder, read_json, run_status, write_json
+from study.judge import Judge
+from study.known import known_configurations
+from study.plan import Plan, shares
+from study.planned import PlannedRun, record_run, takes_from_search
+from study.records import StudyFolder, run_status
 from study.resolved import readmit
-from study.results import Result, hours_used, mean_over_replicates, read_result
+from study.results import Result, hours_used, read_result
+from study.rungs import JUDGED, Rung, pruned_reason, read_rungs, record_pruned, rung_in
+from study.scores import Score
 from study.spec import StudySpec
+from study.standing import Standing
 from study.trial import Report
-
-
-@dataclass
-class Standing:
-    """Counts and names for a display.
-
-    Attributes:
-        total: Runs that the study will have had.
-        finished: Runs with a result.
-        failed: Runs of this launch without one, by key, with the reason.
-        reports: The last sign of life of each run that is out.
-        wall_times_s: How long the runs took that finished in this launch.
-        best: Block and label of the best configuration so far with its value, by the first objective; None before the
-            first. Where a block searches, only what a search could have found counts, and not the controls.
-    """
-
-    total: int
-    finished: int
-    failed: dict[str, str] = field(default_factory=dict)
-    reports: dict[str, Report] = field(default_factory=dict)
-    wall_times_s: list[float] = field(default_factory=list)
-    best: tuple[str, float] | None = None
-
-    @property
-    def left(self) -> int:
-        """Runs that are out or still to go out."""
-        return max(0, self.total - self.finished - len(self.failed))
 
 
 class Dispatcher:
@@ -62,6 +42,7 @@ class Dispatcher:
         clock: Seconds of a clock that only moves forward.
 
     Attributes:
+        runs: Every run that is wanted so far, by key.
         standing: The books, for a display.
         searches: The Optuna study of each block, by the block's name.
         problem: Traceback of the first unexpected error in the driver; empty while all is well.
@@ -74,32 +55,45 @@ class Dispatcher:
         self.spec = spec
         self.folder = folder
         self.runs = {run.key: run for run in plan.wanted}
-        self._members: dict[str, list[str]] = {}
-        for run in plan.wanted:
-            self._members.setdefault(run.config_key, []).append(run.key)
-        self._open = Counter(run.config_key for run in plan.todo)
-        self._allowance = dict(plan.search_runs)
-        self.standing = Standing(len(plan.wanted) + sum(self._allowance.values()), len(plan.finished))
-        known = known_configurations(spec, folder, plan)
-        self.searches = {block.name: BlockSearch(spec, block, known) for block in spec.blocks}
         self.problem = ""
         self.out_of_time = False
-        self._stopped = False
-        self._queue = deque(plan.todo)
+        self._results = dict(plan.results)
+        todo = {run.key for run in plan.todo}
+        self._configurations = Configurations(spec, folder, self._results)
+        for run in plan.wanted:
+            self._configurations.add(run, is_open=run.key in todo)
+        self._judge = None if spec.scheduler is None else Judge(spec)
+        self._room = plan.room
+        self._allowance = dict(plan.search_runs)
+        self._used = dict(plan.used)
+        self._num_to_confirm = plan.confirm_runs
+        self.standing = Standing(0, len(plan.finished))
         self._live: dict[str, PlannedRun] = {}
+        self._queue = deque(plan.todo)
+        for run in plan.wanted:
+            if run.key in plan.pruned:
+                self._take_pruned(run)
+            if self._judge is not None and run.origin in JUDGED:
+                self._replay(run)
+        known = known_configurations(spec, folder, plan, self._configurations)
+        repetitions = [run for run in plan.wanted if run.origin == "duplicate"]
+        self.searches = {
+            block.name: BlockSearch(spec, block, known, _repetitions(repetitions, block.name)) for block in spec.blocks
+        }
+        self._stopped = False
         self._lost_once: set[str] = set()
         self._clock = clock
         self._deadline = _deadline(spec, plan.results.values(), clock())
-        self._results = dict(plan.results)
         self._extra = set(plan.extra)
-        for config in known:
-            if config.mean is not None and config.mean.values is not None:
-                self._remember(config_key(config.config), config.label, config.mean.values)
+        for item in known:
+            if item.score is not None:
+                self._remember(config_key(item.config), item.label, item.score)
         self._unrecorded = deque(plan.todo)
+        self._count()
 
     @property
     def studies(self) -> list[optuna.Study]:
-        """The Optuna studies of all blocks."""
+        """The Optuna studies of all blocks, as they are now."""
         return [search.study for search in self.searches.values()]
 
     def stop(self, problem: str = "") -> None:
@@ -120,6 +114,8 @@ class Dispatcher:
             return []
         if not self._queue:
             self._propose()
+        if not self._queue and not self._live:
+            self._confirm()
         if not self._queue:
             # A lane that is still out may lose its worker, and its runs then come back.
             return None if self._live else []
@@ -140,19 +136,40 @@ class Dispatcher:
     def note(self, report: Report) -> None:
         """Take a sign of life."""
         if report.status == "running":
-            self.standing.reports[report.key] = report
+            if report.key in self._live:
+                self.standing.reports[report.key] = report
         else:
             self._settle(report.key)
 
-    def lane_ended(self, keys: Sequence[str]) -> None:
+    def stops(self, report: Report) -> bool:
+        """Judge the rung that a report may hold, and return whether its run has been ended early.
+
+        A run whose configuration was ended while it was out ends at its next report.
+        """
+        if report.key in self.standing.pruned:
+            return True
+        run = self._live.get(report.key)
+        if self._judge is None or run is None or run.origin not in JUDGED or report.status != "running":
+            return False
+        rung = rung_in(report.step, report.values)
+        if rung is None or not self._judge.stops(run, rung):
+            return False
+        self._end_early(run, self._judge.reason(rung), rung)
+        return True
+
+    def lane_ended(self, keys: Sequence[str], *, stopped: bool = False) -> None:
         """Take a lane back, however it ended.
 
         The run that it was at when its worker died is tried once more and then counts as lost; those behind it were not
         even begun, and simply queue up again.
+
+        Args:
+            keys: Its runs.
+            stopped: Whether we ended it ourselves, so that no worker died.
         """
         open_runs = [self._live[key] for key in keys if key in self._live and not self._settle(key)]
         for position, run in enumerate(reversed(open_runs)):
-            is_culprit = position == len(open_runs) - 1
+            is_culprit = not stopped and position == len(open_runs) - 1
             if is_culprit and run.key in self._lost_once:
                 reason = "the worker process died twice while it had this run (killed, or out of memory)"
                 step = self.standing.reports[run.key].step if run.key in self.standing.reports else 0
@@ -166,32 +183,72 @@ class Dispatcher:
             self._queue.appendleft(run)
 
     def _propose(self) -> None:
-        """Queue a new configuration of the searching block that has the most runs left."""
+        """Queue what the search of the block proposes that has the most runs left: a configuration or a replicate."""
         for name in sorted(self._allowance, key=lambda name: -self._allowance[name]):
-            replicates = self.searches[name].block.replicates
-            if self._allowance[name] < replicates:
-                continue
-            runs = self.searches[name].propose()
-            if not runs:
-                self.standing.total -= self._allowance[name]
-                self._allowance[name] = 0
-                continue
-            self._allowance[name] -= len(runs)
-            self._record_proposal(runs)
-            self._members[runs[0].config_key] = [run.key for run in runs]
-            self._open[runs[0].config_key] = len(runs)
-            self._queue.extend(runs)
-            return
+            search = self.searches[name]
+            while self._allowance[name] >= search.block.replicates and (proposal := search.propose()) is not None:
+                if runs := self._runs_of(proposal):
+                    self._record(runs)
+                    self._spend(runs)
+                    self._queue.extend(run for run in runs if run.key not in self._results)
+                    if not self._queue:  # all of them ran for another study
+                        self._ended(runs[0].config_key)
+                        continue
+                    return
+            if search.exhausted:
+                self._share()
 
-    def _record_proposal(self, runs: Sequence[PlannedRun]) -> None:
-        """Write a proposal before it is run, so that none is ever lost."""
+    def _runs_of(self, proposal: Proposal) -> list[PlannedRun]:
+        """Return the runs that a proposal asks for; none where its configuration was pruned."""
+        key = proposal.runs[0].config_key
+        if proposal.duplicate_of is None:
+            return list(proposal.runs)
+        if key in self._configurations:
+            is_pruned = self._configurations.is_pruned(key)
+            return [] if is_pruned else [self._configurations.repeat(proposal.runs[0])]
+        # it ran under an earlier specification, and from now on belongs to this search, under the number it has there
+        number = proposal.duplicate_of
+        return [replace(run, trial=number, sampler={}) for run in proposal.runs]
+
+    def _confirm(self) -> None:
+        """Queue the runs that confirm the winners, now that nothing else is left that could change them."""
+        runs = self._configurations.confirming_runs()
+        self._num_to_confirm = 0
+        self._record(runs)
+        self._queue.extend(run for run in runs if run.key not in self._results)
+        self._count()
+
+    def _record(self, runs: Sequence[PlannedRun]) -> None:
+        """Take in new runs and write them before they are run, so that none is ever lost."""
         returning = self._extra & {run.key for run in runs}
         if returning:
             readmit(self.folder, returning)
+            self._extra -= returning
         for run in runs:
             # what an earlier specification left of a run that never ran may name another block, label or trial
             record_run(self.folder, run, anew=True)
             self.runs[run.key] = run
+            is_over = run.key in self._results
+            self.standing.finished += is_over
+            self._configurations.add(run, is_open=not is_over)
+
+    def _spend(self, runs: Sequence[PlannedRun], sign: int = 1) -> None:
+        """Take runs out of the budget, or give them back."""
+        for run in runs:
+            if self._room is not None:
+                self._room = max(0, self._room - sign)
+            if takes_from_search(run) and run.proposed_by in self._used:
+                self._used[run.proposed_by] += sign
+        self._share()
+
+    def _share(self) -> None:
+        """Divide what the budget leaves among the blocks that can still propose."""
+        open_blocks = {name: num for name, num in self._used.items() if not self.searches[name].exhausted}
+        self._allowance = dict.fromkeys(self._used, 0) | shares(self.spec, self._room or 0, open_blocks)
+        self._count()
+
+    def _count(self) -> None:
+        self.standing.total = len(self.runs) + sum(self._allowance.values()) + self._num_to_confirm
 
     def _settle(self, key: str) -> bool:
         """Close the books of a run if its folder says that it ended."""
@@ -199,7 +256,7 @@ class Dispatcher:
             return True
         folder = self.folder.run(key)
         status = run_status(folder)
-        if status == "planned":
+        if status not in ("finished", "failed"):
             return False
         run = self._live.pop(key)
         self.standing.reports.pop(key, None)
@@ -209,90 +266,90 @@ class Dispatcher:
             self.standing.wall_times_s.append(self._results[key].wall_time_s)
         else:
             self.standing.failed[key] = failure_reason(folder)
-        self._tell(run)
+        if self._judge is not None:
+            self._judge.end(run, status, self._value_of(key))
+        self._configurations.close(run)
+        if run.origin != "confirm":
+            self._ended(run.config_key)
         return True
 
-    def _tell(self, run: PlannedRun) -> None:
-        """Tell the searches a configuration whose last run just ended."""
-        self._open[run.config_key] -= 1
-        if self._open[run.config_key] > 0:
-            return
-        folders = [self.folder.run(key) for key in self._members[run.config_key]]
-        mean = mean_over_replicates(folders, self._results, self.spec.objectives)
-        if mean.values is not None:
-            self._remember(run.config_key, run.label, mean.values)
-        for search in self.searches.values():
-            if run.config_key in search:
-                search.tell(run.config_key, mean)
+    def _end_early(self, run: PlannedRun, reason: str, rung: Rung) -> None:
+        """End a run that fell behind, and with it the open replicates of its configuration."""
+        self._close_early(run, reason, rung.step, rung.values)
+        for other in self._configurations.prune(run):
+            self._close_early(other, f"replicate {run.replicate} was ended early: {reason}")
+        self._queue = deque(item for item in self._queue if item.key not in self.standing.pruned)
+        self._ended(run.config_key)
 
-    def _remember(self, key: str, label: str, values: Sequence[float]) -> None:
+    def _close_early(
+        self, run: PlannedRun, reason: str, step: int = 0, values: Mapping[str, float | None] | None = None
+    ) -> None:
+        """Write why a run ends early, and close its books; where it is out, its lane hears of it at the next report."""
+        if self._live.pop(run.key, None) is None:
+            self._spend([run], sign=-1)
+        else:
+            last = self.standing.reports.pop(run.key, None)
+            step = max(1, step, 0 if last is None else last.step)
+        record_run(self.folder, run)
+        record_pruned(self.folder.run(run.key), reason, step, values or {})
+        self.standing.pruned[run.key] = reason
+        self._configurations.close(run)
+        if self._judge is not None:
+            self._judge.end(run, "pruned")
+
+    def _take_pruned(self, run: PlannedRun) -> None:
+        """Take in a run that an earlier launch ended early; a kill may have come before that was written."""
+        folder = self.folder.run(run.key)
+        if run_status(folder) != "pruned":
+            record_run(self.folder, run)
+            record_pruned(folder, "another replicate was ended early", 0, {})
+        self._configurations.prune(run)
+        self.standing.pruned[run.key] = pruned_reason(folder)
+
+    def _replay(self, run: PlannedRun) -> None:
+        """Put what the judge knew of a run back."""
+        folder = self.folder.run(run.key)
+        status = "pruned" if run.key in self.standing.pruned else run_status(folder)
+        if self._judge is not None:
+            # a run that failed is run again
+            status = "planned" if status == "failed" else status
+            self._judge.replay(run, read_rungs(folder), status, self._value_of(run.key))
+
+    def _value_of(self, key: str) -> float | None:
+        return self._results[key].objectives[0] if key in self._results else None
+
+    def _ended(self, key: str) -> None:
+        """Tell the searches a configuration of which a run has ended, and add a replicate if its interval is wide."""
+        while self._room != 0 and (seed := self._configurations.next_seed(key)) is not None:
+            self._record([seed])
+            self._spend([seed])
+            if seed.key not in self._results:
+                self._queue.append(seed)
+        score = self._configurations.score(key)
+        if score is None:
+            return
+        self._remember(key, self._configurations.first_run(key).label, score)
+        for search in self.searches.values():
+            if key in search:
+                search.tell(key, score)
+
+    def _remember(self, key: str, label: str, score: Score) -> None:
+        """Let the standing name the best configuration."""
         searching = [name for name, search in self.searches.items() if search.block.searched]
         block = next((name for name in searching or self.searches if key in self.searches[name]), None)
-        if block is None:
-            return
-        sign = 1 if self.spec.objectives[0].direction == "minimize" else -1
-        best = self.standing.best
-        if best is None or sign * values[0] < sign * best[1]:
-            self.standing.best = (label if label == block else f"{block} {label}", values[0])
+        if block is not None:
+            name = label if label == block else f"{block} {label}"
+            is_better_high = self.spec.objectives[0].direction == "maximize"
+            self.standing.remember(key, name, None if score.values is None else score.values[0], is_better_high)
 
 
-def record_run(folder: StudyFolder, run: PlannedRun, *, anew: bool = False) -> None:
-    """Write `run.json` unless it is there, since what a run is never changes; or write it anew."""
-    path = folder.run(run.key).run
-    if path.is_file() and not anew:
-        return
-    record = {
-        "key": run.key,
-        "config_key": run.config_key,
-        "replicate": run.replicate,
-        "block": run.block,
-        "origin": run.origin,
-        "label": run.label,
-        "config": changed_values(run.config),
-        "all": flatten(run.config),
-        "data_fingerprint": data_identity(run.config.data.name),
-        "recipe": RECIPE_VERSION,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    if run.trial is not None:
-        record |= {"trial": run.trial, "parameters": dict(run.parameters)}
-    write_json(path, record)
-
-
-def known_configurations(spec: StudySpec, folder: StudyFolder, plan: Plan) -> list[Known]:
-    """Return every configuration that the plan wants, and every other one that ran in the folder."""
-    members: dict[str, list[PlannedRun]] = {}
-    for run in plan.wanted:
-        members.setdefault(run.config_key, []).append(run)
-    todo = {run.config_key for run in plan.todo}
-    known = []
-    for name, runs in members.items():
-        folders = [folder.run(run.key) for run in runs]
-        mean = None if name in todo else mean_over_replicates(folders, plan.results, spec.objectives)
-        known.append(Known(runs[0].config, runs[0].label, runs[0].trial, mean))
-    return [*known, *_known_extras(spec, folder, plan, members)]
-
-
-def _known_extras(spec: StudySpec, folder: StudyFolder, plan: Plan, wanted: Container[str]) -> Iterator[Known]:
-    """Yield what the folder knows of configurations that the plan does not want.
-
-    What never ran is not known, so that a search may propose it again.
-    """
-    members: dict[str, list[RunFolder]] = {}
-    for key in plan.extra:
-        name = key.rpartition("-")[0]
-        if name not in wanted and run_status(folder.run(key)) != "planned":
-            members.setdefault(name, []).append(folder.run(key))
-    for name, runs in members.items():
-        record = read_json(runs[0].run)
-        try:
-            config = run_config(record["config"])
-        except (AttributeError, KeyError, TypeError, ValueError):
-            continue
-        # A record holds changed fields alone: under another recipe, or on other data, they describe another run.
-        if config_key(config) == name:
-            mean = mean_over_replicates(runs, plan.results, spec.objectives)
-            yield Known(config, str(record.get("label", "")), record.get("trial"), mean)
+def _repetitions(runs: Iterable[PlannedRun], block: str) -> list[Repetition]:
+    """Return the former proposals of a block's search that became replicates."""
+    return [
+        Repetition(run.trial, run.config_key, run.sampler)
+        for run in runs
+        if run.proposed_by == block and run.trial is not None
+    ]
 
 
 def _deadline(spec: StudySpec, results: Iterable[Result], now: float) -> float | None:

@@ -24,7 +24,7 @@ from study.dispatch import Dispatcher
 from study.failures import BadInput
 from study.lane import LaneTrainable
 from study.progress import DriverCallback
-from study.search import LaneSearcher
+from study.search import LaneSearcher, RungScheduler
 from study.spec import Resources
 from study.trial import WorkerSettings
 
@@ -174,6 +174,7 @@ def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: WorkerSettings, callb
             tune.with_resources(LaneTrainable, tune.PlacementGroupFactory([bundle])),
             tune_config=tune.TuneConfig(
                 search_alg=LaneSearcher(dispatcher, place),
+                scheduler=RungScheduler(dispatcher),
                 num_samples=-1,
                 max_concurrent_trials=lanes.number,
                 reuse_actors=True,

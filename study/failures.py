@@ -39,13 +39,13 @@ def record_failure(run: RunFolder, kind: Kind, reason: str, step: int = 0, trace
 
 
 def set_aside(run: RunFolder) -> None:
-    """Rename a former attempt's `failure.json` to `failure.<number>.json`, the first number that is free."""
-    if not run.failure.is_file():
-        return
-    number = 1
-    while (aside := run.root / f"failure.{number}.json").exists():
-        number += 1
-    run.failure.rename(aside)
+    """Rename what ended a former attempt, such as `failure.json` to `failure.<number>.json`, the first that is free."""
+    for path in (run.failure, run.pruned):
+        if path.is_file():
+            number = 1
+            while (aside := run.root / f"{path.stem}.{number}.json").exists():
+                number += 1
+            path.rename(aside)
 
 
 def failure_reason(run: RunFolder) -> str:
@@ -54,3 +54,11 @@ def failure_reason(run: RunFolder) -> str:
         return str(read_json(run.failure).get("reason", "unknown"))
     except (FileNotFoundError, ValueError):
         return "unknown"
+
+
+def failure_kind(run: RunFolder) -> str:
+    """Return the kind in a run's `failure.json`, or "error" where it cannot be read."""
+    try:
+        return str(read_json(run.failure).get("kind", "error"))
+    except (FileNotFoundError, ValueError):
+        return "error"

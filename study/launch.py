@@ -223,7 +223,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     _check_code(plan, folder, refuse=options.same_code)
     for warning in spec.warnings:
         print(f"Warning: {warning}")
-    if not plan.todo and not any(plan.search_runs.values()):
+    if plan.is_done:
         print(f"Nothing to do: all {len(plan.wanted)} runs of {spec.name} are finished.")
         with _writing(folder):
             write_study(spec, folder, plan, launched_at)
@@ -278,7 +278,8 @@ def _rebuild_store(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
     from study.dispatch import Dispatcher
     from study.optuna_store import OptunaStore
 
-    OptunaStore(folder, Dispatcher(spec, folder, plan).studies).close()
+    dispatcher = Dispatcher(spec, folder, plan)
+    OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
 
 
 @contextlib.contextmanager
@@ -321,7 +322,7 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
 
 def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
     plan = make_plan(spec, folder)
-    left = len(plan.todo) + sum(plan.search_runs.values())
+    left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
     print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left} are left. To go on from here:")
     print(f"  {_command(options)}")
     return INTERRUPTED
@@ -330,6 +331,7 @@ def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespa
 def _summary(plan: Plan, folder: StudyFolder, spec: StudySpec) -> str:
     search = sum(plan.search_runs.values())
     parts = [f"{len(plan.todo)} runs to do", *([f"{search} to search"] if search else [])]
+    parts += [f"{plan.confirm_runs} to confirm the best"] if plan.confirm_runs else []
     return f"{spec.name}: {', '.join(parts)}, {len(plan.finished)} finished; in {folder.root}. Starting Ray …"
 
 

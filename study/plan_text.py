@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from iae_models.config import DATASETS, RunConfig, default_values
 from iae_models.costs import flops_per_step, memory_bytes, num_parameters
 from study.blocks import Block, short_name, shown_value
 from study.parameters import described
-from study.plan import Plan, PlannedRun
+from study.plan import Plan
+from study.planned import ADAPTIVE, PlannedRun
 from study.spec import StudySpec
 
 
@@ -27,28 +29,32 @@ def describe(plan: Plan, spec: StudySpec, root: Path) -> str:
         f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": ") + f"\nfolder: {root}",
         _table(plan, spec),
         "\n".join([*(_axes_of(block) for block in spec.blocks if block.axes), *_fixed_lines(spec)]),
-        "\n".join([*_search_lines(plan, spec), *_cost_lines(plan)]),
+        "\n".join([*_search_lines(plan, spec), *_replicate_lines(plan, spec), *_cost_lines(plan)]),
         "\n".join(f"Warning: {warning}" for warning in spec.warnings),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
 def _table(plan: Plan, spec: StudySpec) -> str:
-    head = ("block", "code", "cells", "replicates", "runs", "done", "failed", "to do", "search")
+    head = ("block", "code", "cells", "replicates", "runs", "done", "failed", "ended early", "to do", "search")
     rows = [_row(block.name, block.family, block, plan) for block in spec.blocks]
     todo = len(plan.todo)
     search = sum(plan.search_runs.values())
-    total = ("total", "", "", "", len(plan.wanted), len(plan.finished), len(plan.failed), todo, f"+{search}")
-    return aligned([head, *rows, tuple(map(str, total))])
+    ends = (len(plan.finished), len(plan.failed), len(plan.pruned))
+    total = ("total", "", "", "", len(plan.wanted), *ends, todo, f"+{search}")
+    table = [head, *rows, tuple(map(str, total))]
+    if spec.scheduler is None:
+        table = [(*row[:7], *row[8:]) for row in table]
+    return aligned(table)
 
 
 def _row(name: str, family: str, block: Block, plan: Plan) -> tuple[str, ...]:
     runs = [run for run in plan.wanted if run.block == name]
     cells = {run.config_key for run in runs if run.origin == "grid"}
     keys = {run.key for run in runs}
-    finished, failed = len(keys & plan.finished), len(keys & plan.failed)
+    finished, failed, pruned = (len(keys & ends) for ends in (plan.finished, plan.failed, plan.pruned))
     search = f"+{plan.search_runs[name]}" if name in plan.search_runs else ""
-    counts = (len(cells), block.replicates, len(runs), finished, failed, len(runs) - finished)
+    counts = (len(cells), block.replicates, len(runs), finished, failed, pruned, len(runs) - finished - pruned)
     return (name, family, *map(str, counts), search)
 
 
@@ -109,10 +115,35 @@ def _search_lines(plan: Plan, spec: StudySpec) -> list[str]:
     return [f"Search: {goals}, on validation images; sampler {spec.search.sampler}, seed {spec.search.seed}, {left}."]
 
 
+def _replicate_lines(plan: Plan, spec: StudySpec) -> list[str]:
+    """Return what results may add to the runs or take from them, and what they have added so far."""
+    first = spec.objectives[0].measure
+    within = ", within the budget" if spec.budget.runs is not None else ""
+    lines = [
+        f"Replicates in {block.name}: more than {block.replicates}, up to {block.until.max}, while the 95 % interval "
+        f"of {first} is wider than ±{block.until.half_width:g}{within}."
+        for block in spec.blocks
+        if block.until is not None
+    ]
+    if spec.scheduler is not None:
+        lines.append(f"Scheduler: {spec.scheduler.name} judges runs by {first} every {spec.scheduler.every} steps.")
+    added = Counter(run.origin for run in plan.wanted)
+    words = {"duplicate": "for repeated proposals", "until": "for wide intervals", "confirm": "to confirm"}
+    if any(added[origin] for origin in ADAPTIVE):
+        parts = [f"{added[origin]} {words[origin]}" for origin in ADAPTIVE if added[origin]]
+        lines.append(f"Replicates that results have added: {', '.join(parts)}.")
+    if spec.confirm is not None:
+        top, seeds = spec.confirm.top, spec.confirm.seeds
+        budget = f", beyond the {spec.budget.runs} of the budget" if spec.budget.runs is not None else ""
+        fresh = f"the best {top} configurations on {seeds} fresh seeds each"
+        lines.append(f"Confirm: in the end {fresh}, {top * seeds} runs{budget}.")
+    return lines
+
+
 def _cost_lines(plan: Plan) -> list[str]:
     runs = [*plan.todo] or [*plan.wanted]
     if not runs:
-        return [_time_line(plan, ())] if any(plan.search_runs.values()) else ["Nothing to run."]
+        return ["Nothing to run."] if plan.is_done else [_time_line(plan, ())]
     configs = list({run.config_key: run.config for run in runs}.values())
     parameters, memory = [num_parameters(item) for item in configs], [memory_bytes(item) for item in configs]
     compute = sum(flops_per_step(run.config) * run.config.train.steps for run in plan.todo)
@@ -131,7 +162,7 @@ def _cost_lines(plan: Plan) -> list[str]:
 
 
 def _time_line(plan: Plan, todo: Sequence[PlannedRun]) -> str:
-    num_runs = len(todo) + sum(plan.search_runs.values())
+    num_runs = len(todo) + sum(plan.search_runs.values()) + plan.confirm_runs
     if num_runs == 0:
         return "Time: nothing is left to do."
     if plan.run_time_s is None:

@@ -8,6 +8,7 @@ into Ray: see `study.search.guarded`.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -19,12 +20,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from study.dispatch import Dispatcher, Standing
+from study.dispatch import Dispatcher
 from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
 from study.plan import PlannedRun
 from study.plan_text import duration
 from study.search import guarded
+from study.standing import Standing
 from study.trial import Report
 
 FRAME_S = 0.25
@@ -65,6 +67,9 @@ class DriverCallback(tune.Callback):
         """Take the reports of one step of a lane."""
         for fields in result.get("reports", ()):
             report = Report(**fields)
+            reason = self.dispatcher.standing.pruned.get(report.key)
+            if reason is not None:
+                report = replace(report, status="pruned", reason=reason)
             self._history.add(report.key, report.step, report.time_s, report.values)
             self.dispatcher.note(report)
             self._display.report(report)
@@ -114,7 +119,7 @@ class LiveTable:
 
     def _draw(self) -> RenderableType:
         dispatcher, standing = self._dispatcher, self._dispatcher.standing
-        done = standing.finished + len(standing.failed)
+        done = standing.ended
         bar = Table.grid(padding=(0, 2))
         bar.add_row(
             Text(dispatcher.spec.name, style="bold"),
@@ -148,8 +153,9 @@ class PlainLines:
                 self._print(f"first report after {_since(self._launched_at)}: {_line(run, report)}")
             self._first = False
             return
-        done = standing.finished + len(standing.failed)
-        outcome = f"failed: {report.reason}" if report.reason else f"finished in {duration(report.time_s)}"
+        done = standing.ended
+        word = "ended early" if report.status == "pruned" else report.status
+        outcome = f"{word}: {report.reason}" if report.reason else f"finished in {duration(report.time_s)}"
         left = time_left(self._dispatcher, self._num_lanes)
         self._print(f"[{done}/{standing.total}] {name_of(run)} {outcome}; {counts(standing)}; {left}")
 
@@ -176,7 +182,8 @@ def _since(begin: datetime) -> str:
 
 def counts(standing: Standing) -> Text:
     """Return how many runs are finished, out, and failed."""
-    text = Text(f"{standing.finished} finished, {len(standing.reports)} running, ")
+    pruned = f"{len(standing.pruned)} ended early, " if standing.pruned else ""
+    text = Text(f"{standing.finished} finished, {pruned}{len(standing.reports)} running, ")
     return text.append(f"{len(standing.failed)} failed", style="bold red" if standing.failed else "")
 
 

@@ -4,16 +4,20 @@
       study.yaml                   the specification, word for word
       study.json                   the resolved study: blocks, objectives, budget, plan; versions and machine
       lock                         held by the driver while it runs
+      stop                         asks the driver and its workers to stop: see `study.stop_request`
       runs/<run key>/run.json      what the run is: written when it is planned or proposed
                      result.json   how it went and its main values: written last, so its presence means "finished"
                      measures.json all its measures, with intervals
                      failure.json  why it failed, if it did
+                     rungs.json    its objectives while it trained, where a scheduler judges it
+                     pruned.json   why it was ended early, if it was
+                     checkpoint-<step>-<hash>.safetensors   its state, while it is unfinished: see `study.checkpoints`
                      samples.npz   uint8 images, and samples.png, the same as a picture
                      weights.safetensors
                      events.out.tfevents.*
       history/part-*.parquet       losses over steps: immutable parts, written by the driver
       classifiers/                 the measuring classifier, one per data set and split
-      optuna.db                    derived from the runs; can be rebuilt
+      optuna.db                    derived from the runs; can be rebuilt; or optuna.journal
       report/                      derived from all of it; can be rebuilt
 
 A run folder's state is derived from what lies in it: see `run_status`.
@@ -24,11 +28,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+CHECKPOINT = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.safetensors")
+"""Name of a checkpoint: its step, and the beginning of the SHA-256 of its content."""
 
 
 class StudyFolder:
@@ -39,10 +47,12 @@ class StudyFolder:
         self.specification = self.root / "study.yaml"
         self.resolved = self.root / "study.json"
         self.lock = self.root / "lock"
+        self.stop = self.root / "stop"
         self.runs = self.root / "runs"
         self.history = self.root / "history"
         self.classifiers = self.root / "classifiers"
         self.optuna = self.root / "optuna.db"
+        self.journal = self.root / "optuna.journal"
         self.report = self.root / "report"
 
     def run(self, key: str) -> RunFolder:
@@ -66,24 +76,47 @@ class RunFolder:
         self.result = root / "result.json"
         self.measures = root / "measures.json"
         self.failure = root / "failure.json"
+        self.rungs = root / "rungs.json"
+        self.pruned = root / "pruned.json"
         self.samples = root / "samples.npz"
         self.picture = root / "samples.png"
         self.weights = root / "weights.safetensors"
 
+    def checkpoint(self, step: int, digest: str) -> Path:
+        """Return the path of the checkpoint of a step whose content has a SHA-256 that begins with `digest`."""
+        return self.root / f"checkpoint-{step:08d}-{digest[:16]}.safetensors"
 
-def run_status(folder: RunFolder) -> str:
-    """Return "finished", "failed" or "planned" for a run's folder.
+    def checkpoints(self) -> list[Path]:
+        """Return the checkpoints that are there, those of the most steps first; what is in them is not looked at."""
+        matches = [match for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match]
+        return [self.root / match[0] for match in sorted(matches, key=lambda match: int(match[1]), reverse=True)]
+
+
+Status = Literal["finished", "pruned", "failed", "unfinished", "planned"]
+
+
+def run_status(folder: RunFolder) -> Status:
+    """Return how a run stands: "finished" and "pruned" are ends, "unfinished" has a checkpoint to go on from.
 
     A result wins over a failure: it is written last, after a failed attempt was repeated. The folder is listed, because
     a network file system may for a while go on denying a file that it was once asked for in vain; a listing is fresh.
     """
-    try:
-        names = os.listdir(folder.root)  # noqa: PTH208 - thousands of folders, and only names are wanted
-    except (FileNotFoundError, NotADirectoryError):
-        return "planned"
+    names = names_in(folder.root)
     if folder.result.name in names:
         return "finished"
-    return "failed" if folder.failure.name in names else "planned"
+    if folder.pruned.name in names:
+        return "pruned"
+    if folder.failure.name in names:
+        return "failed"
+    return "unfinished" if any(CHECKPOINT.fullmatch(name) for name in names) else "planned"
+
+
+def names_in(root: Path) -> list[str]:
+    """Return the names in a folder, none where there is no such folder."""
+    try:
+        return os.listdir(root)  # noqa: PTH208 - thousands of folders, and only names are wanted
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,11 @@ from analysis.measures.suite import quick_suite
 from iae_models.config import DATASETS, RunConfig, code_hash, run_config, run_key, source_hash
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
-from iae_models.training import Progress, evaluation_model, initial_state, train
+from iae_models.training import Progress, TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
 from study.pictures import Pixels, contact_sheet, write_png
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.rungs import measure_objectives, with_rungs
 from study.scatter import scatter_sheet
 from study.trial import WorkerSettings
 
@@ -50,7 +51,9 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progres
     state = initial_state(config, replicate, torch.device(place.device))
     _remove_events(run)
     with SummaryWriter(run.root) as events:
-        for progress in train(state, data, config):
+        objectives = partial(_objectives, state, data, config, replicate, place)
+        steps = train(state, data, config)
+        for progress in with_rungs(steps, run, state, config.train.steps, place.judge_every, objectives):
             for name, value in progress.values.items():
                 events.add_scalar(name, value, progress.step)
             yield progress
@@ -155,6 +158,14 @@ def _pictures(model: Variant, data: ImageData, replicate: int) -> tuple[dict[str
         return panels, contact_sheet(panels)
     panels = point_panels(model, data, replicate)
     return panels, scatter_sheet(panels)
+
+
+def _objectives(
+    state: TrainState, data: ImageData, config: RunConfig, replicate: int, place: WorkerSettings
+) -> dict[str, float | None]:
+    folder = StudyFolder(Path(place.study)).classifiers
+    classifier = _classifier(config.data.name, place.data_root, place.device, folder)
+    return measure_objectives(place.judge_by, state, data, classifier, replicate, config.data.num_labels)
 
 
 def _remove_events(run: RunFolder) -> None:

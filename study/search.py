@@ -1,4 +1,4 @@
-"""The Ray Tune searcher: a thin shell around the dispatcher, which Ray asks for lanes.
+"""The Ray Tune searcher and scheduler: thin shells around the dispatcher, which Ray asks for lanes and tells reports.
 
 Ray ends the whole experiment when a searcher or a callback raises, so nothing here does: see `guarded`.
 """
@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from study.dispatch import Dispatcher
-from study.trial import WorkerSettings
+from study.trial import Report, WorkerSettings
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -71,8 +72,11 @@ class LaneSearcher(Searcher):
 
     @guarded()
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Take a lane back, whether it came to its end or lost its worker."""
-        self.dispatcher.lane_ended(self._lanes.pop(trial_id, []))
+        """Take a lane back, whether it came to its end, was stopped by us or lost its worker."""
+        keys = self._lanes.pop(trial_id, [])
+        self.dispatcher.lane_ended(
+            keys, stopped=not error and any(key in self.dispatcher.standing.pruned for key in keys)
+        )
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: a study goes on from its run folders, not from Ray's."""
@@ -82,4 +86,22 @@ class LaneSearcher(Searcher):
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray nothing to pickle: it stores its tuner beside the experiment."""
+        return {}
+
+
+class RungScheduler(FIFOScheduler):
+    """Stops a lane in Ray Tune when the dispatcher ends the run that it is at."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.dispatcher = dispatcher
+
+    @guarded(otherwise=TrialScheduler.CONTINUE)
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Return STOP for a lane whose run fell behind, and CONTINUE for any other."""
+        is_over = [self.dispatcher.stops(Report(**fields)) for fields in result.get("reports", ())]
+        return TrialScheduler.STOP if any(is_over) else TrialScheduler.CONTINUE
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give Ray nothing to pickle."""
         return {}

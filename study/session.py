@@ -77,6 +77,8 @@ def run_plan(
             data_root=None if data_root is None else str(data_root.resolve()),
             device=lanes.device,
             threads=lanes.threads,
+            judge_every=None if spec.scheduler is None else spec.scheduler.every,
+            judge_by=tuple(objective.measure for objective in spec.objectives),
         )
         dispatcher = Dispatcher(spec, folder, plan)
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
@@ -102,7 +104,7 @@ def _run(
         Why the history and why the searches could not be written, or "" and "".
     """
     history = HistoryWriter(folder.history)
-    store = OptunaStore(folder, dispatcher.studies)
+    store = OptunaStore(folder, lambda: dispatcher.studies, storage=dispatcher.spec.search.storage)
     display = display_for(console, dispatcher, lanes.number, launched_at)
     limit_s = INTERRUPTED_S
     try:

@@ -26,12 +26,16 @@ class WorkerSettings:
         data_root: Folder of the data sets; None stands for the loader's default.
         device: A torch device, "cpu" or "cuda".
         threads: Threads of one training process.
+        judge_every: Training steps between two points at which runs are judged; None where none is.
+        judge_by: Measures that they are judged by.
     """
 
     study: str
     data_root: str | None = None
     device: str = "cpu"
     threads: int = 1
+    judge_every: int | None = None
+    judge_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,11 @@ class Report:
         step: Training steps done.
         time_s: Seconds since the run began.
         values: Losses by name at this step; empty at the end.
-        reason: Why it failed.
+        reason: Why it failed or was ended early.
     """
 
     key: str
-    status: Literal["running", "finished", "failed"]
+    status: Literal["running", "finished", "pruned", "failed"]
     step: int
     time_s: float
     values: Mapping[str, float] = field(default_factory=dict)

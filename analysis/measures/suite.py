@@ -8,6 +8,7 @@ undefined, with the reason.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,7 +39,7 @@ from analysis.measures.clustering import cluster_use
 from analysis.measures.draws import BROKEN_CODES, Model, all_finite, decode, infer
 from analysis.measures.information import NUM_ENCODER_DRAWS, cluster_entropy, information_bracket
 from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
-from analysis.measures.points import CENTRES, measure_points
+from analysis.measures.points import CENTRES, POINTS, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
 from analysis.measures.subjects import measure_controls
@@ -67,9 +68,17 @@ NUM_PRIOR_CODES = 500
 MEASURES = (*RECONSTRUCTIONS, *PRIOR_SHARES, *CODES)
 """The names of all measures of a trained model, on each split; points with known components have `POINTS` besides."""
 
+EVERY_MEASURE = frozenset((*MEASURES, *POINTS))
+
 
 def quick_suite(
-    model: Model, untrained: Model, data: ImageData, classifier: Classifier | None, replicate: int, num_labels: int = 0
+    model: Model,
+    untrained: Model,
+    data: ImageData,
+    classifier: Classifier | None,
+    replicate: int,
+    num_labels: int = 0,
+    only: Collection[str] | None = None,
 ) -> list[Measurement]:
     """Measure a trained model and its controls.
 
@@ -80,13 +89,18 @@ def quick_suite(
         classifier: The measuring classifier of that data set; None where it has none.
         replicate: Seeds all draws.
         num_labels: Labels that the model has learnt.
+        only: Names of measures that are wanted of the model on validation images, without controls; None for all. They
+            have the values that they have among all.
 
     Returns:
         For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it.
     """
     with torch.inference_mode():
         bench = make_bench(data, classifier, replicate)
-        tables = {"model": _measure_model(bench, model, num_labels)} | measure_controls(
+        if only is not None:
+            found = _measure_model(bench, model, num_labels, frozenset(only), ("validation",))["validation"]
+            return [found[name].named(name, "validation", "model") for name in only]
+        tables = {"model": _measure_model(bench, model, num_labels, EVERY_MEASURE, tuple(LIMITS))} | measure_controls(
             bench, fixed_bench(data, classifier), model, untrained
         )
     return [
@@ -97,19 +111,24 @@ def quick_suite(
     ]
 
 
-def _measure_model(bench: Bench, model: Model, num_labels: int) -> Table:
+def _measure_model(
+    bench: Bench, model: Model, num_labels: int, wanted: frozenset[str], splits: tuple[str, ...]
+) -> Table:
+    """Return all measures of the parts of the suite that hold a wanted one, at least on these splits."""
     table: Table = {split: {name: _skipped(name, model) for name in MEASURES} for split in LIMITS}
     infers, generates = "infer" in model.capabilities, "generate" in model.capabilities
     found = []
-    if generates:
+    if generates and wanted & set(PRIOR_SHARES):
         found.append(_measure_prior_shares(bench, model))
-    if generates and (infers or model.code_dim == 0):
-        samples = {split: take_sample(bench, model, "model", split) for split in LIMITS}
-        found.append({split: _measure_sample(bench, model, sample) for split, sample in samples.items()})
-        found.append(measure_critic(bench, model, "model", samples))
-    if infers and model.code_dim > 0:
+    if generates and (infers or model.code_dim == 0) and wanted & set(RECONSTRUCTIONS):
+        samples = {split: take_sample(bench, model, "model", split) for split in splits}
+        if wanted & set(RECONSTRUCTIONS) - {"critic_accuracy"}:
+            found.append({split: _measure_sample(bench, model, sample) for split, sample in samples.items()})
+        if "critic_accuracy" in wanted:
+            found.append(measure_critic(bench, model, "model", samples))
+    if infers and model.code_dim > 0 and wanted & set(CODES):
         found.append(_measure_codes(bench, model, num_labels))
-    if bench.data.name in CENTRES:
+    if bench.data.name in CENTRES and wanted & set(POINTS):
         found.append(measure_points(bench, model))
     for part in found:
         for split, values in part.items():

@@ -1,13 +1,12 @@
-import optuna
 import pytest
 from optuna.trial import TrialState
 
-from iae_models.config import config_key, flatten
-from study import block_search
-from study.block_search import MAX_ATTEMPTS, BlockSearch, Known, encode, suggest
-from study.plan import grid_runs
-from study.results import Mean
-from study.search_space import Choices
+from iae_models.config import config_key
+from study.block_search import MAX_ATTEMPTS, BlockSearch, Known, Repetition
+from study.planned import grid_runs
+from study.samplers import NUM_STARTUP_TRIALS, make_sampler
+from study.scores import Score
+from study.spec import SearchOptions
 
 CONDITIONAL = """
 name: kinds
@@ -30,41 +29,26 @@ objectives: [{measure: critic_accuracy}]
 budget: {runs: 9}
 """
 
+WIDE = """
+name: wide
+parameters: {model.latent_dim: {grid: [2], search: {low: 2, high: 20}}}
+objectives: [{measure: critic_accuracy}]
+budget: {runs: 99}
+"""
+PLANE = """
+name: plane
+parameters:
+  model.latent_dim: {grid: [2], search: {low: 2, high: 20}}
+  model.input_noise: {grid: [0.1], search: {low: 0.0, high: 1.0}}
+objectives: [{measure: critic_accuracy}]
+budget: {runs: 99}
+"""
+
 
 def known_cells(spec, block, values=None):
     cells = {run.config_key: run for run in grid_runs(spec) if run.block == block.name and run.replicate == 0}
-    mean = None if values is None else Mean(values, 2)
-    return [Known(run.config, run.label, mean=mean) for run in cells.values()]
-
-
-def test_every_proposal_is_encoded_as_what_the_sampler_chose(spec_of):
-    spec = spec_of(CONDITIONAL)
-    (block,) = spec.blocks
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    seen = {name: set() for name in ("model.noise_dim=0", "model.reconstruction_loss", "model.code_gradient")}
-    for _ in range(60):
-        trial = study.ask()
-        config = block.config(suggest(trial, block))
-        parameters = encode(block, flatten(config))
-        assert {name: value for name, (value, _) in parameters.items()} == trial.params
-        assert {name: distribution for name, (_, distribution) in parameters.items()} == trial.distributions
-        for name, values in seen.items():
-            values.add(trial.params[name])
-        assert ("model.instance_noise" in trial.params) == (config.model.reconstruction_loss == "minimax")
-        assert ("model.noise_dim" in trial.params) == (config.model.noise_dim != 0)
-    assert all(len(values) == 2 for values in seen.values())
-
-
-def test_configurations_outside_the_space_are_not_encoded(spec_of):
-    (block,) = spec_of(CONDITIONAL).blocks
-    inside = flatten(block.config({axis.name: _any(axis) for axis in block.axes}))
-    assert encode(block, inside) is not None
-    for name, value in [("model.latent_dim", 3), ("model.noise_dim", 65), ("model.width", 0.5), ("train.steps", 1)]:
-        assert encode(block, inside | {name: value}) is None
-
-
-def _any(axis):
-    return (axis.search or Choices(axis.grid)).corners[-1]
+    score = None if values is None else Score(values, 2)
+    return [Known(run.config, run.label, score=score) for run in cells.values()]
 
 
 def test_grid_is_history_and_proposals_follow_it(spec_of):
@@ -76,91 +60,202 @@ def test_grid_is_history_and_proposals_follow_it(spec_of):
     assert search.study.trials[0].params == {"model.latent_dim": 2, "model.noise_dim=0": True}
     assert search.study.trials[1].params == {"model.latent_dim": 2, "model.noise_dim=0": False, "model.noise_dim": 10}
     assert search.study.trials[0].user_attrs["label"] == "z=2 n=0"
-    runs = search.propose()
+    runs = search.propose().runs
     assert [run.replicate for run in runs] == [0, 1]
     assert {run.trial for run in runs} == {4}
     assert {run.origin for run in runs} == {"search"}
-    search.tell(runs[0].config_key, Mean((0.5, 2.0), 2))
+    search.tell(runs[0].config_key, Score((0.5, 2.0), 2))
     assert search.study.trials[4].values == [0.5, 2.0]
     assert search.study.trials[4].user_attrs["config_key"] == runs[0].config_key
 
 
-def test_proposals_are_new_until_none_is_left(spec_of):
+def next_new(search):
+    """Return the first run of the next proposal that is no repetition."""
+    while (proposal := search.propose()).duplicate_of is not None:
+        pass
+    return proposal.runs[0]
+
+
+def test_a_repeated_proposal_fails_and_names_the_first(spec_of):
+    spec = spec_of(WIDE, "search.sampler=random")
+    (block,) = spec.blocks
+    search = BlockSearch(spec, block, known_cells(spec, block))
+    proposals = []
+    while (proposal := search.propose()) is not None and len(proposals) < 60:
+        proposals.append(proposal)
+    new = [proposal for proposal in proposals if proposal.duplicate_of is None]
+    repeated = [proposal for proposal in proposals if proposal.duplicate_of is not None]
+    assert len({proposal.runs[0].config_key for proposal in new}) == len(new)
+    assert repeated
+    for proposal in repeated:
+        trial = search.study.trials[proposal.runs[0].trial]
+        first = search.study.trials[proposal.duplicate_of]
+        assert trial.state == TrialState.FAIL
+        assert (trial.user_attrs["duplicate_of"], trial.params) == (first.number, first.params)
+        assert first.user_attrs["config_key"] == proposal.runs[0].config_key
+
+
+def test_a_search_that_repeats_itself_ends_at_this_launch_and_at_the_next(spec_of, monkeypatch):
+    spec = spec_of(WIDE)
+    (block,) = spec.blocks
+    cells = known_cells(spec, block)
+    monkeypatch.setattr("study.block_search.suggest", lambda *_: {"model.latent_dim": 2})
+    search = BlockSearch(spec, block, cells)
+    proposals = []
+    while (proposal := search.propose()) is not None:
+        proposals.append(proposal)
+    assert len(proposals) == MAX_ATTEMPTS
+    assert {proposal.duplicate_of for proposal in proposals} == {0}
+    assert search.exhausted == f"{MAX_ATTEMPTS} proposals in a row were no new configurations"
+    repetitions = [Repetition(item.runs[0].trial, item.runs[0].config_key) for item in proposals]
+    again = BlockSearch(spec, block, cells, repetitions)
+    assert again.propose() is None
+    assert [trial.user_attrs.get("duplicate_of") for trial in again.study.trials] == [None] + [0] * MAX_ATTEMPTS
+    later = BlockSearch(spec, block, cells, repetitions[:-1])
+    assert later.propose() is not None
+    assert later.propose() is None
+
+
+def test_a_search_ends_when_every_configuration_of_its_space_is_there(spec_of):
     spec = spec_of(ONE)
     (block,) = spec.blocks
     search = BlockSearch(spec, block, known_cells(spec, block))
-    first, second = search.propose(), search.propose()
-    assert sorted(runs[0].config.model.latent_dim for runs in (first, second)) == [3, 4]
-    assert search.propose() == []
-    assert search.exhausted == f"{MAX_ATTEMPTS} proposals in a row were no new configurations"
-    duplicates = [trial for trial in search.study.trials if "duplicate_of" in trial.user_attrs]
-    assert len(duplicates) >= MAX_ATTEMPTS
-    assert {trial.state for trial in duplicates} == {TrialState.FAIL}
-    assert {trial.user_attrs["duplicate_of"] for trial in duplicates} <= {0, first[0].trial, second[0].trial}
+    found = set()
+    while (proposal := search.propose()) is not None:
+        found.add(proposal.runs[0].config.model.latent_dim)
+    assert found | {2} == {2, 3, 4}
+    assert search.exhausted == "all 3 configurations of its space have their runs"
+    assert len(search.study.trials) < MAX_ATTEMPTS + 3
+
+
+def test_an_aggregate_that_is_told_again_replaces_the_first(spec_of):
+    spec = spec_of(WIDE)
+    (block,) = spec.blocks
+    search = BlockSearch(spec, block, known_cells(spec, block))
+    before = search.study
+    key = known_cells(spec, block)[0].config
+    search.tell(config_key(key), Score((0.9,), 1, 1))
+    run = next_new(search)
+    search.tell(config_key(key), Score((0.4,), 3))
+    assert search.study is not before
+    first, second = search.study.trials[0], search.study.trials[run.trial]
+    assert (first.number, first.values, first.user_attrs["num_seeds"]) == (0, [0.4], 3)
+    assert "num_failed" not in first.user_attrs
+    assert (second.state, second.user_attrs["config_key"]) == (TrialState.RUNNING, run.config_key)
+    search.tell(run.config_key, Score((0.5,), 1))
+    assert search.study.trials[run.trial].values == [0.5]
+    search.tell(run.config_key, Score(None, 0, 2, "loss became nan", "diverged"))
+    second = search.study.trials[run.trial]
+    assert (second.state, second.user_attrs["kind"]) == (TrialState.FAIL, "diverged")
+
+
+def test_a_pruned_configuration_keeps_its_rungs(spec_of):
+    spec = spec_of(WIDE)
+    (block,) = spec.blocks
+    cell = known_cells(spec, block)[0].config
+    score = Score(None, 0, reason="asha at step 20", kind="pruned", rungs=((10, 0.8), (20, 0.7)))
+    search = BlockSearch(spec, block, known_cells(spec, block))
+    search.tell(config_key(cell), score)
+    again = BlockSearch(spec, block, [Known(cell, score=score)])
+    for study in (search.study, again.study):
+        (trial,) = study.trials
+        assert (trial.state, trial.intermediate_values) == (TrialState.PRUNED, {10: 0.8, 20: 0.7})
+        assert trial.user_attrs["reason"] == "asha at step 20"
 
 
 def test_a_configuration_without_values_fails_with_its_reason(spec_of):
     spec = spec_of(ONE)
     (block,) = spec.blocks
     search = BlockSearch(spec, block, known_cells(spec, block))
-    search.tell(config_key(known_cells(spec, block)[0].config), Mean(None, 0, 2, "loss became nan"))
+    search.tell(config_key(known_cells(spec, block)[0].config), Score(None, 0, 2, "loss became nan", "diverged"))
     (trial,) = search.study.trials
-    assert (trial.state, trial.values, trial.user_attrs["reason"]) == (TrialState.FAIL, None, "loss became nan")
+    assert (trial.state, trial.values) == (TrialState.FAIL, None)
+    assert (trial.user_attrs["reason"], trial.user_attrs["kind"]) == ("loss became nan", "diverged")
+
+
+def known_of(run, score=None):
+    return Known(run.config, run.label, run.proposed_by, run.trial, score, run.sampler)
 
 
 def test_numbers_stay_the_same_at_the_next_launch(spec_of):
-    spec = spec_of(ONE)
+    spec = spec_of(WIDE)
     (block,) = spec.blocks
     cells = known_cells(spec, block, (0.5,))
     before = BlockSearch(spec, block, cells)
-    proposed = [run for _ in range(2) for run in before.propose()]
-    pending = [Known(run.config, run.label, run.trial) for run in proposed]
-    after = BlockSearch(spec, block, [*pending[::-1], *cells])
+    proposed = [next_new(before) for _ in range(4)]
+    pending = [known_of(run) for run in proposed]
+    # a cell more in the grid, and one that another block's search has proposed under a number of its own
+    used = {run.config.model.latent_dim for run in proposed}
+    first, second, *_ = (size for size in range(3, 20) if size not in used)
+    more = [
+        Known(block.config({"model.latent_dim": first})),
+        Known(block.config({"model.latent_dim": second}), "", "b", 1),
+    ]
+    after = BlockSearch(spec, block, [*pending[::-1], *cells, *more])
     for run in proposed:
-        assert run.config_key in after
-        after.tell(run.config_key, Mean((0.25,), 1))
+        after.tell(run.config_key, Score((0.25,), 1))
         assert after.study.trials[run.trial].user_attrs["config_key"] == run.config_key
         assert after.study.trials[run.trial].values == [0.25]
-    assert all(trial.state.is_finished() for trial in after.study.trials)
+    assert after.study.trials[0].user_attrs["config_key"] == config_key(cells[0].config)
+    numbers = [after.number_of(config_key(item.config)) for item in (*cells, *pending, *more)]
+    assert len(set(numbers)) == len(numbers)
 
 
-def test_a_later_launch_does_not_repeat_the_first_proposals(spec_of):
-    spec = spec_of(CONDITIONAL, "search.sampler=random")
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2", "cmaes", "qmc", "random"])
+def test_a_search_goes_on_as_if_it_had_not_been_interrupted(spec_of, sampler):
+    options = {"nsga2": "population_size: 3", "cmaes": "popsize: 4"}.get(sampler, "")
+    spec = spec_of(PLANE + f"search: {{sampler: {sampler}, options: {{{options}}}}}\n")
     (block,) = spec.blocks
-    known = known_cells(spec, block)
-    before = BlockSearch(spec, block, known)
-    first = before.propose()[0]
-    again = BlockSearch(spec, block, known).propose()[0]
-    assert first.config_key == again.config_key  # the seed decides
-    later = BlockSearch(spec, block, [*known, Known(first.config, first.label, first.trial)]).propose()[0]
-    assert later.config_key != first.config_key
+
+    def score_of(run):
+        return Score(((run.config.model.input_noise - 0.3) ** 2 + run.config.model.latent_dim / 100,), 1)
+
+    def step(search):
+        proposal = search.propose()
+        search.tell(proposal.runs[0].config_key, score_of(proposal.runs[0]))
+        return proposal
+
+    cells = [Known(item.config, score=score_of(item)) for item in grid_runs(spec)]
+    search = BlockSearch(spec, block, cells)
+    whole = [step(search) for _ in range(12)]
+    runs = [(proposal.runs[0], proposal.duplicate_of) for proposal in whole[:7]]
+    known = [*cells, *(known_of(run, score_of(run)) for run, first in runs if first is None)]
+    repetitions = [Repetition(run.trial, run.config_key, run.sampler) for run, first in runs if first is not None]
+    after = BlockSearch(spec, block, known, repetitions)
+    assert [step(after) for _ in range(5)] == whole[7:]
+    assert [trial.state for trial in after.study.trials] == [trial.state for trial in search.study.trials]
+    assert [trial.values for trial in after.study.trials] == [trial.values for trial in search.study.trials]
 
 
-def test_a_trial_says_over_how_many_seeds_its_means_are_where_replicates_failed(spec_of):
+def test_a_trial_says_over_how_many_seeds_its_aggregates_are(spec_of):
     spec = spec_of(ONE)
     (block,) = spec.blocks
     (cell,) = known_cells(spec, block)
     search = BlockSearch(spec, block, [cell])
-    search.tell(config_key(cell.config), Mean((0.5,), 2, 1))
-    again = BlockSearch(spec, block, [Known(cell.config, mean=Mean((0.5,), 2, 1))])
+    search.tell(config_key(cell.config), Score((0.5,), 2, 1))
+    again = BlockSearch(spec, block, [Known(cell.config, score=Score((0.5,), 2, 1))])
     for study in (search.study, again.study):
         attributes = study.trials[0].user_attrs
         assert (attributes["num_seeds"], attributes["num_failed"]) == (2, 1)
-    whole = BlockSearch(spec, block, [Known(cell.config, mean=Mean((0.5,), 3))]).study.trials[0]
-    assert not {"num_seeds", "num_failed", "reason"} & set(whole.user_attrs)
+    whole = BlockSearch(spec, block, [Known(cell.config, score=Score((0.5,), 3))]).study.trials[0]
+    assert whole.user_attrs["num_seeds"] == 3
+    assert not {"num_failed", "reason"} & set(whole.user_attrs)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "nsga2"])
 def test_samplers_learn_from_two_objectives(spec_of, sampler):
-    spec = spec_of(CONDITIONAL, f"search.sampler={sampler}")
+    text = CONDITIONAL if sampler == "tpe" else PLANE.replace("objectives: [{measure: critic_accuracy}]\n", "")
+    spec = spec_of(text, f"search.sampler={sampler}")
     (block,) = spec.blocks
     search = BlockSearch(spec, block, known_cells(spec, block, (0.5, 1.0)))
     for _ in range(15):
-        (run,) = search.propose()
-        search.tell(run.config_key, Mean((run.config.model.latent_dim / 8, float(run.config.model.noise_dim)), 1))
+        run = search.propose().runs[0]
+        search.tell(run.config_key, Score((run.config.model.latent_dim / 8, float(run.config.model.noise_dim)), 1))
     assert len(search.study.best_trials) >= 1
     assert search.study.metric_names == ["critic_accuracy", "rate"]
 
 
-def test_the_estimator_takes_over_early():
-    assert block_search._sampler("tpe", 0)._n_startup_trials == block_search.NUM_STARTUP_TRIALS < 10
+def test_the_estimator_takes_over_early_and_options_reach_it():
+    assert make_sampler(SearchOptions(), 0)._n_startup_trials == NUM_STARTUP_TRIALS < 10
+    chosen = make_sampler(SearchOptions(options={"n_startup_trials": 2, "multivariate": True}), 0)
+    assert (chosen._n_startup_trials, chosen._multivariate) == (2, True)

@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from iae_models import config
 from iae_models.config import RECIPE_VERSION
-from study.dispatch import Dispatcher, known_configurations
+from study.dispatch import Dispatcher
 from study.failures import record_failure
 from study.plan import make_plan, other_code
 from study.records import read_json, run_status
@@ -111,8 +111,14 @@ def test_a_failed_replicate_leaves_the_mean_of_the_others(spec_of, folder, dispa
         "num_seeds": 1,
         "num_failed": 1,
     }
+    assert trials["z=5 n=10"].user_attrs["num_seeds"] == 2
     assert "num_failed" not in trials["z=5 n=10"].user_attrs
-    assert (trials["z=2 n=0"].state, trials["z=2 n=0"].user_attrs["reason"]) == (TrialState.FAIL, "loss became nan")
+    failed = trials["z=2 n=0"]
+    assert (failed.state, failed.user_attrs["reason"], failed.user_attrs["kind"]) == (
+        TrialState.FAIL,
+        "loss became nan",
+        "diverged",
+    )
     # the frozen control of the same label, and both replicates of two cells: only the searching block's cells fail here
     assert sorted(dispatcher.standing.failed.values()) == ["loss became nan"] * 3
 
@@ -200,7 +206,7 @@ def test_an_exhausted_search_ends_the_study_and_says_so(spec_of, dispatch, finis
     assert len(work_off(dispatcher, finish)) == 2
     assert dispatcher.standing.total == 2
     (search,) = dispatcher.searches.values()
-    assert "no new configurations" in search.exhausted
+    assert search.exhausted == "all 2 configurations of its space have their runs"
 
 
 def test_the_hours_of_the_budget_are_those_in_which_anything_ran(spec_of, dispatch, finish):
@@ -293,10 +299,10 @@ def test_runs_of_another_identity_teach_nothing_and_stay(spec_of, folder, dispat
 def test_what_was_left_before_it_ran_may_be_proposed_again(spec_of, folder, dispatch, finish):
     wide = NARROW.replace("choices: [2, 3, 4]", "low: 2, high: 4").replace("name: gaussian", "name: former")
     former = dispatch(spec_of(wide))
-    (cell,) = former.next_lane()
-    finish(cell.key)
-    former.lane_ended([cell.key])
-    (left,) = former.next_lane()  # proposed and then killed
+    while (left := former.next_lane()[0]).origin != "search":
+        finish(left.key)
+        former.lane_ended([left.key])
+    # proposed and then killed
     assert (read_json(folder.run(left.key).run)["block"], run_status(folder.run(left.key))) == ("former", "planned")
 
     spec = spec_of(NARROW)
@@ -309,12 +315,12 @@ def test_what_was_left_before_it_ran_may_be_proposed_again(spec_of, folder, disp
     assert [trial.state for trial in trials] == [TrialState.COMPLETE]
     keys = work_off(dispatcher, finish)
     assert left.key in keys
-    assert len(keys) == 2
     # from now on it is a run of the search: neither its record nor the study's calls it a leftover
     assert read_json(folder.resolved)["extra"] == []
     assert read_json(folder.run(left.key).run)["block"] == "gaussian"
     again = make_plan(spec, folder)
-    assert (again.extra, again.todo, len(again.finished)) == ((), (), 3)
+    assert (again.extra, again.todo) == ((), ())
+    assert len({run.config_key for run in again.wanted}) == 3
 
 
 def test_an_extra_that_failed_is_known_and_not_proposed_again(spec_of, folder, dispatch, finish):
@@ -330,15 +336,15 @@ def test_an_extra_that_failed_is_known_and_not_proposed_again(spec_of, folder, d
     assert failed.key not in work_off(dispatcher, finish)
 
 
-def test_replicates_that_are_not_wanted_any_more_are_not_averaged_in(spec_of, folder, dispatch, finish):
+def test_replicates_that_are_not_wanted_any_more_are_not_averaged_in(spec_of, dispatch, finish):
     three = GRID + "replicates: 3\nobjectives: [{measure: rate, direction: maximize}]\n"
     dispatcher = dispatch(spec_of(three))
     while lane := dispatcher.next_lane():
         finish(lane[0].key, rate=float(lane[0].replicate))
         dispatcher.lane_ended([lane[0].key])
     spec = spec_of(three.replace("replicates: 3", "replicates: 2"))
-    known = known_configurations(spec, folder, make_plan(spec, folder))
-    assert [(item.mean.values, item.mean.num_seeds) for item in known] == [((0.5,), 2)] * 4
+    trials = dispatch(spec).searches["grid"].study.trials
+    assert [(trial.values, trial.user_attrs["num_seeds"]) for trial in trials] == [([0.5], 2)] * 4
 
 
 def test_a_kill_between_the_records_of_two_replicates_loses_neither(spec_of, folder, dispatch, finish):

@@ -31,6 +31,13 @@ def sketch(trials):
     ]
 
 
+def close_store(folder, dispatcher, **options):
+    """Write the whole of a dispatcher's searches."""
+    store = OptunaStore(folder, lambda: dispatcher.studies, **options)
+    store.close()
+    return store
+
+
 def run_lanes(dispatcher, finish, num):
     for _ in range(num):
         (run,) = dispatcher.next_lane()
@@ -40,7 +47,7 @@ def run_lanes(dispatcher, finish, num):
 
 def test_file_mirrors_the_studies_while_they_go_on(spec_of, folder, dispatch, finish):
     dispatcher = dispatch(spec_of())
-    store = OptunaStore(folder, dispatcher.studies, interval_s=0)
+    store = OptunaStore(folder, lambda: dispatcher.studies, interval_s=0)
     store.copy()
     assert {name: {trial.state for trial in trials} for name, trials in read(folder.optuna).items()} == {
         "small.gaussian": {TrialState.RUNNING},
@@ -62,7 +69,7 @@ def test_file_mirrors_the_studies_while_they_go_on(spec_of, folder, dispatch, fi
 
 def test_copies_wait_for_their_time(spec_of, folder, dispatch, finish):
     dispatcher = dispatch(spec_of())
-    store = OptunaStore(folder, dispatcher.studies, interval_s=3600)
+    store = OptunaStore(folder, lambda: dispatcher.studies, interval_s=3600)
     store.copy()
     run_lanes(dispatcher, finish, 10)
     store.copy_if_due()
@@ -72,7 +79,7 @@ def test_copies_wait_for_their_time(spec_of, folder, dispatch, finish):
 
 def test_it_is_rebuilt_from_the_run_folders_with_means_that_changed(spec_of, folder, dispatch, finish):
     dispatcher = dispatch(spec_of())
-    store = OptunaStore(folder, dispatcher.studies)
+    store = OptunaStore(folder, lambda: dispatcher.studies)
     run_lanes(dispatcher, finish, 16)
     store.close()
     before = read(folder.optuna)
@@ -80,7 +87,7 @@ def test_it_is_rebuilt_from_the_run_folders_with_means_that_changed(spec_of, fol
     value = read_json(result)
     validation = {name: number + 0.2 for name, number in value["values"]["validation"].items()}
     write_json(result, value | {"values": {"validation": validation, "test": {}}})
-    OptunaStore(folder, dispatch(spec_of()).studies).close()
+    close_store(folder, dispatch(spec_of()))
     after = read(folder.optuna)
     assert after["small.gaussian"][0].values == pytest.approx(
         [value + 0.1 for value in before["small.gaussian"][0].values]
@@ -88,13 +95,13 @@ def test_it_is_rebuilt_from_the_run_folders_with_means_that_changed(spec_of, fol
     assert sketch(after["small.gaussian"][1:]) == sketch(before["small.gaussian"][1:])
     assert sketch(read(folder.root / "optuna.previous.db")["small.gaussian"]) == sketch(before["small.gaussian"])
     folder.optuna.unlink()
-    OptunaStore(folder, dispatch(spec_of()).studies).close()
+    close_store(folder, dispatch(spec_of()))
     assert sketch(read(folder.optuna)["small.gaussian"]) == sketch(after["small.gaussian"])
 
 
 def test_a_moved_folder_opens(spec_of, folder, dispatch, finish, tmp_path):
     dispatcher = dispatch(spec_of())
-    store = OptunaStore(folder, dispatcher.studies)
+    store = OptunaStore(folder, lambda: dispatcher.studies)
     run_lanes(dispatcher, finish, 16)
     store.close()
     shutil.copytree(folder.root, tmp_path / "elsewhere")
@@ -110,7 +117,7 @@ from pathlib import Path
 from study.optuna_store import OptunaStore
 from study.records import StudyFolder
 study = optuna.create_study(study_name="crashed")
-store = OptunaStore(StudyFolder(Path(sys.argv[1])), [study])
+store = OptunaStore(StudyFolder(Path(sys.argv[1])), lambda: [study])
 store.copy()
 for number in range(50):
     trial = study.ask()
@@ -127,7 +134,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (folder.root / "optuna.db-wal").stat().st_size > 0
-    OptunaStore(folder, dispatch(spec_of()).studies).close()
+    close_store(folder, dispatch(spec_of()))
     assert set(read(folder.optuna)) == {"small.gaussian", "small.frozen"}
     assert [trial.value for trial in read(folder.root / "optuna.previous.db")["crashed"]] == list(range(50))
 
@@ -135,7 +142,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_broken_file_is_kept_and_replaced(spec_of, folder, dispatch):
     folder.root.mkdir()
     folder.optuna.write_bytes(b"no database" * 1000)
-    OptunaStore(folder, dispatch(spec_of()).studies).close()
+    close_store(folder, dispatch(spec_of()))
     with sqlite3.connect(folder.optuna) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert (folder.root / "optuna.previous.db").read_bytes().startswith(b"no database")
@@ -144,15 +151,15 @@ def test_a_broken_file_is_kept_and_replaced(spec_of, folder, dispatch):
 def test_a_large_study_is_copied_in_slices_and_appears_when_it_is_whole(spec_of, folder, dispatch, finish):
     dispatcher = dispatch(spec_of())
     run_lanes(dispatcher, finish, 10)
-    OptunaStore(folder, dispatcher.studies).close()
+    OptunaStore(folder, lambda: dispatcher.studies).close()
     former = folder.optuna.read_bytes()
-    store = OptunaStore(folder, dispatcher.studies)
+    store = OptunaStore(folder, lambda: dispatcher.studies)
     store.copy(limit_s=0)
     assert folder.optuna.read_bytes() == former
     store.close(limit_s=0)  # given up: the former file stays, and nothing else
     assert folder.optuna.read_bytes() == former
     assert [path.name for path in folder.root.glob("optuna*")] == ["optuna.db"]
-    store = OptunaStore(folder, dispatcher.studies)
+    store = OptunaStore(folder, lambda: dispatcher.studies)
     store.copy(limit_s=0)
     store.close()
     assert len(read(folder.optuna)["small.gaussian"]) == 4
@@ -160,7 +167,7 @@ def test_a_large_study_is_copied_in_slices_and_appears_when_it_is_whole(spec_of,
 
 def test_a_disk_that_refuses_the_file_does_not_stop_the_study(spec_of, folder, dispatch, finish, monkeypatch):
     dispatcher = dispatch(spec_of())
-    store = OptunaStore(folder, dispatcher.studies, interval_s=0)
+    store = OptunaStore(folder, lambda: dispatcher.studies, interval_s=0)
     store.copy()
 
     def refuse(*_):
@@ -173,7 +180,7 @@ def test_a_disk_that_refuses_the_file_does_not_stop_the_study(spec_of, folder, d
     store.copy_if_due()
     store.close()
     (folder.root / "file").touch()
-    other = OptunaStore(type(folder)(folder.root / "file"), dispatcher.studies)
+    other = OptunaStore(type(folder)(folder.root / "file"), lambda: dispatcher.studies)
     other.copy()
     other.close()
     assert "Error" in other.problem

@@ -1,21 +1,8 @@
 import pytest
 
-from study.failures import record_failure
 from study.objectives import DEFAULT_OBJECTIVES
 from study.records import read_json, write_json
-from study.results import Mean, hours_used, mean_over_replicates, read_result
-
-
-@pytest.fixture
-def mean(folder):
-    """Return a function from keys to the mean over those runs."""
-
-    def mean_of(*keys):
-        runs = [folder.run(key) for key in keys]
-        results = {run.key: read_result(run, DEFAULT_OBJECTIVES) for run in runs if run.result.is_file()}
-        return mean_over_replicates(runs, results, DEFAULT_OBJECTIVES)
-
-    return mean_of
+from study.results import hours_used, read_result
 
 
 def test_a_result_holds_the_validation_values_of_the_objectives(folder, finish):
@@ -44,17 +31,6 @@ def test_a_damaged_result_names_its_file(folder, finish, change, message):
     with pytest.raises(ValueError, match=message) as error:
         read_result(run, DEFAULT_OBJECTIVES)
     assert str(error.value).startswith(str(run.result))
-
-
-def test_means_are_over_the_replicates_that_have_all_objectives(folder, finish, mean):
-    finish("a-0", critic=0.5, rate=1.0)
-    finish("a-1", critic=0.7, rate=2.0)
-    finish("a-2", critic=0.9, rate=None)
-    record_failure(folder.run("a-3"), "diverged", "loss became nan")
-    assert mean("a-0", "a-1") == Mean((pytest.approx(0.6), 1.5), 2)
-    assert mean("a-0", "a-2", "a-3") == Mean((0.5, 1.0), 1, 2)
-    assert mean("a-2", "a-3") == Mean(None, 0, 2, "rate was not measured; loss became nan")
-    assert mean() == Mean(None, 0, 0, "no run")
 
 
 def test_hours_count_once_where_runs_overlap(folder, finish):

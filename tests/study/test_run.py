@@ -11,8 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from iae_models.config import code_hash, run_config, source_hash
 from iae_models.state import load_weights
-from study.dispatch import record_run
 from study.plan import grid_runs
+from study.planned import record_run
 from study.records import StudyFolder, read_json, write_json
 from study.spec import load_study
 from study.trial import WorkerSettings, perform

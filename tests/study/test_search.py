@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import asdict
 
 import pytest
 from ray.tune.search import Searcher
@@ -26,7 +27,7 @@ def test_suggestions_are_lanes_and_stop_when_all_is_done(searcher_of, folder, fi
     keys = []
     for number in range(3):
         config = searcher.suggest(f"trial{number}")
-        assert config["place"] == {"study": str(folder.root), "data_root": None, "device": "cpu", "threads": 2}
+        assert config["place"] == asdict(WorkerSettings(str(folder.root), device="cpu", threads=2))
         keys += config["lane"]
         assert all(folder.run(key).run.is_file() for key in config["lane"])
     assert searcher.suggest("waiting") is None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from analysis.measure_names import MEASURES
+from iae_models.config import DATASETS, VARIANTS
 from study.algorithms import SAMPLER_OPTIONS
 from study.block_reader import MAX_CELLS
 from study.search_space import Axis, Choices, FloatRange, IntegerRange, ZeroOrRange
@@ -193,7 +194,6 @@ smoke: {step: 1}
 name: b
 name: c
 """
-    known = "embedded_digits, mnist, fashion_mnist"
     assert problems(text) == [
         "s.yaml:1:1: there must be no key 'nam' here; did you mean 'name'?",
         "s.yaml:3:3: parameters: there must be no parameter 'model.latnet_dim'; did you mean 'model.latent_dim'?",
@@ -207,7 +207,7 @@ name: c
         "s.yaml:10:27: blocks[1].replicates: must be an integer of at least 1, but got 0",
         "s.yaml:11:5: blocks[2]: must have a name",
         (
-            f"s.yaml:11:30: blocks[2].parameters.data.name: name must be one of {known.split(', ')}, but got 'mnits'; "
+            f"s.yaml:11:30: blocks[2].parameters.data.name: name must be one of {list(DATASETS)}, but got 'mnits'; "
             "did you mean 'mnist'?"
         ),
         (
@@ -282,7 +282,7 @@ name: c
         ("model.noise_dim: {grid: [1], when: {model.latent_dim: a}}", "latent_dim must be an integer, but got 'a'"),
         ("model.noise_dim: {grid: [1], when: {model.noise_dim: 1}}", "must name another field"),
         ("model.noise_dim: {grid: [1], when: 3}", "when: must be a mapping, but got 3"),
-        ("model.variant: aie", "variant must be one of ['iae'], but got 'aie'; did you mean 'iae'?"),
+        ("model.variant: aie", f"variant must be one of {list(VARIANTS)}, but got 'aie'; did you mean"),
         ("model.code: gausian", "did you mean 'gaussian'?"),
         ("model.num_categories: 10", "num_categories must be left out where code is 'gaussian', but got 10"),
         ("train.batch_size: 99999", "s.yaml:1:32: parameters.train.batch_size: train.batch_size must be at most"),

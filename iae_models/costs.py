@@ -18,7 +18,7 @@ from iae_models.architectures import (
     Network,
     architecture_of,
 )
-from iae_models.config import DATASETS, VARIANTS, RunConfig
+from iae_models.config import DATASETS, RunConfig, variant_info
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Layer:
 
 def network_layers(config: RunConfig) -> dict[str, tuple[Layer, ...]]:
     """Return the layers of every network that a run trains or uses, by the name of its attribute on the variant."""
-    networks = VARIANTS[config.model.variant].networks(config.model)
+    networks = variant_info(config.model.variant).networks(config.model)
     return {name: _layers(network, config) for name, network in networks.items()}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from iae_models.fields import at_least, check_types, require
-from iae_models.variants import VARIANTS
+from iae_models.own_variant import variant_info
 
 AdversarialLoss = Literal["minimax", "non_saturating", "forward_kl", "reverse_kl"]
 Conditioning = Literal["auto", "location_dependent", "location_invariant"]
@@ -20,7 +20,7 @@ class ModelConfig:
     """A model and its objective. Which of the fields a variant uses stands in `iae_models.variants`.
 
     Attributes:
-        variant: A key of `VARIANTS`.
+        variant: A key of `VARIANTS`, or the import path of an own variant (`iae_models.own_variant`).
         code: Kind of the latent code z: continuous ("gaussian") or categorical.
         latent_dim: Dimension of a continuous code; 0 is the unconditional GAN, which has no code.
         prior_distribution: Distribution p(z) of a continuous code: standard normal, or uniform with unit variance.
@@ -98,10 +98,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require(
-            self.variant in VARIANTS,
-            f"variant must be one of {sorted(VARIANTS)}, but got {self.variant!r}.",
-        )
+        variant_info(self.variant)
         for name in ("latent_dim", "prior_components", "noise_dim", "encoder_noise_dim"):
             at_least(self, name, 0)
         at_least(self, "num_categories", 2)
@@ -153,7 +150,7 @@ class ModelConfig:
             )
 
     def _check_objective(self) -> None:
-        info = VARIANTS[self.variant]
+        info = variant_info(self.variant)
         require(
             self.code in info.codes,
             f"code must be one of {list(info.codes)} for {self.variant}, but got {self.code!r}.",
@@ -193,7 +190,9 @@ class ModelConfig:
     @property
     def regularizes(self) -> bool:
         """Whether the code follows the prior: it is drawn from it, or pulled to it."""
-        return VARIANTS[self.variant].code_from == "prior" or (self.regularization_weight > 0 and self.train_encoder)
+        return variant_info(self.variant).code_from == "prior" or (
+            self.regularization_weight > 0 and self.train_encoder
+        )
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -202,7 +201,7 @@ class ModelConfig:
         Without a code there is nothing to infer; a code that nothing pulls towards the prior cannot be sampled from it,
         unless a prior is fitted to the code.
         """
-        capabilities = VARIANTS[self.variant].capabilities
+        capabilities = variant_info(self.variant).capabilities
         if self.code_dim == 0:
             return capabilities - {"infer"}
         return capabilities if self.regularizes or self.prior_components else capabilities - {"sample"}

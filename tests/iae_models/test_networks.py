@@ -9,7 +9,6 @@ from torch import nn
 from iae_models.architectures import ARCHITECTURES, EncoderNetwork
 from iae_models.networks import Decoder, Encoder, ReconstructionDiscriminator, RegularizationDiscriminator
 
-
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 

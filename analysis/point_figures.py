@@ -82,10 +82,15 @@ def _cells(analysis: Analysis, code: str, needed: dict[str, str]) -> list[tuple[
     for _, run in runs.iterrows():
         arrays, _ = load_samples(analysis.results.folder.run(str(run["key"])))
         if all(_fit(arrays.get(points), arrays.get(labels)) for points, labels in needed.items()):
-            found.append((str(run["label"]), arrays))
+            found.append((_title(str(run["block"]), str(run["label"])), arrays))
         if len(found) == MAX_PANELS:
             break
     return found
+
+
+def _title(block: str, label: str) -> str:
+    """Return block and cell; a block of one cell is labelled by its own name."""
+    return label if block in ("", label) else f"{block}, {label}"
 
 
 def _fit(points: np.ndarray | None, labels: np.ndarray | None) -> bool:

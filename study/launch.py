@@ -25,7 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from iae_models.config import code_hash, default_values
+from iae_models.config import default_values
 from study.failures import BadInput
 from study.lock import FolderInUse, hold
 from study.output import print_whole
@@ -200,14 +200,14 @@ def _check_code(plan: Plan, folder: StudyFolder, *, refuse: bool) -> None:
     Raises:
         BadInput: There are some, and they are refused.
     """
-    for name, count in other_code(plan).items():
+    for (name, now), count in other_code(plan).items():
         found = f"{count} of the {len(plan.finished)} finished runs in {folder.root} were made by other model code"
         if refuse:
             raise BadInput(
-                f"--same-code wants runs of the model code {code_hash()} alone, but {found} ({name}): choose another "
+                f"--same-code wants runs of the model code {now} alone, but {found} ({name}): choose another "
                 "folder with --out, or leave --same-code out to use them, marked in the report."
             )
-        print(f"Note: {found} ({name}, now {code_hash()}). They are used, and marked in the report.")
+        print(f"Note: {found} ({name}, now {now}). They are used, and marked in the report.")
 
 
 def _is_foreign(path: Path, folder: StudyFolder) -> bool:

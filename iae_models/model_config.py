@@ -34,6 +34,7 @@ class ModelConfig:
             distribution: the style code of an adversarial autoencoder.
         encoder_noise_dim: Dimension of the encoder's noise ε; 0 is a deterministic encoder.
         width: Factor on every hidden width of the paper's tables.
+        discriminator_width: A further factor on those of the discriminators of images: their capacity.
         conditioning: How a discriminator of images sees the code (Appendix B.1). "auto" is what the paper used:
             location-dependent for continuous codes, location-invariant for categorical ones.
         discriminator_norm: Batch normalization in the discriminators of images: after the ReLU ("paper"), before it
@@ -74,6 +75,7 @@ class ModelConfig:
     infer_noise: bool = False
     encoder_noise_dim: int = 0
     width: float = 1.0
+    discriminator_width: float = 1.0
     conditioning: Conditioning = "auto"
     discriminator_norm: Literal["paper", "pre_activation", "none"] = "pre_activation"
     discriminator_batching: Literal["joint", "separate"] = "separate"
@@ -100,7 +102,9 @@ class ModelConfig:
         for name in ("latent_dim", "prior_components", "noise_dim", "encoder_noise_dim"):
             at_least(self, name, 0)
         at_least(self, "num_categories", 2)
-        require(0 < self.width <= 4, f"width must be in (0, 4], but got {self.width}.")
+        for name in ("width", "discriminator_width"):
+            value = getattr(self, name)
+            require(0 < value <= 4, f"{name} must be in (0, 4], but got {value}.")
         for name in (
             "reconstruction_weight",
             "regularization_weight",

@@ -58,7 +58,7 @@ NOISE = frozenset({"model.noise_dim", "model.noise_distribution"})
 IMAGE_GAN = frozenset(
     {
         *("model.discriminator_norm", "model.discriminator_batching", "model.instance_noise", "model.r1_gamma"),
-        "train.discriminator_lr",
+        *("model.discriminator_width", "train.discriminator_lr"),
     }
 )
 JOINT_GAN = IMAGE_GAN | {"model.conditioning", "model.reconstruction_loss"}

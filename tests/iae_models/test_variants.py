@@ -39,6 +39,7 @@ CASES: dict[str, dict[str, object]] = {
     "no code gradient": GAUSSIAN | {"model.code_gradient": False},
     "noises": GAUSSIAN | {"model.input_noise": 0.1, "model.instance_noise": 0.1, "model.code_noise": 0.1},
     "r1": GAUSSIAN | {"model.r1_gamma": 0.1},
+    "discriminator capacity": GAUSSIAN | {"model.discriminator_width": 2.0},
     "uniform": GAUSSIAN | {"model.prior_distribution": "uniform", "model.noise_distribution": "uniform"},
     "fitted prior": GAUSSIAN | {"model.regularization_weight": 0, "model.prior_components": 2},
     "clustering": CATEGORICAL,

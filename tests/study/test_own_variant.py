@@ -40,6 +40,7 @@ def launch(place, *arguments):
     return command(place, "study.launch", "wasserstein.yaml", *overrides, *arguments)
 
 
+@pytest.mark.slow
 def test_the_example_runs_and_its_files_outlive_its_module(place, tmp_path):
     plan = launch(place, "--dry-run")
     assert plan.returncode == 0, plan.stderr

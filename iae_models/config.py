@@ -23,7 +23,7 @@ from typing import Any
 from iae_models.datasets import DATASETS, DatasetInfo, data_identity
 from iae_models.fields import at_least, check_type, check_types, coerce, require
 from iae_models.model_config import ModelConfig
-from iae_models.own_variant import code_hash_of, variant_info
+from iae_models.own_variant import check_networks, code_hash_of, own_source, variant_info
 from iae_models.source import code_hash, source_hash
 from iae_models.variants import EVERY_VARIANT, VARIANTS, VariantInfo
 
@@ -39,6 +39,7 @@ __all__ = [
     "TrainConfig",
     "VariantInfo",
     "changed_values",
+    "check_networks",
     "check_value",
     "code_hash",
     "code_hash_of",
@@ -48,6 +49,7 @@ __all__ = [
     "default_values",
     "field_types",
     "flatten",
+    "own_source",
     "run_config",
     "run_key",
     "source_hash",

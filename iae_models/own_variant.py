@@ -19,13 +19,16 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from iae_models.architectures import Network
 from iae_models.source import code_hash, source_hash
 from iae_models.variants import ALL, VARIANTS, VariantInfo
 
-IMPORT_PATH = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*)")
+if TYPE_CHECKING:
+    from iae_models.model_config import ModelConfig
+
+IMPORT_PATH = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 """How an own variant is spelt: a module, a colon and a class."""
 
 
@@ -50,21 +53,29 @@ def own_source(name: str) -> Path:
         ValueError: See `variant_info`.
     """
     _own(name)
-    source = Path(str(sys.modules[name.partition(":")[0]].__file__)).resolve()
+    source = Path(str(sys.modules[name.partition(":")[0]].__file__)).absolute()
     while (source.parent / "__init__.py").is_file():
         source = source.parent
     return source
 
 
-def check_networks(name: str, networks: Any) -> None:
-    """Check what the `info` of an own variant says that its networks are.
+def check_networks(model: ModelConfig) -> None:
+    """Check the networks that the `info` of an own variant names for a configuration.
 
     Raises:
-        ValueError: It is no mapping to networks.
+        ValueError: They are no mapping to networks, or naming them fails.
     """
-    if not isinstance(networks, Mapping) or not all(isinstance(item, get_args(Network)) for item in networks.values()):
-        known = ", ".join(cls.__name__ for cls in get_args(Network))
-        raise ValueError(f"variant {name} must have networks that are a mapping to {known}, but got {networks!r}.")
+    if model.variant in VARIANTS:
+        return
+    rule = f"variant {model.variant} must have an info whose networks are a mapping from names to networks"
+    try:
+        networks = variant_info(model.variant).networks(model)
+    except Exception as error:
+        raise ValueError(f"{rule}, but they raise {_described(error)}.") from error
+    kinds = get_args(Network)
+    if not _is_mapping_to(networks, kinds):
+        known = ", ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"{rule} ({known}), but got {networks!r}.")
 
 
 @cache
@@ -74,23 +85,21 @@ def _hash_with(name: str) -> str:
 
 @cache
 def _own(name: str) -> VariantInfo:
-    match = IMPORT_PATH.fullmatch(name)
-    if match is None:
+    if not re.fullmatch(IMPORT_PATH, name):
         raise ValueError(
             f"variant must be one of {list(VARIANTS)}, or a class of your own such as my_module:MyVariant, "
             f"but got {name!r}{_near(name, VARIANTS)}."
         )
-    found = getattr(_module(match["module"]), match["name"], None)
-    # the module of a variant has imported torch by now
+    place, _, attribute = name.partition(":")
+    module = _module(place)
+    # torch is not imported before there is a module that needs it
     from iae_models.variant import Variant
 
+    found = getattr(module, attribute, None)
     if found is None:
-        known = [key for key, item in vars(sys.modules[match["module"]]).items() if _is_variant(item, Variant)]
-        listed = f"; its variants: {', '.join(known)}" if known else "; it has no variant"
-        hint = _near(match["name"], known) or listed
-        raise ValueError(
-            f"variant must name a class of its module, but {match['module']} has no {match['name']}{hint}."
-        )
+        known = [key for key, item in vars(module).items() if _is_variant(item, Variant)]
+        hint = _near(attribute, known) or f"; its variants: {', '.join(known) or 'none'}"
+        raise ValueError(f"variant must name a class of its module, but {place} has no {attribute}{hint}.")
     if not _is_variant(found, Variant):
         raise ValueError(f"variant must be a subclass of iae_models.variant.Variant, but {name} is {_kind(found)}.")
     info = getattr(found, "info", None)
@@ -124,16 +133,21 @@ def _module(name: str) -> ModuleType:
 
 
 def _failed(name: str, error: BaseException) -> str:
+    return f"variant must be in a module that can be imported, but {name} raises {_described(error)}."
+
+
+def _described(error: BaseException) -> str:
+    """Return an error of a user's code in one line, with its place."""
     place = traceback.extract_tb(error.__traceback__)[-1]
+    # the text of a syntax error names its own
     where = "" if isinstance(error, SyntaxError) else f" ({Path(place.filename).name}, line {place.lineno})"
-    text = " ".join(str(error).split())
-    return f"variant must be in a module that can be imported, but {name} raises {type(error).__name__}: {text}{where}."
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
 def _modules_beside(missing: str) -> list[str]:
     """Return the modules that a missing one may have been meant as: those of its package, or of the first folder."""
     package, _, _ = missing.rpartition(".")
-    paths = [*sys.modules[package].__path__] if package in sys.modules else [path or "." for path in sys.path]
+    paths = getattr(sys.modules[package], "__path__", ()) if package else [path or "." for path in sys.path]
     prefix = f"{package}." if package else ""
     return [f"{prefix}{item.name}" for item in pkgutil.iter_modules(paths)]
 
@@ -157,6 +171,10 @@ def _faults(info: Any) -> list[str]:
         ("code_from is neither image nor prior", info.code_from in ("image", "prior")),
     )
     return faults + [fault for fault, holds in rules if not holds]
+
+
+def _is_mapping_to(value: object, kinds: tuple[type[Any], ...]) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(item, kinds) for item in value.values())
 
 
 def _is_variant(value: object, cls: type[Any]) -> bool:

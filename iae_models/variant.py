@@ -161,6 +161,16 @@ class Variant(nn.Module):
         z = self.infer(x, self.sample_encoder_noise(len(x), generator))
         return self.generate(z, self.sample_noise(len(x), generator))
 
+    def sample(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return images (N, C, H, W) of the model's own, as many as there are in `x`.
+
+        Their codes are of p(z). Where nothing pulls codes there and no prior was fitted (Case 3) they are of q(z):
+        those of the images `x` (N, C, H, W).
+        """
+        if "sample" not in self.capabilities:
+            return self.reconstruct(x, generator)
+        return self.generate(self.sample_prior(len(x), generator), self.sample_noise(len(x), generator))
+
     def pass_through(self, x: Tensor, generator: torch.Generator) -> None:
         """Send a batch through every module in `averaged` as training does, to recompute their batch-norm statistics.
 

@@ -36,8 +36,8 @@ def _rows(plan: Plan, folder: StudyFolder) -> Iterator[Row]:
     failed = [run for run in plan.todo if run.key in plan.failed]
     unfinished = [run for run in plan.todo if run.key in plan.unfinished]
     yield "done", str(len(plan.finished)), ""
-    for name, count in other_code(plan).items():
-        yield "", "", f"{count} of them by other model code ({name}): used, and marked in the report"
+    for (name, now), count in other_code(plan).items():
+        yield "", "", f"{count} of them by other model code ({name}, now {now}): used, and marked in the report"
     yield "ended early", str(len(plan.pruned)), "by a scheduler"
     progress = (f"{name_of(run)} at {progress_of(run, folder.run(run.key))}" for run in unfinished)
     yield "to go on with", str(len(unfinished)), _first(progress, len(unfinished), "from a checkpoint: ")

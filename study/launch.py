@@ -28,7 +28,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from iae_models.config import code_hash, default_values
+from iae_models.config import default_values
 from study.aside import moved_aside
 from study.cell_list import listing
 from study.difference import as_lines, difference
@@ -203,11 +203,11 @@ def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
     Raises:
         BadInput: There are some.
     """
-    for name, count in other_code(plan).items():
+    for (name, now), count in other_code(plan).items():
         found = f"{count} of the {len(plan.finished)} finished runs in {folder.root} were made by other model code"
         raise BadInput(
-            f"--same-code wants runs of the model code {code_hash()} alone, but {found} ({name}): choose another "
-            "folder with --out, begin anew with --fresh, or leave --same-code out to use them, marked in the report."
+            f"--same-code wants runs of the model code {now} alone, but {found} ({name}): choose another folder with "
+            "--out, begin anew with --fresh, or leave --same-code out to use them, marked in the report."
         )
 
 

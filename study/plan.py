@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from iae_models.config import code_hash, flatten, run_config
+from iae_models.config import code_hash_of, flatten, run_config
 from study.blocks import Block
 from study.configurations import Configurations
 from study.planned import ADAPTIVE, CONFIRM_FIRST, PlannedRun, grid_runs, searched_runs, takes_from_search
@@ -138,10 +138,11 @@ def make_plan(spec: StudySpec, folder: StudyFolder) -> Plan:
     )
 
 
-def other_code(plan: Plan) -> dict[str, int]:
-    """Count the finished runs that other model code than today's has made, by the hash of that code."""
-    hashes = Counter(plan.results[key].code_hash for key in sorted(plan.finished))
-    return {name: count for name, count in hashes.items() if name != code_hash()}
+def other_code(plan: Plan) -> dict[tuple[str, str], int]:
+    """Count the finished runs that other model code than today's has made, by both hashes."""
+    finished = sorted((run for run in plan.wanted if run.key in plan.finished), key=lambda run: run.key)
+    hashes = Counter((plan.results[run.key].code_hash, code_hash_of(run.config.model.variant)) for run in finished)
+    return {(made_by, now): count for (made_by, now), count in hashes.items() if made_by != now}
 
 
 class _Budget:

@@ -1,3 +1,4 @@
+from iae_models.config import code_hash
 from study.difference import as_lines, difference
 from study.failures import record_failure
 from study.plan import make_plan
@@ -19,7 +20,7 @@ def test_every_state_is_counted_and_told(spec_of, folder, dispatch, finish):
     rows = difference(make_plan(spec_of(), folder), folder)
     assert rows == [
         ("done", "2", ""),
-        ("", "", "1 of them by other model code (0ld): used, and marked in the report"),
+        ("", "", f"1 of them by other model code (0ld, now {code_hash()}): used, and marked in the report"),
         ("to go on with", "1", "from a checkpoint: frozen z=2 #0 at step 30 of 40"),
         ("to run again", "2", "failed: gaussian z=5 n=0 #0, loss of 0 became nan and 1 more"),
         ("new", "5", ""),

@@ -250,7 +250,7 @@ def test_runs_of_other_code_are_used_and_said_or_refused(spec_of, folder, dispat
     result = folder.run(run.key).result
     write_json(result, read_json(result) | {"code_hash": "0ld"})
     assert launch.main(arguments) == 0
-    assert "1 of them by other model code (0ld): used, and marked in the report" in capsys.readouterr().out
+    assert "1 of them by other model code (0ld, now " in capsys.readouterr().out
     assert launch.main([*arguments, "--same-code"]) == 2
     assert "were made by other model code (0ld)" in capsys.readouterr().err
 

@@ -282,7 +282,7 @@ name: c
         ("model.noise_dim: {grid: [1], when: {model.latent_dim: a}}", "latent_dim must be an integer, but got 'a'"),
         ("model.noise_dim: {grid: [1], when: {model.noise_dim: 1}}", "must name another field"),
         ("model.noise_dim: {grid: [1], when: 3}", "when: must be a mapping, but got 3"),
-        ("model.variant: aie", f"variant must be one of {list(VARIANTS)}, but got 'aie'; did you mean"),
+        ("model.variant: aie", f"variant must be one of {list(VARIANTS)}, or a class of your own"),
         ("model.code: gausian", "did you mean 'gaussian'?"),
         ("model.num_categories: 10", "num_categories must be left out where code is 'gaussian', but got 10"),
         ("train.batch_size: 99999", "s.yaml:1:32: parameters.train.batch_size: train.batch_size must be at most"),

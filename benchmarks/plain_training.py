@@ -181,19 +181,19 @@ class PlainRun:
         self.critic_adam.zero_grad()
         real = softplus(-self.critic(x, z.detach())).mean()
         fake = softplus(self.critic(x_hat.detach(), z.detach())).mean()
-        (real + fake).backward()
+        (real + fake).backward()  # type: ignore[no-untyped-call]
         self.critic_adam.step()
 
         self.code_adam.zero_grad()
         code_real = softplus(-self.code_critic(z_prior)).mean()
         code_fake = softplus(self.code_critic(z.detach())).mean()
-        (code_real + code_fake).backward()
+        (code_real + code_fake).backward()  # type: ignore[no-untyped-call]
         self.code_adam.step()
 
         self.adam.zero_grad()
         reconstruction = softplus(-self.critic(x_hat, z)).mean()
         regularization = softplus(-self.code_critic(z)).mean()
-        (reconstruction + regularization).backward()
+        (reconstruction + regularization).backward()  # type: ignore[no-untyped-call]
         self.adam.step()
 
         self._update_average()

@@ -81,8 +81,8 @@ def main() -> int:
 
 NOTE = f"""Medians over rounds, with the smallest and the largest in brackets; a ratio is one of each round. Above 1 we
 are faster. All arms begin with equal weights and have equal draws; the last column is the largest relative difference
-of a loss between them, over {SHORT} steps in single and over {LONG} in double precision. Adam's first steps go by the sign of
-a gradient, so that single precision tells runs apart soon."""
+of a loss between them, over {SHORT} steps in single and over {LONG} in double precision. Adam's first steps go by the
+sign of a gradient, so that single precision tells runs apart soon."""
 
 
 class DoubleSplit(Split):

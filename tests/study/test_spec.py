@@ -554,7 +554,8 @@ from study.plan_text import describe
 from study.records import StudyFolder
 from study.spec import load_study
 spec = load_study("search_spaces/decomposition.yaml")
-print(describe(make_plan(spec, StudyFolder(Path("nowhere"))), spec, Path("nowhere")))
+nowhere = StudyFolder(Path("nowhere"))
+print(describe(make_plan(spec, nowhere), spec, nowhere))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "Time: unknown until the first run finishes." in done.stdout

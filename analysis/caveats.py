@@ -95,8 +95,12 @@ def _reproducibility(analysis: Analysis) -> list[str]:
         ("code_hash", "The runs were made by {} versions of the code ({})."),
         ("measures_hash", "The values were measured by {} versions of the measures ({})."),
     ):
-        hashes = finished[column].dropna().map(str).unique().tolist()
-        if len(hashes) > 1:
+        known = finished[column].dropna().map(str)
+        # a variant of a user's own has a code of its own, and so a hash
+        groups = known.groupby(finished["model.variant"], dropna=False) if column == "code_hash" else [("", known)]
+        several = [group.unique().tolist() for _, group in groups if group.nunique() > 1]
+        if several:
+            hashes = list(dict.fromkeys(name for names in several for name in names))
             sentences.append(words.format(len(hashes), first_of(hashes)) + " Differences may come from that.")
     seeds = finished[finished["origin"] == "grid"].groupby("config_key")["replicate"].nunique()
     if len(seeds) and seeds.max() < 3:

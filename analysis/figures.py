@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis import plots
 from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_figure, seed_words, split_words
+from analysis.point_figures import mixture, posteriors
 from analysis.sample_figures import cluster_columns, generated, reconstructions
 from analysis.search_figures import objective_history, pareto, searched
 from analysis.statistics import estimate
@@ -225,6 +226,8 @@ FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "reconstructions": reconstructions,
     "generated": generated,
     "cluster_columns": cluster_columns,
+    "mixture": mixture,
+    "posteriors": posteriors,
     "learning_curves": learning_curves,
     "objective_history": objective_history,
     "pareto": pareto,

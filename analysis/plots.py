@@ -321,7 +321,7 @@ def clustering(cells: pd.DataFrame, dots: pd.DataFrame, axes: Axes) -> None:
         means = dots[dots["subject"] == subject].groupby("code_size")["value"].mean()
         if len(means):
             axes.plot(means.index, means, line, marker=marker, color=colour, label=name)
-    name, colour, marker, _ = SUBJECTS["model"]
+    name, first, marker, _ = SUBJECTS["model"]
     model = dots[(dots["subject"] == "model") & dots["trained_encoder"]]
     for family, noise, spread in _series(cells):
         rows = cells[
@@ -329,15 +329,14 @@ def clustering(cells: pd.DataFrame, dots: pd.DataFrame, axes: Axes) -> None:
         ]
         rows = rows[rows["mean"].notna() & rows["trained_encoder"]].sort_values("code_size")
         x = rows["code_size"].to_numpy() * (1 + 0.02 * spread)
-        label = "IAE" + (f", n = {noise:g}" if noise >= 0 else "") + short(family).removeprefix("categorical")
-        axes.plot(
-            x, rows["mean"], "-", marker=marker, color=colour, alpha=1 / (1 + abs(spread)), label=f"{label} (mean)"
-        )
+        label = name + (f", n = {noise:g}" if noise >= 0 else "") + short(family).removeprefix("categorical")
+        colour = first if spread == 0 else mpl.colors.to_hex(mpl.colormaps["tab10"](spread % 10))
+        axes.plot(x, rows["mean"], "-", marker=marker, color=colour, label=f"{label} (mean)")
         _intervals(axes, x, rows, colour)
     grid, searched = model[model["origin"] == "grid"], model[model["origin"] == "search"]
-    axes.plot(grid["code_size"] * 0.97, grid["value"], ".", color=colour, alpha=0.55, label="IAE, one seed")
+    axes.plot(grid["code_size"] * 0.97, grid["value"], ".", color=first, alpha=0.55, label=f"{name}, one seed")
     if len(searched):
-        axes.plot(searched["code_size"], searched["value"], "o", color=colour, mfc="none", label="IAE, searched")
+        axes.plot(searched["code_size"], searched["value"], "o", color=first, mfc="none", label=f"{name}, searched")
     sizes = sorted(model["code_size"].dropna().unique())
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
@@ -376,6 +375,15 @@ def image_grid(images: np.ndarray, axes: Axes, gap: int = 2, first_row_gap: int 
             sheet[top : top + height, left : left + width] = images[row, column].transpose(1, 2, 0)
     axes.imshow(sheet if channels == 3 else sheet[..., 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
+
+
+def coloured_points(points: np.ndarray, labels: np.ndarray, axes: Axes) -> None:
+    """Draw points with shape (N, 2), coloured by their labels (N,), on square axes without ticks."""
+    colours = np.array([mpl.colormaps["tab10"](index % 10) for index in labels])
+    axes.scatter(points[:, 0], points[:, 1], s=1.2, c=colours, linewidths=0, rasterized=True)
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
 
 
 def learning_curves(bands: pd.DataFrame, axes: Axes, colours: dict[str, Any], styles: dict[str, str]) -> None:

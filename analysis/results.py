@@ -28,6 +28,7 @@ RESULT_COLUMNS = (
 CLASSIFIER_COLUMNS = ("classifier_hash", "classifier_accuracy", "classifier_test_accuracy")
 CONFIG_COLUMNS = (
     "model.code",
+    "model.variant",
     "model.latent_dim",
     "model.num_categories",
     "model.noise_dim",

@@ -66,7 +66,8 @@ def generated(analysis: Analysis) -> Drawing | str:
         axes.set_title(label)
     return Drawing(
         figure,
-        "Samples with codes from the prior: each row has one noise vector, each column one code. "
+        "Samples with codes from the prior, or of the originals where nothing pulls codes to it (regularization_weight "
+        "0): each row has one noise vector, each column one code. "
         f"{len(panels)} cells, the first seed of each.",
     )
 

@@ -32,7 +32,11 @@ HEADLINE = ("share_z_pixel", "share_z_feature", "label_preservation", "r2_mean")
 COMPARED = (*HEADLINE, "label_information", "rate", "critic_accuracy", "prior_accuracy")
 """The measures for which trained encoders are compared with every control, whichever comes out ahead."""
 
-RUN_TABLE_MEASURES = (*HEADLINE, "dispersion_ratio", "critic_accuracy", "clustering_error")
+RUN_TABLE_MEASURES = (
+    *(*HEADLINE, "dispersion_ratio", "critic_accuracy", "clustering_error", "classification_error"),
+    *("component_information", "off_modes", "model_kl", "posterior_kl", "code_kl", "posterior_overlap", "true_overlap"),
+)
+"""The measures that a report lists for each run, those that some run has a value of."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def run_table(analysis: Analysis) -> pd.DataFrame:
     chosen = measures[(measures["split"] == analysis.split) & (measures["subject"] == "model")]
     chosen = chosen[chosen["name"].isin(RUN_TABLE_MEASURES)]
     wide = chosen.pivot_table(index="run", columns="name", values="value", aggfunc="last", dropna=False)
-    names = [name for name in RUN_TABLE_MEASURES if name in wide.columns]
+    names = [name for name in RUN_TABLE_MEASURES if name in wide.columns and wide[name].notna().any()]
     return table.join(wide[names]).reset_index()
 
 

@@ -18,9 +18,6 @@ from iae_models.datasets import DATASETS
 if TYPE_CHECKING:
     from iae_models.config import RunConfig
 
-CONDITIONING_WIDTH = 1000
-"""Hidden units of the network that turns a code into a location-dependent bias."""
-
 
 @dataclass(frozen=True)
 class Architecture:
@@ -36,6 +33,7 @@ class Architecture:
         discriminator_channels: Channels of the convolutions of a discriminator of images.
         discriminator_layers: Units of its fully connected layers before the last one.
         output: The decoder's last activation: "sigmoid", "tanh" or "linear".
+        conditioning_layer: Hidden units of the network that turns a code into a location-dependent bias.
         regularization_layers: Units of a discriminator of codes before its last layer.
     """
 
@@ -48,13 +46,17 @@ class Architecture:
     discriminator_channels: tuple[int, ...]
     discriminator_layers: tuple[int, ...]
     output: str
+    conditioning_layer: int = 1000
     regularization_layers: tuple[int, ...] = (2000, 2000)
 
-    def scaled(self, width: float) -> Architecture:
-        """Return the architecture with every hidden width multiplied by `width`."""
+    def scaled(self, width: float, discriminator: float = 1.0) -> Architecture:
+        """Return the architecture with every hidden width multiplied by `width`.
 
-        def scale(widths: tuple[int, ...]) -> tuple[int, ...]:
-            return tuple(math.ceil(item * width) for item in widths)
+        Those of the discriminator of images, and its conditioning, are multiplied by `discriminator` besides.
+        """
+
+        def scale(widths: tuple[int, ...], factor: float = width) -> tuple[int, ...]:
+            return tuple(math.ceil(item * factor) for item in widths)
 
         return replace(
             self,
@@ -62,8 +64,9 @@ class Architecture:
             encoder_layers=scale(self.encoder_layers),
             decoder_layers=scale(self.decoder_layers),
             decoder_channels=scale(self.decoder_channels),
-            discriminator_channels=scale(self.discriminator_channels),
-            discriminator_layers=scale(self.discriminator_layers),
+            discriminator_channels=scale(self.discriminator_channels, width * discriminator),
+            discriminator_layers=scale(self.discriminator_layers, width * discriminator),
+            conditioning_layer=math.ceil(self.conditioning_layer * width * discriminator),
             regularization_layers=scale(self.regularization_layers),
         )
 
@@ -72,7 +75,7 @@ ARCHITECTURES: dict[tuple[int, ...], Architecture] = {
     (1, 28, 28): Architecture(4, (), (2000, 2000), (1024,), (128, 64), 7, (64, 128), (1024,), "sigmoid"),
     (3, 32, 32): Architecture(4, (64, 128, 256), (), (), (256, 128, 64), 4, (64, 128, 256), (), "tanh"),
     (3, 48, 48): Architecture(6, (128, 256, 512), (), (), (512, 256, 128), 6, (128, 256, 512), (), "tanh"),
-    (2,): Architecture(0, (), (128, 128), (128, 128), (), 0, (), (128, 128), "linear", (128, 128)),
+    (2,): Architecture(0, (), (128, 128), (128, 128), (), 0, (), (128, 128), "linear", 0, (128, 128)),
 }
 """Tables 1 (MNIST), 2 (SVHN) and 3 (CelebA), by image shape (channels, height, width), and our own for points."""
 
@@ -120,4 +123,4 @@ Network = EncoderNetwork | DecoderNetwork | ImageDiscriminator | CodeDiscriminat
 
 def architecture_of(config: RunConfig) -> Architecture:
     """Return the architecture of a run, with its width applied."""
-    return ARCHITECTURES[DATASETS[config.data.name].shape].scaled(config.model.width)
+    return ARCHITECTURES[DATASETS[config.data.name].shape].scaled(config.model.width, config.model.discriminator_width)

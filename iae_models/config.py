@@ -23,6 +23,7 @@ from typing import Any
 from iae_models.datasets import DATASETS, DatasetInfo, data_identity
 from iae_models.fields import at_least, check_type, check_types, coerce, require
 from iae_models.model_config import ModelConfig
+from iae_models.own_variant import check_networks, code_hash_of, own_source, variant_info
 from iae_models.source import code_hash, source_hash
 from iae_models.variants import EVERY_VARIANT, VARIANTS, VariantInfo
 
@@ -38,18 +39,22 @@ __all__ = [
     "TrainConfig",
     "VariantInfo",
     "changed_values",
+    "check_networks",
     "check_value",
     "code_hash",
+    "code_hash_of",
     "coerce",
     "config_key",
     "data_identity",
     "default_values",
     "field_types",
     "flatten",
+    "own_source",
     "run_config",
     "run_key",
     "source_hash",
     "stream_seed",
+    "variant_info",
 ]
 
 RECIPE_VERSION = 1
@@ -162,7 +167,7 @@ class RunConfig:
 
     def _check_used(self) -> None:
         """Refuse a changed field that the variant would ignore."""
-        variant = VARIANTS[self.model.variant]
+        variant = variant_info(self.model.variant)
         for name, value in changed_values(self).items():
             users = [other for other, info in VARIANTS.items() if name in info.fields]
             require(

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 from iae_models.architectures import (
-    CONDITIONING_WIDTH,
     Architecture,
     CodeDiscriminator,
     DecoderNetwork,
@@ -19,7 +18,7 @@ from iae_models.architectures import (
     Network,
     architecture_of,
 )
-from iae_models.config import DATASETS, VARIANTS, RunConfig
+from iae_models.config import DATASETS, RunConfig, variant_info
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Layer:
 
 def network_layers(config: RunConfig) -> dict[str, tuple[Layer, ...]]:
     """Return the layers of every network that a run trains or uses, by the name of its attribute on the variant."""
-    networks = VARIANTS[config.model.variant].networks(config.model)
+    networks = variant_info(config.model.variant).networks(config.model)
     return {name: _layers(network, config) for name, network in networks.items()}
 
 
@@ -137,7 +136,7 @@ def _image_discriminator(
     has_norm, bias = norm != "none", norm != "pre_activation"
     if architecture.discriminator_channels:
         channels, size, _ = shape
-        layers = _conditioning(config, code_dim, architecture.discriminator_channels[0], size // 2)
+        layers = _conditioning(architecture, config.model.resolved_conditioning, code_dim, size // 2)
         for width in architecture.discriminator_channels:
             size //= 2
             layers += [_convolution(channels, width, architecture.kernel, size, bias)]
@@ -153,12 +152,12 @@ def _image_discriminator(
     return (*layers, _linear(features, 1))
 
 
-def _conditioning(config: RunConfig, code_dim: int, channels: int, size: int) -> list[Layer]:
+def _conditioning(architecture: Architecture, kind: str, code_dim: int, size: int) -> list[Layer]:
     if code_dim == 0:
         return []
-    if config.model.resolved_conditioning == "location_invariant":
-        return [_linear(code_dim, channels)]
-    hidden = math.ceil(CONDITIONING_WIDTH * config.model.width)
+    if kind == "location_invariant":
+        return [_linear(code_dim, architecture.discriminator_channels[0])]
+    hidden = architecture.conditioning_layer
     return [_linear(code_dim, hidden), _linear(hidden, size**2)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from iae_models.fields import at_least, check_types, require
-from iae_models.variants import VARIANTS
+from iae_models.own_variant import variant_info
 
 AdversarialLoss = Literal["minimax", "non_saturating", "forward_kl", "reverse_kl"]
 Conditioning = Literal["auto", "location_dependent", "location_invariant"]
@@ -20,7 +20,7 @@ class ModelConfig:
     """A model and its objective. Which of the fields a variant uses stands in `iae_models.variants`.
 
     Attributes:
-        variant: A key of `VARIANTS`.
+        variant: A key of `VARIANTS`, or the import path of an own variant (`iae_models.own_variant`).
         code: Kind of the latent code z: continuous ("gaussian") or categorical.
         latent_dim: Dimension of a continuous code; 0 is the unconditional GAN, which has no code.
         prior_distribution: Distribution p(z) of a continuous code: standard normal, or uniform with unit variance.
@@ -34,6 +34,7 @@ class ModelConfig:
             distribution: the style code of an adversarial autoencoder.
         encoder_noise_dim: Dimension of the encoder's noise ε; 0 is a deterministic encoder.
         width: Factor on every hidden width of the paper's tables.
+        discriminator_width: A further factor on those of the discriminators of images: their capacity.
         conditioning: How a discriminator of images sees the code (Appendix B.1). "auto" is what the paper used:
             location-dependent for continuous codes, location-invariant for categorical ones.
         discriminator_norm: Batch normalization in the discriminators of images: after the ReLU ("paper"), before it
@@ -74,6 +75,7 @@ class ModelConfig:
     infer_noise: bool = False
     encoder_noise_dim: int = 0
     width: float = 1.0
+    discriminator_width: float = 1.0
     conditioning: Conditioning = "auto"
     discriminator_norm: Literal["paper", "pre_activation", "none"] = "pre_activation"
     discriminator_batching: Literal["joint", "separate"] = "separate"
@@ -96,14 +98,13 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require(
-            self.variant in VARIANTS,
-            f"variant must be one of {sorted(VARIANTS)}, but got {self.variant!r}.",
-        )
+        variant_info(self.variant)
         for name in ("latent_dim", "prior_components", "noise_dim", "encoder_noise_dim"):
             at_least(self, name, 0)
         at_least(self, "num_categories", 2)
-        require(0 < self.width <= 4, f"width must be in (0, 4], but got {self.width}.")
+        for name in ("width", "discriminator_width"):
+            value = getattr(self, name)
+            require(0 < value <= 4, f"{name} must be in (0, 4], but got {value}.")
         for name in (
             "reconstruction_weight",
             "regularization_weight",
@@ -149,7 +150,7 @@ class ModelConfig:
             )
 
     def _check_objective(self) -> None:
-        info = VARIANTS[self.variant]
+        info = variant_info(self.variant)
         require(
             self.code in info.codes,
             f"code must be one of {list(info.codes)} for {self.variant}, but got {self.code!r}.",
@@ -189,7 +190,9 @@ class ModelConfig:
     @property
     def regularizes(self) -> bool:
         """Whether the code follows the prior: it is drawn from it, or pulled to it."""
-        return VARIANTS[self.variant].code_from == "prior" or (self.regularization_weight > 0 and self.train_encoder)
+        return variant_info(self.variant).code_from == "prior" or (
+            self.regularization_weight > 0 and self.train_encoder
+        )
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -198,7 +201,7 @@ class ModelConfig:
         Without a code there is nothing to infer; a code that nothing pulls towards the prior cannot be sampled from it,
         unless a prior is fitted to the code.
         """
-        capabilities = VARIANTS[self.variant].capabilities
+        capabilities = variant_info(self.variant).capabilities
         if self.code_dim == 0:
             return capabilities - {"infer"}
         return capabilities if self.regularizes or self.prior_components else capabilities - {"sample"}

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from iae_models.architectures import (
-    CONDITIONING_WIDTH,
     Architecture,
     CodeDiscriminator,
     DecoderNetwork,
@@ -40,7 +39,6 @@ def make(network: Network, config: RunConfig) -> nn.Module:
                 network.code_dim,
                 model.resolved_conditioning,
                 model.discriminator_norm,
-                model.width,
             )
         case CodeDiscriminator():
             return RegularizationDiscriminator(architecture, network.code_dim)
@@ -148,7 +146,6 @@ class ReconstructionDiscriminator(nn.Module):
         code_dim: int,
         conditioning: str,
         norm: str,
-        width: float,
     ) -> None:
         super().__init__()
         self.signed = architecture.output == "tanh"
@@ -160,7 +157,7 @@ class ReconstructionDiscriminator(nn.Module):
             first, *rest = architecture.discriminator_channels
             height //= 2
             self.first: nn.Module = nn.Conv2d(channels, first, kernel, 2, padding, bias=bias)
-            self.conditioning = _conditioning(conditioning, code_dim, first, height, width)
+            self.conditioning = _conditioning(conditioning, code_dim, first, height, architecture.conditioning_layer)
             layers = _activation(norm, nn.BatchNorm2d(first))
             for item in rest:
                 layers += [nn.Conv2d(first, item, kernel, 2, padding, bias=bias)]
@@ -211,12 +208,11 @@ def _feature_maps(architecture: Architecture, channels: int) -> tuple[list[nn.Mo
     return [*maps, nn.ConvTranspose2d(first, channels, kernel, 2, padding)], shape
 
 
-def _conditioning(kind: str, code_dim: int, channels: int, height: int, width: float) -> nn.Module | None:
+def _conditioning(kind: str, code_dim: int, channels: int, height: int, hidden: int) -> nn.Module | None:
     if code_dim == 0:
         return None
     if kind == "location_invariant":
         return nn.Sequential(nn.Linear(code_dim, channels), nn.Unflatten(1, (channels, 1, 1)))
-    hidden = math.ceil(CONDITIONING_WIDTH * width)
     return nn.Sequential(
         nn.Linear(code_dim, hidden),
         nn.ReLU(),

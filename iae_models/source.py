@@ -15,9 +15,9 @@ def code_hash() -> str:
 
 
 def source_hash(root: Path) -> str:
-    """Return twelve hexadecimal digits for the Python source below a folder, layout, comments and docstrings aside."""
+    """Return twelve hexadecimal digits for the Python source in a file or folder; layout and comments do not count."""
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(_code_of(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:12]

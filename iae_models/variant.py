@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from iae_models.config import DATASETS, VARIANTS, RunConfig, stream_seed
+from iae_models.config import DATASETS, RunConfig, stream_seed, variant_info
 from iae_models.data import ImageData
 from iae_models.networks import make
 from iae_models.priors import MixturePrior, noise_of, prior_of
+from iae_models.variants import VariantInfo
 
 Sampler = Callable[[ImageData, int, torch.Generator], Any]
 """From (data, batch size, random stream) to one named draw of a batch: a tensor, or a tuple of tensors that belong
@@ -80,6 +81,9 @@ class Variant(nn.Module):
         encoder_noise_dim: Length of the encoder's noise; 0 for a deterministic encoder.
     """
 
+    info: ClassVar[VariantInfo]
+    """What a plan must know, stated by a variant that has no entry in `VARIANTS`."""
+
     averaged: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     """Names of the modules that are measured, and so averaged over training."""
 
@@ -94,10 +98,10 @@ class Variant(nn.Module):
         self.encoder_noise_dim = config.model.encoder_noise_dim
         self.prior = prior_of(config.model)
         self._run = config
-        self._networks = VARIANTS[config.model.variant].networks(config.model)
+        self._networks = variant_info(config.model.variant).networks(config.model)
 
     def network(self, name: str) -> nn.Module | None:
-        """Build the network that the variant's entry in `VARIANTS` has under a name; None where it has none."""
+        """Build the network that the variant's `VariantInfo` has under a name; None where it has none."""
         return make(self._networks[name], self._run) if name in self._networks else None
 
     @cached_property
@@ -157,6 +161,16 @@ class Variant(nn.Module):
         z = self.infer(x, self.sample_encoder_noise(len(x), generator))
         return self.generate(z, self.sample_noise(len(x), generator))
 
+    def sample(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return images (N, C, H, W) of the model's own, as many as there are in `x`.
+
+        Their codes are of p(z). Where nothing pulls codes there and no prior was fitted (Case 3) they are of q(z):
+        those of the images `x` (N, C, H, W).
+        """
+        if "sample" not in self.capabilities:
+            return self.reconstruct(x, generator)
+        return self.generate(self.sample_prior(len(x), generator), self.sample_noise(len(x), generator))
+
     def pass_through(self, x: Tensor, generator: torch.Generator) -> None:
         """Send a batch through every module in `averaged` as training does, to recompute their batch-norm statistics.
 
@@ -205,7 +219,7 @@ def build(config: RunConfig, replicate: int) -> Variant:
 
     Each layer has a random stream of its own, named after it, so that a layer more or less changes no other one.
     """
-    module, _, name = VARIANTS[config.model.variant].place.partition(":")
+    module, _, name = variant_info(config.model.variant).place.partition(":")
     with torch.random.fork_rng(devices=[]):
         variant: Variant = getattr(importlib.import_module(module), name)(config)
         for path, layer in variant.named_modules():

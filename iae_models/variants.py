@@ -21,7 +21,6 @@ class VariantInfo:
     """What a plan must know of a model variant.
 
     Attributes:
-        place: `module:class`, imported only where it is trained.
         title: The name that a reader of a report sees.
         codes: The kinds of code that it can have.
         capabilities: What it can do: "infer" a code from an image, "generate" an image from code and noise, "sample"
@@ -31,9 +30,9 @@ class VariantInfo:
         code_from: Where the codes come from that its decoder learns from: the "image", through the encoder, or the
             "prior".
         needs_code: Whether there must be a code.
+        place: `module:class`, imported only where it is trained.
     """
 
-    place: str
     title: str
     codes: tuple[str, ...]
     capabilities: frozenset[str]
@@ -41,6 +40,7 @@ class VariantInfo:
     networks: Callable[[ModelConfig], Mapping[str, Network]]
     code_from: Literal["image", "prior"] = "image"
     needs_code: bool = True
+    place: str = ""
 
 
 EVERY_VARIANT = frozenset(
@@ -58,7 +58,7 @@ NOISE = frozenset({"model.noise_dim", "model.noise_distribution"})
 IMAGE_GAN = frozenset(
     {
         *("model.discriminator_norm", "model.discriminator_batching", "model.instance_noise", "model.r1_gamma"),
-        "train.discriminator_lr",
+        *("model.discriminator_width", "train.discriminator_lr"),
     }
 )
 JOINT_GAN = IMAGE_GAN | {"model.conditioning", "model.reconstruction_loss"}
@@ -110,7 +110,6 @@ def _explicit_encoder(model: ModelConfig) -> EncoderNetwork:
 
 VARIANTS: dict[str, VariantInfo] = {
     "iae": VariantInfo(
-        "iae_models.implicit:ImplicitAutoencoder",
         "implicit autoencoder",
         ("gaussian", "categorical"),
         ALL,
@@ -126,9 +125,9 @@ VARIANTS: dict[str, VariantInfo] = {
         },
         _iae,
         needs_code=False,
+        place="iae_models.implicit:ImplicitAutoencoder",
     ),
     "aae": VariantInfo(
-        "iae_models.adversarial:AdversarialAutoencoder",
         "adversarial autoencoder",
         ("gaussian", "categorical"),
         ALL,
@@ -138,9 +137,9 @@ VARIANTS: dict[str, VariantInfo] = {
         | LABELS
         | {"model.encoder_noise_dim", "model.input_noise", "model.likelihood_std", "model.infer_noise"},
         _aae,
+        place="iae_models.adversarial:AdversarialAutoencoder",
     ),
     "vae": VariantInfo(
-        "iae_models.variational:VariationalAutoencoder",
         "variational autoencoder",
         ("gaussian",),
         ALL,
@@ -148,9 +147,9 @@ VARIANTS: dict[str, VariantInfo] = {
             {"model.code", "model.latent_dim", "model.likelihood_std", "model.regularization_weight"},
         ),
         lambda model: {"encoder": _explicit_encoder(model), "decoder": DecoderNetwork(model.code_dim)},
+        place="iae_models.variational:VariationalAutoencoder",
     ),
     "avb": VariantInfo(
-        "iae_models.adversarial_bayes:AdversarialVariationalBayes",
         "adversarial variational Bayes",
         ("gaussian",),
         ALL,
@@ -165,9 +164,9 @@ VARIANTS: dict[str, VariantInfo] = {
             "decoder": DecoderNetwork(model.code_dim),
             "posterior_discriminator": ImageDiscriminator(model.code_dim),
         },
+        place="iae_models.adversarial_bayes:AdversarialVariationalBayes",
     ),
     "gan": VariantInfo(
-        "iae_models.generative:GenerativeAdversarialNetwork",
         "generative adversarial network",
         ("gaussian", "categorical"),
         frozenset({"generate", "sample"}),
@@ -175,9 +174,9 @@ VARIANTS: dict[str, VariantInfo] = {
         lambda model: {"decoder": _decoder(model), "regularization_discriminator": ImageDiscriminator()},
         code_from="prior",
         needs_code=False,
+        place="iae_models.generative:GenerativeAdversarialNetwork",
     ),
     "infogan": VariantInfo(
-        "iae_models.infogan:InfoGan",
         "InfoGAN",
         ("gaussian", "categorical"),
         ALL,
@@ -188,9 +187,9 @@ VARIANTS: dict[str, VariantInfo] = {
             "regularization_discriminator": ImageDiscriminator(),
         },
         code_from="prior",
+        place="iae_models.infogan:InfoGan",
     ),
     "ali": VariantInfo(
-        "iae_models.adversarial_inference:AdversarialInference",
         "ALI / BiGAN",
         ("gaussian", "categorical"),
         ALL,
@@ -201,9 +200,9 @@ VARIANTS: dict[str, VariantInfo] = {
             "joint_discriminator": ImageDiscriminator(model.code_dim),
         },
         code_from="prior",
+        place="iae_models.adversarial_inference:AdversarialInference",
     ),
     "fiae": VariantInfo(
-        "iae_models.flipped:FlippedImplicitAutoencoder",
         "flipped implicit autoencoder",
         ("gaussian", "categorical"),
         ALL,
@@ -222,6 +221,7 @@ VARIANTS: dict[str, VariantInfo] = {
             "regularization_discriminator": ImageDiscriminator(),
         },
         code_from="prior",
+        place="iae_models.flipped:FlippedImplicitAutoencoder",
     ),
 }
 """Every model variant by name."""

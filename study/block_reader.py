@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from iae_models.config import SECTIONS, default_values, run_config
+from iae_models.config import SECTIONS, check_networks, default_values, run_config
 from study.blocks import Block
 from study.fields import Fields
 from study.parameters import NAME, Parameter, described, message_of, read_parameters
@@ -34,7 +34,7 @@ MAX_CORNERS = 200
 MAX_FAULTY_CELLS = 100
 """Number of configurations that break a rule after which a block is not searched for more of them."""
 
-_DECIDING_FIELDS = ("model.code", "model.num_categories", "data.name")
+_DECIDING_FIELDS = ("model.variant", "model.code", "model.num_categories", "data.name")
 """Fields on which the rules of others depend: where one could not be read, the others are not judged."""
 
 
@@ -255,7 +255,7 @@ def _configuration_problems(values: Mapping[str, Any], draft: _Draft) -> Iterato
 
 def _error_of(values: Mapping[str, Any]) -> Exception | None:
     try:
-        run_config(values)
+        check_networks(run_config(values).model)
     except (TypeError, ValueError) as error:
         return error
     return None

@@ -40,6 +40,12 @@ class Block:
         return code
 
     @property
+    def variants(self) -> tuple[str, ...]:
+        """The model variants that its configurations are of."""
+        named: tuple[str, ...] = next((axis.grid for axis in self.axes if axis.name == "model.variant"), ())
+        return named or (self.fixed.get("model.variant", default_values()["model.variant"]),)
+
+    @property
     def searched(self) -> tuple[Axis, ...]:
         """The axes that have a search space; none where the block is a grid alone."""
         return tuple(axis for axis in self.axes if axis.search is not None)

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -87,18 +87,19 @@ class _StopSwitch(Stopper):
 
 
 @contextlib.contextmanager
-def cluster(address: str | None, threads: int) -> Iterator[None]:
+def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Iterator[None]:
     """Start Ray on this machine, or connect to a running cluster, and leave it in the end.
 
     Args:
         address: Address of a cluster; None starts one of this machine's own.
         threads: Threads of one worker process.
+        paths: Folders that workers import from besides this repository.
 
     Raises:
         KeyboardInterrupt: SIGINT or SIGTERM came while Ray started.
     """
     os.environ.update(SWITCHES)
-    runtime_env = {"env_vars": worker_variables(threads)}
+    runtime_env = {"env_vars": worker_variables(threads, paths)}
     options: dict[str, Any] = {"runtime_env": runtime_env, "log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         # A token would be written under HOME, and nobody but this process talks to this Ray.
@@ -119,13 +120,13 @@ def cluster(address: str | None, threads: int) -> Iterator[None]:
         ray.shutdown()
 
 
-def worker_variables(threads: int) -> dict[str, str]:
+def worker_variables(threads: int, paths: Sequence[str] = ()) -> dict[str, str]:
     """Return the environment variables that workers need from their first moment, before torch is imported."""
     return {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS has no deterministic matrix product
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), *paths, os.environ.get("PYTHONPATH")))),
     }
 
 

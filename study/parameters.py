@@ -7,7 +7,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
-from iae_models.config import DATASETS, VARIANTS, check_value, coerce, field_types
+from iae_models.config import DATASETS, VARIANTS, check_value, coerce, field_types, variant_info
 from study.fields import Fields
 from study.problems import Mark, Problem, did_you_mean, shown
 from study.search_space import Axis, Choices, FloatRange, IntegerRange, SearchSpace, ZeroOrRange
@@ -146,9 +146,12 @@ def value_problem(name: str, value: Any) -> str:
     """Return what is wrong with the type of a field's value, or an empty text."""
     try:
         check_value(name, value)
+        if name == "model.variant" and value not in VARIANTS:
+            variant_info(value)
     except (TypeError, ValueError) as error:
-        return message_of(error) + suggestion(name, value)
-    options = known_values(name)
+        message = message_of(error)
+        return message if "did you mean" in message else message + suggestion(name, value)
+    options = () if name == "model.variant" else known_values(name)
     if options and value not in options:
         attribute = name.partition(".")[2]
         return f"{attribute} must be one of {list(options)}, but got {shown(value)}{suggestion(name, value)}"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from iae_models.config import code_hash, flatten, run_config
+from iae_models.config import code_hash_of, flatten, run_config
 from study.blocks import Block
 from study.configurations import Configurations
 from study.planned import ADAPTIVE, CONFIRM_FIRST, PlannedRun, grid_runs, searched_runs, takes_from_search
@@ -39,7 +39,10 @@ class Plan:
         failed: Keys of wanted runs whose last attempt failed; they are to do again.
         pruned: Keys of wanted runs that a scheduler ended early, or that belong to a configuration of which it did.
             Without a scheduler there are none: what a former one ended is to do.
+        unfinished: Keys of wanted runs that have a checkpoint to go on from.
         todo: Wanted runs without an end, in the order in which they start.
+        later: What is left of these for another launch, where this one is confined to some cells.
+        chosen: Keys of the runs that it is confined to; None where it is not.
         search_runs: Runs that each searching block may still propose, whole configurations only.
         confirm_runs: Most runs that may still be added to confirm winners that are not known yet.
         room: Runs that the budget leaves beyond the wanted ones; None where it states none.
@@ -61,6 +64,9 @@ class Plan:
     confirm_runs: int = 0
     room: int | None = None
     used: Mapping[str, int] = field(default_factory=dict)
+    unfinished: frozenset[str] = frozenset()
+    later: tuple[PlannedRun, ...] = ()
+    chosen: frozenset[str] | None = None
 
     @property
     def is_done(self) -> bool:
@@ -128,13 +134,15 @@ def make_plan(spec: StudySpec, folder: StudyFolder) -> Plan:
         confirm_runs=0 if is_ready or spec.confirm is None else spec.confirm.top * spec.confirm.seeds,
         room=budget.room,
         used=used,
+        unfinished=frozenset(key for key in keys - ended if states.get(key) == "unfinished"),
     )
 
 
-def other_code(plan: Plan) -> dict[str, int]:
-    """Count the finished runs that other model code than today's has made, by the hash of that code."""
-    hashes = Counter(plan.results[key].code_hash for key in sorted(plan.finished))
-    return {name: count for name, count in hashes.items() if name != code_hash()}
+def other_code(plan: Plan) -> dict[tuple[str, str], int]:
+    """Count the finished runs that other model code than today's has made, by both hashes."""
+    finished = sorted((run for run in plan.wanted if run.key in plan.finished), key=lambda run: run.key)
+    hashes = Counter((plan.results[run.key].code_hash, code_hash_of(run.config.model.variant)) for run in finished)
+    return {(made_by, now): count for (made_by, now), count in hashes.items() if made_by != now}
 
 
 class _Budget:

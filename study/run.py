@@ -22,7 +22,7 @@ from analysis.measures.point_samples import point_panels
 from analysis.measures.samples import sample_panels
 from analysis.measures.source import measures_hash
 from analysis.measures.suite import quick_suite
-from iae_models.config import DATASETS, RunConfig, code_hash, run_config, run_key
+from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
 from iae_models.training import Progress, TrainState, evaluation_model, initial_state, train
@@ -73,7 +73,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progres
         "wall_time_s": end - begin,
         "started_at": started_at,
         "finished_at": _now(),
-        "code_hash": code_hash(),
+        "code_hash": code_hash_of(config.model.variant),
         "measures_hash": measures_hash(),
         "device": _device_name(place.device),
         "threads": place.threads,

@@ -25,6 +25,7 @@ from typing import Any
 
 from analysis.measure_names import MEASURES
 from iae_models.config import SECTIONS, field_types
+from iae_models.own_variant import IMPORT_PATH
 from study.algorithms import SAMPLER_OPTIONS, SCHEDULER_OPTIONS, Option, Scheduler, SearchOptions
 from study.block_reader import BLOCK_KEYS, MAX_BLOCKS
 from study.blocks import Block
@@ -201,6 +202,8 @@ def _value(name: str) -> Schema:
     if typing.get_origin(hint) is tuple:
         return {"type": "array", "items": {"type": "number"}}
     options = known_values(name)
+    if name == "model.variant":
+        return {"anyOf": [{"enum": list(options)}, {**_TEXT, "pattern": f"^{IMPORT_PATH}$"}]}
     if options:
         return {"enum": list(options)}
     types = {bool: "boolean", int: "integer", float: "number", str: "string"}

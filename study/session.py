@@ -11,12 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from iae_models.config import VARIANTS, own_source
 from study.dispatch import Dispatcher
 from study.driver import Lanes, cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
 from study.plan import Plan
-from study.progress import DriverCallback, display_for, name_of
+from study.planned import name_of
+from study.progress import DriverCallback, display_for
 from study.records import StudyFolder
 from study.spec import StudySpec
 from study.trial import WorkerSettings
@@ -69,7 +71,7 @@ def run_plan(
         KeyboardInterrupt: SIGINT or SIGTERM ended it.
     """
     console = Console()
-    with cluster(address, threads=max(1, int(spec.resources.cpus_per_lane))):
+    with cluster(address, max(1, int(spec.resources.cpus_per_lane)), _own_paths(spec)):
         lanes = lanes_of(spec.resources)
         ready()
         place = WorkerSettings(
@@ -88,6 +90,12 @@ def run_plan(
     lost = f"The history of losses is not complete: {history_problem}" if history_problem else ""
     problem = "\n".join(filter(None, (dispatcher.problem, lost)))
     return Outcome(problem, tuple(_notes(dispatcher, store_problem)), num_missing)
+
+
+def _own_paths(spec: StudySpec) -> list[str]:
+    """Return the folders that workers import the variants of a user's own from."""
+    names = dict.fromkeys(name for block in spec.blocks for name in block.variants if name not in VARIANTS)
+    return list(dict.fromkeys(str(own_source(name).parent) for name in names))
 
 
 def _run(

@@ -33,7 +33,7 @@ class Model(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """Which of "infer" and "generate" the model can do."""
+        """Which of "infer", "generate" and "sample" (from a prior that its codes follow) the model can do."""
 
     @property
     def code(self) -> str:

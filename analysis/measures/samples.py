@@ -5,7 +5,8 @@ Three panels, each with rows first:
     originals        (8, C, H, W)           test images of as many classes as there are
     reconstructions  (8, 5, C, H, W)        five draws of the noise for the code of each (Figure 2 of the paper)
     generated        (8, columns, C, H, W)  a row shares its noise, a column its code: eight codes drawn from the prior,
-                                            or up to 20 clusters (Figure 6)
+                                            or up to 20 clusters (Figure 6); where nothing pulls codes to the prior
+                                            (Case 3), the codes of the originals
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def sample_panels(model: Model, data: ImageData, replicate: int) -> dict[str, np
         if {"infer", "generate"} <= model.capabilities:
             panels["reconstructions"] = _bytes(_reconstructions(model, originals.float() / 255, generator))
         if "generate" in model.capabilities:
-            panels["generated"] = _bytes(_generated(model, generator))
+            panels["generated"] = _bytes(_generated(model, originals.float() / 255, generator))
     return panels
 
 
@@ -55,8 +56,8 @@ def _reconstructions(model: Model, x: Tensor, generator: torch.Generator) -> Ten
     return torch.stack([generate(model, z, generator) for _ in range(NUM_RECONSTRUCTIONS)], 1)
 
 
-def _generated(model: Model, generator: torch.Generator) -> Tensor:
-    codes = _columns(model, generator)
+def _generated(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
+    codes = _columns(model, x, generator)
     columns = len(codes)
     noise = model.sample_noise(NUM_ROWS, generator).repeat_interleave(columns, 0)
     if model.code_dim == 0:
@@ -66,10 +67,10 @@ def _generated(model: Model, generator: torch.Generator) -> Tensor:
     return images.view(NUM_ROWS, columns, *images.shape[1:])
 
 
-def _columns(model: Model, generator: torch.Generator) -> Tensor:
+def _columns(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
     if model.code == "categorical":
         return torch.eye(model.code_dim, device=generator.device)[:MAX_CLUSTERS]
-    return model.sample_prior(NUM_ROWS, generator)
+    return model.sample_prior(NUM_ROWS, generator) if "sample" in model.capabilities else infer(model, x, generator)
 
 
 def _bytes(x: Tensor) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,9 @@ from matplotlib.text import Text
 
 from analysis import plots
 from analysis.figures import FIGURES
-from analysis.tables import clustering_table
+from analysis.results import load_results
+from analysis.tables import analyse, clustering_table
+from study.records import StudyFolder
 
 
 def texts(artist):
@@ -22,7 +24,10 @@ def cells(rows):
     return pd.DataFrame(rows, columns=columns)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+POINT_FIGURES = ("mixture", "posteriors")
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if name not in POINT_FIGURES])
 def test_every_figure_is_drawn_with_readable_type(name, analysis):
     with mpl.rc_context(plots.STYLE):
         drawing = FIGURES[name](analysis)
@@ -63,7 +68,7 @@ def test_clustering_shows_categorical_runs_only(analysis):
     ]
     assert set(gaussian["subject"]) == {"model", "chance"}
     (axes,) = FIGURES["clustering"](analysis).figure.axes
-    names = {"chance", "k-means, same K", "IAE, n = 10 (mean)", "IAE, one seed"}
+    names = {"chance", "k-means, same K", "trained, n = 10 (mean)", "trained, one seed"}
     assert set(axes.get_legend_handles_labels()[1]) == names
     assert all(min(line.get_xdata()) > 9 and max(line.get_xdata()) < 31 for line in axes.lines)
     assert set(clustering_table(analysis)["num_categories"]) == {10, 30}
@@ -102,7 +107,7 @@ def test_clustering_draws_every_seed(analysis):
     dots = values[(values["name"] == "clustering_error") & (values["split"] == "test") & values["value"].notna()]
     axes = Figure().subplots()
     plots.clustering(analysis.cells[analysis.cells["name"] == "clustering_error"], dots, axes)
-    single = [line for line in axes.lines if line.get_label() == "IAE, one seed"]
+    single = [line for line in axes.lines if line.get_label() == "trained, one seed"]
     model = dots.loc[dots["subject"] == "model", "value"]
     assert sorted(single[0].get_ydata()) == sorted(model) and len(model) == 6
     assert {"k-means, same K", "chance"} <= {line.get_label() for line in axes.lines}
@@ -128,3 +133,48 @@ def test_panels_of_the_controls_share_one_scale(analysis):
     figure = FIGURES["controls"](analysis).figure
     limits = [axes.get_ylim() for axes in figure.axes]
     assert limits == [(-0.03, 1.03), (-0.03, 1.03), (-0.03, 1.03), (plots.FLOOR, 1.03)] * 2
+
+
+def point_study(synthetic, folder):
+    """A study of points: a model of categories and one of codes in the plane, two seeds each."""
+    planted = synthetic.Planted(
+        gaussian=((2, 10),), categorical=((7, 10),), frozen=False, replicates=2, searched=0, samples=False
+    )
+    root = synthetic.write_study(folder, planted)
+    random = np.random.default_rng(0)
+    for run in StudyFolder(root).run_folders():
+        arrays = {}
+        for points, labels in (
+            ("points", "points_label"),
+            ("generated_points", "generated_code"),
+            ("prior_codes", "generated_label"),
+            ("inferred_codes", "points_label"),
+        ):
+            arrays[points] = random.normal(size=(50, 2)).astype(np.float32)
+            arrays[labels] = random.integers(0, 7, 50).astype(np.uint8)
+        np.savez(run.samples, **arrays)
+    return analyse(load_results(root))
+
+
+@pytest.mark.parametrize(("name", "num_panels"), [("mixture", 2), ("posteriors", 2)])
+def test_figures_of_points(name, num_panels, synthetic, tmp_path):
+    with mpl.rc_context(plots.STYLE):
+        drawing = FIGURES[name](point_study(synthetic, tmp_path / "points"))
+        drawing.figure.draw_without_rendering()
+    drawn = [axes for axes in drawing.figure.axes if axes.collections]
+    assert len(drawn) == num_panels
+    assert all(axes.get_title(loc="left") for axes in drawn)
+    assert min(text.get_fontsize() for text in drawing.figure.findobj(Text) if text.get_text()) >= 8
+
+
+@pytest.mark.parametrize("name", POINT_FIGURES)
+def test_figures_of_points_are_silent_about_images(name, analysis):
+    assert FIGURES[name](analysis) == ""
+
+
+def test_points_have_the_colour_of_their_label():
+    axes = Figure().subplots()
+    plots.coloured_points(np.zeros((3, 2)), np.array([0, 1, 0]), axes)
+    first, second, third = axes.collections[0].get_facecolors()
+    assert (first == third).all()
+    assert (first != second).any()

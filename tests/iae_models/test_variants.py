@@ -39,6 +39,7 @@ CASES: dict[str, dict[str, object]] = {
     "no code gradient": GAUSSIAN | {"model.code_gradient": False},
     "noises": GAUSSIAN | {"model.input_noise": 0.1, "model.instance_noise": 0.1, "model.code_noise": 0.1},
     "r1": GAUSSIAN | {"model.r1_gamma": 0.1},
+    "discriminator capacity": GAUSSIAN | {"model.discriminator_width": 2.0},
     "uniform": GAUSSIAN | {"model.prior_distribution": "uniform", "model.noise_distribution": "uniform"},
     "fitted prior": GAUSSIAN | {"model.regularization_weight": 0, "model.prior_components": 2},
     "clustering": CATEGORICAL,
@@ -174,6 +175,31 @@ def test_a_players_loss_falls_when_it_alone_steps(config: RunConfig, data: Image
                 parameter.grad = gradient
             optimizer.step()
         assert loss_of(state, player, draws) < before, player.name
+
+
+def test_a_step_of_one_player_moves_nothing_of_another(config: RunConfig, data: ImageData) -> None:
+    for chosen in [player.name for player in initial_state(config, 0).variant.players]:
+        state = initial_state(config, 0)
+        (player,) = (player for player in state.variant.players if player.name == chosen)
+        before = {name: value.clone() for name, value in state.variant.named_parameters()}
+        own = {id(parameter) for parameter in player.parameters}
+        # the cached property is what the loop asks for
+        state.variant.__dict__["players"] = (player,)
+        one = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=1))
+        list(train(state, data, one))
+        moved = {name for name, value in state.variant.named_parameters() if not torch.equal(value, before[name])}
+        assert moved, chosen
+        assert moved <= {name for name, value in state.variant.named_parameters() if id(value) in own}, chosen
+
+
+def test_every_model_makes_images_of_its_own(config: RunConfig, data: ImageData) -> None:
+    """From the prior where the code follows it, which does not look at images; in Cases 1 and 3 through their codes."""
+    model = evaluation_model(initial_state(config, 0), data)
+    x, other = data.train.images(slice(8)), data.train.images(slice(8, 16))
+    drawn, again = (model.sample(item, torch.Generator().manual_seed(3)) for item in (x, other))
+    assert drawn.shape == x.shape
+    assert drawn.isfinite().all()
+    assert torch.equal(drawn, again) == ("sample" in model.capabilities)
 
 
 def test_weights_survive_a_file(config: RunConfig, data: ImageData, tmp_path: Path) -> None:

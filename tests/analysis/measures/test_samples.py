@@ -49,3 +49,11 @@ def test_without_a_code_there_are_no_reconstructions(few_digits):
     panels = sample_panels(model_of(latent_dim=0), few_digits, 0)
     assert set(panels) == {"originals", "generated"}
     assert not (panels["generated"] == panels["generated"][:, :1]).all()
+
+
+def test_codes_that_follow_no_prior_are_those_of_the_originals(few_digits):
+    fields = {"latent_dim": 2, "noise_dim": 0, "regularization_weight": 0}
+    panels = sample_panels(model_of(**fields), few_digits, 0)
+    assert np.array_equal(panels["generated"][0], panels["reconstructions"][:, 0])
+    fitted = sample_panels(model_of(**fields, prior_components=1), few_digits, 0)
+    assert not np.array_equal(fitted["generated"][0], fitted["reconstructions"][:, 0])

@@ -1,0 +1,1 @@
+"""Commands that print the numbers in docs/. Importing the package loads nothing."""

@@ -1,0 +1,100 @@
+"""What is kept of a study in the repository: the measures of every run with where they come from, and no run folder.
+
+A file of `docs/results/` is JSON: study, question, `launched_at`, machine, versions, code hashes, the `--set`
+arguments, `common` (the configuration fields that all cells share and that differ from their defaults), and `cells`,
+one for each configuration of the grid, with block, label, `num_runs` wanted, `failed`, and `values`: for each measure
+of the model on the test images one number a seed, in the order of the seeds, undefined ones left out. `kmeans` is
+k-means' clustering error at the same K.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.results import load_results
+from analysis.statistics import describe_runs
+from iae_models.config import changed_values, run_config
+from study.records import StudyFolder, atomic_path, read_json
+
+DIGITS = 4
+"""Significant digits that are kept."""
+
+
+def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
+    """Write the named measures of a study's grid runs to a file."""
+    results = load_results(study_dir)
+    study, runs = results.study, describe_runs(results.runs)
+    runs = runs[runs["origin"] == "grid"]
+    finished = runs[runs["status"] == "finished"]
+    configs = {key: _changed(study_dir, key) for key in runs["key"]}
+    common = _common(list(configs.values()))
+    values = results.measures[(results.measures["split"] == "test") & results.measures["value"].notna()]
+    spec = study.get("spec") or {}
+    record = {
+        "study": study["name"],
+        "question": study["question"],
+        "launched_at": study["launched_at"],
+        "machine": study["machine"],
+        "versions": study["versions"],
+        "devices": sorted(finished["device"].unique()),
+        "code_hashes": {key: int(count) for key, count in finished["code_hash"].value_counts().sort_index().items()},
+        "run_hours": round(float(finished["wall_time_s"].sum()) / 3600, 2),
+        "overrides": [item for item in spec.get("overrides", []) if not item.startswith(("resources.", "budget."))],
+        "common": common,
+        "cells": [
+            _cell(group, values, measures, _own(configs[group["key"].iloc[0]], common)) for _, group in _cells(runs)
+        ],
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _cells(runs: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
+    return list(runs.sort_values("replicate").groupby(["block", "config_key"], sort=False))
+
+
+def _cell(
+    runs: pd.DataFrame, values: pd.DataFrame, measures: Sequence[str], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    own = values[values["run"].isin(runs["key"])].merge(runs[["key", "replicate"]], left_on="run", right_on="key")
+    own = own.sort_values("replicate")
+    model = own[own["subject"] == "model"]
+    kept = {name: _rounded(model[model["name"] == name]["value"]) for name in measures}
+    kmeans = own[(own["subject"] == "kmeans") & (own["name"] == "clustering_error")]["value"]
+    return {
+        "block": str(runs["block"].iloc[0]),
+        "label": str(runs["label"].iloc[0]),
+        "config": dict(config),
+        "num_runs": len(runs),
+        "failed": int((runs["status"] == "failed").sum()),
+        "values": {name: numbers for name, numbers in kept.items() if numbers},
+        **({"kmeans": _rounded(kmeans)} if len(kmeans) else {}),
+    }
+
+
+def _changed(study_dir: Path, key: str) -> dict[str, Any]:
+    record = read_json(StudyFolder(study_dir).run(key).run)
+    changed: dict[str, Any] = json.loads(json.dumps(changed_values(run_config(record["config"]))))
+    return changed
+
+
+def _common(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the entries that all configurations have."""
+    first = configs[0] if configs else {}
+    return {
+        name: value for name, value in first.items() if all(name in other and other[name] == value for other in configs)
+    }
+
+
+def _own(config: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in common}
+
+
+def _rounded(column: pd.Series[float]) -> list[float]:
+    return [float(f"{value:.{DIGITS}g}") for value in column]

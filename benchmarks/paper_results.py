@@ -1,0 +1,116 @@
+"""The table "paper / ours / how" of `docs/paper_results.md`, from what is kept of studies in `docs/results/`.
+
+    python -m benchmarks.paper_results keep STUDY_DIR     # keep a study's measures, under its name
+    python -m benchmarks.paper_results                    # print the page
+
+A value is the mean over seeds with half its 95 % t interval and the number of seeds, on test images.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from analysis.measure_names import MEASURES
+from analysis.results import load_results
+from analysis.statistics import t_half_width
+from benchmarks.kept_results import keep
+from benchmarks.paper_rows import ROWS, Row
+
+KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
+USAGE = "usage: python -m benchmarks.paper_results [keep STUDY_DIR]"
+
+HEAD = """# The paper's systems, measured
+
+Every system of the paper that has a vector code, what the paper reports, and what was measured here. A number is the
+mean over seeds ± half its 95 % t interval, on test images; no label chose a configuration or a checkpoint. Studies are
+files in `search_spaces/`, at the paper's scale; what was run smaller says so under "How". `python -m
+benchmarks.paper_results > docs/paper_results.md` writes this page from `docs/results/`, where every seed's value is.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the page, or keep a study; return the exit code."""
+    match list(arguments):
+        case []:
+            print(page(kept_studies(KEPT)), end="")
+        case ["keep", folder] if (Path(folder) / "study.json").is_file():
+            name = load_results(folder).study["name"]
+            measures = dict.fromkeys(measure for row in ROWS if row.study == name for measure in row.measures)
+            if not measures:
+                print(f"no row of benchmarks/paper_rows.py is about the study {name}.", file=sys.stderr)
+                return 2
+            keep(Path(folder), list(measures), KEPT / f"{name}.json")
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
+    return 0
+
+
+def kept_studies(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what is kept of studies, by the study's name."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+
+
+def page(studies: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page as Markdown."""
+    lines = [HEAD, "| paper | system | the paper reports | ours | how |", "|---|---|---|---|---|"]
+    lines += [_line(row, studies.get(row.study)) for row in ROWS]
+    lines += ["", "## How", ""]
+    lines += [_how(study) for study in studies.values()]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Row, study: Mapping[str, Any] | None) -> str:
+    cells = [cell for cell in study["cells"] if cell["block"] in row.blocks] if study else []
+    cells = [cell for cell in cells if cell["values"] or cell["failed"]]
+    if not study or not cells:
+        ours, how = f"awaits {row.awaits}", f"`search_spaces/{row.study}.yaml`"
+    else:
+        ours = "<br>".join(_cell(cell, row.measures) for cell in cells)
+        how = f"[{row.study}](#{row.study})"
+    return f"| {row.place} | {row.system} | {row.published} | {ours} | {how} |"
+
+
+def _cell(cell: Mapping[str, Any], measures: Sequence[str]) -> str:
+    name = cell["block"] if cell["label"] == cell["block"] else f"{cell['block']}, {cell['label']}"
+    parts = [f"{MEASURES[item].label} {_number(cell['values'][item])}" for item in measures if item in cell["values"]]
+    if "kmeans" in cell and "clustering_error" in measures:
+        parts.append(f"k-means {mean(cell['kmeans']):.2f}")
+    seeds = max((len(values) for values in cell["values"].values()), default=0)
+    failed = f", {cell['failed']} failed" if cell["failed"] else ""
+    return f"**{name}**: {'; '.join(parts) or 'nothing'} ({seeds} seed{'' if seeds == 1 else 's'}{failed})"
+
+
+def _number(values: Sequence[float]) -> str:
+    text = f"{mean(values):.2f}" if abs(mean(values)) >= 0.1 else f"{mean(values):.3f}"
+    if len(values) > 1:
+        half = t_half_width(stdev(values) / len(values) ** 0.5, len(values) - 1)
+        text += f" ± {half:.2f}" if half >= 0.1 else f" ± {half:.3f}"
+    return text.replace("-", "−")
+
+
+def _how(study: Mapping[str, Any]) -> str:
+    machine = study["machine"]
+    common = ", ".join(f"{name.partition('.')[2]} = {_value(value)}" for name, value in study["common"].items())
+    changed = ", ".join(f"`{item}`" for item in study["overrides"])
+    against = f"Changed from the file: {changed}." if changed else "As the file says."
+    hashes = ", ".join(f"{key} ({count} runs)" for key, count in study["code_hashes"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
+    return (
+        f"### {study['study']}\n\n{study['question']} `search_spaces/{study['study']}.yaml`, launched "
+        f"{study['launched_at'][:10]}. {against} All cells: {common}. {machine['cpus']} cores, "
+        f"{', '.join(study['devices'])}, {study['run_hours']} hours of runs; code {hashes}; {versions}.\n"
+    )
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

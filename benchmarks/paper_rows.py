@@ -1,0 +1,94 @@
+"""The systems of the paper, one row each: what it reports, which study answers it, and which numbers are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table "paper / ours / how".
+
+    Attributes:
+        place: Figure, section or equation of the paper.
+        system: What is trained.
+        published: What the paper reports.
+        study: Name of the study, a file in `search_spaces/`.
+        blocks: The blocks of that study that the row is about.
+        measures: Their measures, the most important first.
+        awaits: What is missing where nothing was measured: data that cannot be had here, or a GPU.
+    """
+
+    place: str
+    system: str
+    published: str
+    study: str
+    blocks: tuple[str, ...]
+    measures: tuple[str, ...]
+    awaits: str = "a GPU"
+
+
+SPLIT = ("share_z_feature", "label_preservation", "r2_mean", "critic_accuracy")
+CLUSTERS = ("clustering_error", "used_clusters", "confidence", "dispersion_ratio")
+MIXTURE = ("component_information", "off_modes")
+POSTERIORS = ("posterior_kl", "code_kl", "model_kl", "posterior_overlap", "true_overlap")
+
+ROWS: tuple[Row, ...] = (
+    Row("Fig. 2", "IAE, MNIST: 20; 10 + 100; 5 + 100", "near-perfect reconstructions at 20; labels kept at 10; "
+        "3, 5, 8 and 4, 9 merge at 5", "mnist_decomposition", ("gaussian",), SPLIT),
+    Row("Fig. 2, § 2", "no code: the unconditional GAN", "the noise captures everything", "four_cases", ("no_code",),
+        ("share_z_pixel", "critic_accuracy")),
+    Row("§ 2", "Cases 1 to 4", "1, 2: exact reconstructions; 3, 4: high-level information in the code", "four_cases",
+        ("cases",), (*SPLIT, "prior_accuracy")),
+    Row("§ 2, Case 4", "a prior fitted to Case 3 after training", "named as the lesser solution", "four_cases",
+        ("fitted_prior",), ("prior_accuracy", "label_preservation")),
+    Row("§ 2", "the distributions of prior and noise", "their capacity sets the split", "distributions",
+        ("distributions",), SPLIT),
+    Row("Fig. 3", "IAE, SVHN: 150; 75 + 1000", "the middle digit is kept, its neighbours are not",
+        "svhn_decomposition", ("deterministic", "stochastic"), SPLIT, "SVHN and a GPU"),
+    Row("Fig. 3, with known factors", "IAE, street digits: 150; 75 + 1000", "as for SVHN", "street_digits",
+        ("deterministic", "stochastic"), SPLIT),
+    Row("Fig. 4", "IAE, CelebA 48 x 48: 150; 50 + 1000", "the face's shape is kept, glasses and smile are not",
+        "celeba_decomposition", ("deterministic", "stochastic"), SPLIT, "CelebA and a GPU"),
+    Row("Fig. 5b", "GAN, seven Gaussians", "ignores its categories; points between the modes", "seven_gaussians",
+        ("gan",), MIXTURE),
+    Row("Fig. 5c", "IAE, seven Gaussians", "a category for each component", "seven_gaussians", ("iae",), MIXTURE),
+    Row("Fig. 5, ours", "other models, seven Gaussians", "–", "seven_gaussians", ("infogan", "aae", "ali", "fiae"),
+        MIXTURE),
+    Row("Fig. 6", "IAE, MNIST clusters, K = 30, n = 10", "about 5 % error", "clustering", ("iae",), CLUSTERS),
+    Row("Fig. 6, ours", "IAE with noise on the codes", "–", "clustering", ("iae_code_noise",), CLUSTERS),
+    Row("Fig. 6, ours", "IAE + VAT + balance", "–", "clustering", ("iae_vat_balance",), CLUSTERS),
+    Row("Fig. 6", "AAE and InfoGAN clusters, same K", "–", "clustering", ("aae", "infogan"), CLUSTERS),
+    Row("Eq. 8", "Euclidean against adversarial reconstruction", "a Euclidean cost maximizes I(x; z)",
+        "euclidean_against_adversarial", ("adversarial", "euclidean"), (*SPLIT, "dispersion_ratio")),
+    Row("App. B.1", "gradient through the positive pair", "without it more stable and better", "positive_gradient",
+        ("gaussian", "categorical"), SPLIT),
+    Row("App. B.1", "location-dependent or -invariant conditioning", "invariant: more abstract codes", "conditioning",
+        ("gaussian", "categorical"), SPLIT),
+    Row("§ 2", "gradient through the conditioning vector", "part of the encoder's gradient", "code_gradient",
+        ("gaussian", "categorical"), SPLIT),
+    Row("§ 2, ours", "training steps and the discriminator's capacity", "–", "discriminator_capacity",
+        ("capacity", "steps", "frozen"), SPLIT),
+    Row("§ 2.1.2", "IAE, MNIST, 100 labels", "1.40 % (Improved-GAN: 0.93 %)", "semi_supervised_mnist", ("iae",),
+        ("classification_error",)),
+    Row("§ 2.1.2", "AAE, MNIST, 100 labels", "1.90 %", "semi_supervised_mnist", ("aae",), ("classification_error",)),
+    Row("§ 2.1.2, ours", "IAE + VAT; labels and prior alone", "–", "semi_supervised_mnist",
+        ("iae_vat", "no_reconstruction"), ("classification_error",)),
+    Row("§ 2.1.2", "IAE, SVHN, 1,000 labels", "9.80 % (Improved-GAN: 8.11 %)", "semi_supervised_svhn", ("iae",),
+        ("classification_error",), "SVHN and a GPU"),
+    Row("§ 2.1.2", "AAE, SVHN, 1,000 labels", "17.70 %", "semi_supervised_svhn", ("aae",), ("classification_error",),
+        "SVHN and a GPU"),
+    Row("§ 2 and 4", "GAN, VAE, AAE, AVB, ALI, InfoGAN on the same networks", "–", "baselines",
+        ("iae", "fiae", "gan", "infogan", "ali", "aae", "vae", "avb"), (*SPLIT, "prior_accuracy")),
+    Row("Fig. 11", "InfoGAN, four points", "axis-aligned posteriors that overlap", "four_points", ("infogan",),
+        POSTERIORS),
+    Row("Fig. 12", "FIAE, four points", "posteriors match, q(z) is close to p(z)", "four_points",
+        ("fiae", "fiae_divergences"), POSTERIORS),
+    Row("§ 4", "ALI, four points", "–", "four_points", ("ali",), POSTERIORS),
+    Row("Fig. 13", "FIAE, MNIST, 15-d code, no noise", "reconstructions of test images", "fiae_reconstruction",
+        ("fiae", "infogan", "ali", "iae"), ("r2_mean", "label_preservation")),
+    Row("§ 4.1", "FIAE, MNIST clusters, K = 10, n = 10, ε = 20", "about 2 % error; draws of ε disagree where in doubt",
+        "fiae_clustering", ("fiae", "no_eps", "fiae_divergences", "infogan"),
+        ("clustering_error", "recognition_error", "vote_entropy", "vote_separation")),
+)  # fmt: skip
+"""Every system that the paper trains on a vector code, in its order."""

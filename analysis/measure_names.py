@@ -41,6 +41,8 @@ class MeasureInfo:
         better: Which values are better; "one" where 1 is the best, "neither" where no direction is.
         uses_labels: Whether labels enter it, be it only through the classifier that was trained on them.
         undefined: Where it has no value.
+        across_k: What its better values owe to the number of categories alone, as the end of "clustering_error, which
+            …"; empty where values at different numbers compare.
     """
 
     label: str
@@ -49,6 +51,7 @@ class MeasureInfo:
     better: Better
     uses_labels: bool = False
     undefined: tuple[UndefinedWhere, ...] = ()
+    across_k: str = ""
 
 
 _NO_CODE = UndefinedWhere("model.latent_dim", 0, "with latent dimension 0 there is no code")
@@ -58,6 +61,10 @@ _GAUSSIAN_ONLY = UndefinedWhere("model.code", "categorical", "it is a measure of
 
 _NO_LABELS = UndefinedWhere("data.num_labels", 0, "no labels are learnt, so categories are not classes")
 _NO_VOTES = UndefinedWhere("model.encoder_noise_dim", 0, "without encoder noise all votes are the same")
+
+_FALLS = "falls as the number of categories grows, whatever is learnt"
+_RISES = "rises with the number of categories for any clusters that follow the images, those of k-means too"
+_AT_MOST_LN_K = "is at most the logarithm of the number of categories"
 
 _CODE = (_NO_CODE,)
 _POINTS = tuple(
@@ -206,6 +213,7 @@ MEASURES: dict[str, MeasureInfo] = {
         "though decoder and critic are given soft categorical codes.",
         "higher",
         undefined=_CODE,
+        across_k=_AT_MOST_LN_K,
     ),
     "label_information": MeasureInfo(
         "I(y; z)",
@@ -215,6 +223,7 @@ MEASURES: dict[str, MeasureInfo] = {
         "higher",
         uses_labels=True,
         undefined=_CODE,
+        across_k=_RISES,
     ),
     "prior_accuracy": MeasureInfo(
         "q(z) against p(z), accuracy",
@@ -252,6 +261,7 @@ MEASURES: dict[str, MeasureInfo] = {
         "lower",
         uses_labels=True,
         undefined=_CATEGORICAL,
+        across_k=_FALLS,
     ),
     "clustering_error_exemplar": MeasureInfo(
         "clustering error, exemplars",
@@ -260,11 +270,22 @@ MEASURES: dict[str, MeasureInfo] = {
         "lower",
         uses_labels=True,
         undefined=_CATEGORICAL,
+        across_k=_FALLS,
     ),
     "ami": MeasureInfo(
         "adjusted mutual information",
         "fraction",
         "Mutual information of cluster and label, adjusted for chance. Not comparable across K.",
+        "higher",
+        uses_labels=True,
+        undefined=_CATEGORICAL,
+        across_k="is divided by the mean entropy of labels and categories, so it favours as many categories as classes",
+    ),
+    "label_information_gain": MeasureInfo(
+        "I(y; k) beyond k-means",
+        "nat",
+        "Information between label and most probable category, less that of k-means with as many clusters on the same "
+        "images; 0 is k-means, at every K.",
         "higher",
         uses_labels=True,
         undefined=_CATEGORICAL,
@@ -275,6 +296,7 @@ MEASURES: dict[str, MeasureInfo] = {
         "Number of categories that are the most probable one of at least one image.",
         "higher",
         undefined=_CATEGORICAL,
+        across_k="is at most the number of categories",
     ),
     "code_entropy": MeasureInfo(
         "H(ẑ)/ln K",
@@ -297,6 +319,7 @@ MEASURES: dict[str, MeasureInfo] = {
         "Share of generated images whose recognised category is not the one that they were made from.",
         "lower",
         undefined=_CATEGORICAL,
+        across_k="rises with the number of categories, since one of few is easier to tell",
     ),
     "vote_entropy": MeasureInfo(
         "entropy of ε-votes",
@@ -319,6 +342,7 @@ MEASURES: dict[str, MeasureInfo] = {
         "Information between the category that a point was generated from and the component that it lies in.",
         "higher",
         undefined=(_CATEGORICAL_ONLY, *_POINTS),
+        across_k=_AT_MOST_LN_K,
     ),
     "off_modes": MeasureInfo(
         "share off the modes",

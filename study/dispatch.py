@@ -58,10 +58,12 @@ class Dispatcher:
         self.problem = ""
         self.out_of_time = False
         self._results = dict(plan.results)
-        todo = {run.key for run in plan.todo}
+        self._later = {run.key for run in plan.later}
+        self._is_confined = plan.chosen is not None
+        is_open = self._later | {run.key for run in plan.todo}
         self._configurations = Configurations(spec, folder, self._results)
         for run in plan.wanted:
-            self._configurations.add(run, is_open=run.key in todo)
+            self._configurations.add(run, is_open=run.key in is_open)
         self._judge = None if spec.scheduler is None else Judge(spec)
         self._room = plan.room
         self._allowance = dict(plan.search_runs)
@@ -114,7 +116,7 @@ class Dispatcher:
             return []
         if not self._queue:
             self._propose()
-        if not self._queue and not self._live:
+        if not self._queue and not self._live and not self._is_confined:
             self._confirm()
         if not self._queue:
             # A lane that is still out may lose its worker, and its runs then come back.
@@ -243,12 +245,16 @@ class Dispatcher:
 
     def _share(self) -> None:
         """Divide what the budget leaves among the blocks that can still propose."""
+        if self._is_confined:
+            self._count()
+            return
         open_blocks = {name: num for name, num in self._used.items() if not self.searches[name].exhausted}
         self._allowance = dict.fromkeys(self._used, 0) | shares(self.spec, self._room or 0, open_blocks)
         self._count()
 
     def _count(self) -> None:
-        self.standing.total = len(self.runs) + sum(self._allowance.values()) + self._num_to_confirm
+        total = len(self.runs) + sum(self._allowance.values()) + self._num_to_confirm
+        self.standing.total = total - len(self._later)
 
     def _settle(self, key: str) -> bool:
         """Close the books of a run if its folder says that it ended."""
@@ -290,6 +296,7 @@ class Dispatcher:
         else:
             last = self.standing.reports.pop(run.key, None)
             step = max(1, step, 0 if last is None else last.step)
+        self._later.discard(run.key)
         record_run(self.folder, run)
         record_pruned(self.folder.run(run.key), reason, step, values or {})
         self.standing.pruned[run.key] = reason
@@ -320,7 +327,7 @@ class Dispatcher:
 
     def _ended(self, key: str) -> None:
         """Tell the searches a configuration of which a run has ended, and add a replicate if its interval is wide."""
-        while self._room != 0 and (seed := self._configurations.next_seed(key)) is not None:
+        while self._may_add() and (seed := self._configurations.next_seed(key)) is not None:
             self._record([seed])
             self._spend([seed])
             if seed.key not in self._results:
@@ -332,6 +339,9 @@ class Dispatcher:
         for search in self.searches.values():
             if key in search:
                 search.tell(key, score)
+
+    def _may_add(self) -> bool:
+        return self._room != 0 and not self._is_confined
 
     def _remember(self, key: str, label: str, score: Score) -> None:
         """Let the standing name the best configuration."""

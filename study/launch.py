@@ -1,10 +1,12 @@
 """Run a study.
 
-    python -m study.launch SPEC [--out DIR] [--set key=value]… [--smoke] [--dry-run]
+    python -m study.launch SPEC [--out DIR] [--set KEY=VALUE]… [--smoke]
+                                [--only CELL[:SEED]]… [--dry-run | --list | --fresh]
 
 The study folder is `runs/<name>` unless `--out` says otherwise. The same command again goes on where the last one
 stopped: finished runs stay, failed and interrupted ones are repeated, and what the specification wants beyond them is
-added.
+added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells for later, and
+`--fresh` moves the folder aside.
 
 Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
 interrupted.
@@ -16,6 +18,7 @@ import argparse
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,13 +29,18 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from iae_models.config import default_values
+from study.aside import moved_aside
+from study.cell_list import listing
+from study.difference import as_lines, difference
 from study.failures import BadInput
+from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse, hold
 from study.output import print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import describe
 from study.records import StudyFolder, read_json
 from study.resolved import write_study
+from study.selection import confined
 from study.spec import SpecError, StudySpec, load_study
 
 if TYPE_CHECKING:
@@ -58,15 +66,17 @@ except (OSError, ValueError) as error:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     launched_at = datetime.now(UTC)
-    options = _parser().parse_args(arguments)
+    options = launch_parser().parse_args(arguments)
     try:
         spec = load_study(options.spec, options.set, smoke=options.smoke)
         folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
         _check_folder(folder, spec)
-        if options.dry_run:
-            return FINISHED if print_whole(describe(_plan(spec, folder), spec, folder.root)) else FAILED
+        if options.dry_run or options.list:
+            plan = _plan(spec, folder, options.only)
+            text = listing(plan, folder) if options.list else describe(plan, spec, folder)
+            return FINISHED if print_whole(text) else FAILED
         _check_cores(spec, options.address)
-        with _unless_refused(folder), _held(folder):
+        with _begun_anew(folder) if options.fresh else contextlib.nullcontext(), _unless_refused(folder), _held(folder):
             try:
                 return _launch(spec, folder, options, launched_at)
             except KeyboardInterrupt:
@@ -77,23 +87,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FolderInUse as error:
         print(error, file=sys.stderr)
         return IN_USE
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m study.launch", description="Run a study, or go on with it.")
-    parser.add_argument("spec", metavar="SPEC", type=Path, help="the study's YAML file")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="study folder (runs/<name> if left out)")
-    parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a value of the file; repeatable"
-    )
-    parser.add_argument("--smoke", action="store_true", help="run the tiny version of the study, in about a minute")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
-    parser.add_argument(
-        "--same-code", action="store_true", help="refuse a folder with finished runs of other model code"
-    )
-    parser.add_argument("--data-root", metavar="DIR", type=Path, help="folder of the data sets ($IAE_DATA_ROOT)")
-    parser.add_argument("--address", help="address of a running Ray cluster, such as auto")
-    return parser
 
 
 def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
@@ -140,6 +133,15 @@ def _check_cores(spec: StudySpec, address: str | None) -> None:
 
 
 @contextlib.contextmanager
+def _begun_anew(folder: StudyFolder) -> Iterator[None]:
+    """Move a former folder aside and say where it is."""
+    with moved_aside(folder) as aside:
+        if aside is not None:
+            print(f"The former folder is now {aside}.")
+        yield
+
+
+@contextlib.contextmanager
 def _unless_refused(folder: StudyFolder) -> Iterator[None]:
     """Remove a folder that was not there before, where bad input ends a launch that has written nothing but a lock."""
     made = [path for path in (folder.root, *folder.root.parents) if not path.exists()]
@@ -182,32 +184,31 @@ def _writing(folder: StudyFolder) -> Iterator[None]:
         raise BadInput(f"the study folder must be writable, but {place} is not: {error.strerror or error}.") from error
 
 
-def _plan(spec: StudySpec, folder: StudyFolder) -> Plan:
-    """Plan a study.
+def _plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> Plan:
+    """Plan a study, or the named cells of it.
 
     Raises:
-        BadInput: A record in the folder is damaged; the message names it.
+        BadInput: A record in the folder is damaged; the message names it. Or a name is unknown.
     """
     try:
-        return make_plan(spec, folder)
+        plan = make_plan(spec, folder)
     except ValueError as error:
         raise BadInput(f"{error} Remove it to have its run repeated.") from error
+    return confined(plan, only)
 
 
-def _check_code(plan: Plan, folder: StudyFolder, *, refuse: bool) -> None:
-    """Say which finished runs other model code has made: they are kept and used, unless the caller refuses the mix.
+def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
+    """Refuse finished runs that other model code has made.
 
     Raises:
-        BadInput: There are some, and they are refused.
+        BadInput: There are some.
     """
     for (name, now), count in other_code(plan).items():
         found = f"{count} of the {len(plan.finished)} finished runs in {folder.root} were made by other model code"
-        if refuse:
-            raise BadInput(
-                f"--same-code wants runs of the model code {now} alone, but {found} ({name}): choose another "
-                "folder with --out, or leave --same-code out to use them, marked in the report."
-            )
-        print(f"Note: {found} ({name}, now {now}). They are used, and marked in the report.")
+        raise BadInput(
+            f"--same-code wants runs of the model code {now} alone, but {found} ({name}): choose another folder with "
+            "--out, begin anew with --fresh, or leave --same-code out to use them, marked in the report."
+        )
 
 
 def _is_foreign(path: Path, folder: StudyFolder) -> bool:
@@ -219,17 +220,20 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     """Run what is to do in a folder that is held, then write the report."""
     # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
     signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
-    plan = _plan(spec, folder)
-    _check_code(plan, folder, refuse=options.same_code)
+    plan = _plan(spec, folder, options.only)
+    if options.same_code:
+        _refuse_other_code(plan, folder)
     for warning in spec.warnings:
         print(f"Warning: {warning}")
+    print(f"{spec.name} in {folder.root}, {len(plan.wanted)} runs:")
+    print(as_lines(difference(plan, folder), shutil.get_terminal_size().columns), flush=True)
     if plan.is_done:
-        print(f"Nothing to do: all {len(plan.wanted)} runs of {spec.name} are finished.")
+        print("Nothing to do: " + _all_ended(plan, spec))
         with _writing(folder):
             write_study(spec, folder, plan, launched_at)
         _rebuild_store(spec, folder, plan)
         return _end(folder, (), 0)
-    print(_summary(plan, folder, spec), flush=True)
+    print("Starting Ray …", flush=True)
     outcome = _run(spec, folder, plan, options, launched_at)
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
@@ -320,32 +324,18 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
     return code
 
 
+def _all_ended(plan: Plan, spec: StudySpec) -> str:
+    if plan.chosen is not None:
+        return f"all {len(plan.chosen)} runs that --only names have ended."
+    return f"all {len(plan.wanted)} runs of {spec.name} {'have ended' if plan.pruned else 'are finished'}."
+
+
 def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
-    plan = make_plan(spec, folder)
+    plan = _plan(spec, folder, options.only)
     left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
     print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left} are left. To go on from here:")
-    print(f"  {_command(options)}")
+    print(f"  {command_of(options)}")
     return INTERRUPTED
-
-
-def _summary(plan: Plan, folder: StudyFolder, spec: StudySpec) -> str:
-    search = sum(plan.search_runs.values())
-    parts = [f"{len(plan.todo)} runs to do", *([f"{search} to search"] if search else [])]
-    parts += [f"{plan.confirm_runs} to confirm the best"] if plan.confirm_runs else []
-    return f"{spec.name}: {', '.join(parts)}, {len(plan.finished)} finished; in {folder.root}. Starting Ray …"
-
-
-def _command(options: argparse.Namespace) -> str:
-    """Return the command line that goes on with this study."""
-    words = ["python", "-m", "study.launch", str(options.spec)]
-    words += ["--out", str(options.out)] if options.out else []
-    for override in options.set:
-        words += ["--set", override]
-    words += ["--smoke"] if options.smoke else []
-    words += ["--same-code"] if options.same_code else []
-    words += ["--data-root", str(options.data_root)] if options.data_root else []
-    words += ["--address", options.address] if options.address else []
-    return shlex.join(words)
 
 
 def _as_keyboard_interrupt(_: int, __: FrameType | None) -> None:

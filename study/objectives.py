@@ -34,6 +34,12 @@ class Objective:
         return MEASURES[self.measure].uses_labels
 
 
+ACROSS_K = (
+    "Fix model.num_categories, or take an objective that compares: critic_accuracy, or with oracle: true "
+    "label_information_gain."
+)
+"""What to do where a search over the number of categories has an objective that does not compare."""
+
 DEFAULT_OBJECTIVES = (Objective("critic_accuracy", "minimize"), Objective("rate", "maximize"))
 """Label-free and not degenerate: a decoder that ignores the code may be calibrated too, so the rate stands beside."""
 
@@ -69,11 +75,10 @@ def warnings_of(objectives: Sequence[Objective], blocks: Sequence[Block]) -> tup
     """Return what is allowed but misleading in the objectives of a study that searches, one sentence each."""
     searching = [block for block in blocks if block.searched]
     warnings = [
-        f"The search over model.num_categories minimizes {objective.measure}, which falls as the number of categories "
-        "grows whatever is learnt: it will propose the largest number. Fix it, or minimize critic_accuracy."
+        f"The search over model.num_categories {objective.direction}s {objective.measure}, which "
+        f"{MEASURES[objective.measure].across_k}: values at different numbers do not compare. {ACROSS_K}"
         for objective in objectives
-        if objective.measure.startswith("clustering_error") and objective.direction == "minimize"
-        if any(_searches(block, "model.num_categories") for block in searching)
+        if _misleads_across_k(objective, len(objectives)) and any(map(_compares_k, searching))
     ]
     warnings += [
         f"{objective.measure} is best at 1, so neither direction is a goal of its own: read the search's result beside "
@@ -128,5 +133,17 @@ def _check_defined(objective: Objective, blocks: Sequence[Block], fields: Fields
                 )
 
 
-def _searches(block: Block, name: str) -> bool:
-    return any(axis.name == name for axis in block.searched)
+def _misleads_across_k(objective: Objective, num_objectives: int) -> bool:
+    """Return whether an objective is better at some numbers of categories whatever is learnt.
+
+    Beside another objective one without labels is not misleading, but one end of a trade-off: how much the code holds.
+    """
+    info = MEASURES[objective.measure]
+    natural = {"lower": "minimize", "higher": "maximize"}.get(info.better)
+    return bool(info.across_k) and objective.direction == natural and (info.uses_labels or num_objectives == 1)
+
+
+def _compares_k(block: Block) -> bool:
+    """Return whether a searching block proposes several numbers of categories; it searches over its grids too."""
+    sizes = (axis for axis in block.axes if axis.name == "model.num_categories")
+    return any(axis.search is not None or len(axis.grid) > 1 for axis in sizes)

@@ -39,7 +39,10 @@ class Plan:
         failed: Keys of wanted runs whose last attempt failed; they are to do again.
         pruned: Keys of wanted runs that a scheduler ended early, or that belong to a configuration of which it did.
             Without a scheduler there are none: what a former one ended is to do.
+        unfinished: Keys of wanted runs that have a checkpoint to go on from.
         todo: Wanted runs without an end, in the order in which they start.
+        later: What is left of these for another launch, where this one is confined to some cells.
+        chosen: Keys of the runs that it is confined to; None where it is not.
         search_runs: Runs that each searching block may still propose, whole configurations only.
         confirm_runs: Most runs that may still be added to confirm winners that are not known yet.
         room: Runs that the budget leaves beyond the wanted ones; None where it states none.
@@ -61,6 +64,9 @@ class Plan:
     confirm_runs: int = 0
     room: int | None = None
     used: Mapping[str, int] = field(default_factory=dict)
+    unfinished: frozenset[str] = frozenset()
+    later: tuple[PlannedRun, ...] = ()
+    chosen: frozenset[str] | None = None
 
     @property
     def is_done(self) -> bool:
@@ -128,6 +134,7 @@ def make_plan(spec: StudySpec, folder: StudyFolder) -> Plan:
         confirm_runs=0 if is_ready or spec.confirm is None else spec.confirm.top * spec.confirm.seeds,
         room=budget.room,
         used=used,
+        unfinished=frozenset(key for key in keys - ended if states.get(key) == "unfinished"),
     )
 
 

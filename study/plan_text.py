@@ -5,29 +5,35 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from iae_models.config import DATASETS, RunConfig, default_values
 from iae_models.costs import flops_per_step, memory_bytes, num_parameters
 from study.blocks import Block, short_name, shown_value
+from study.difference import as_lines, difference
 from study.parameters import described
 from study.plan import Plan
 from study.planned import ADAPTIVE, PlannedRun
+from study.records import StudyFolder
 from study.spec import StudySpec
 
+WIDTH = 120
+"""Columns of the longest line that is printed whole."""
 
-def describe(plan: Plan, spec: StudySpec, root: Path) -> str:
+
+def describe(plan: Plan, spec: StudySpec, folder: StudyFolder) -> str:
     """Return the plan as text: the runs of every block, what is done and to do, and memory and time where known.
 
     Args:
         plan: The plan.
         spec: The study.
-        root: The study's folder.
+        folder: The study's folder.
     """
+    title = f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": ")
     parts = [
-        f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": ") + f"\nfolder: {root}",
+        f"{title}\nfolder: {folder.root}",
         _table(plan, spec),
+        as_lines(difference(plan, folder), WIDTH),
         "\n".join([*(_axes_of(block) for block in spec.blocks if block.axes), *_fixed_lines(spec)]),
         "\n".join([*_search_lines(plan, spec), *_replicate_lines(plan, spec), *_cost_lines(plan)]),
         "\n".join(f"Warning: {warning}" for warning in spec.warnings),
@@ -54,7 +60,8 @@ def _row(name: str, family: str, block: Block, plan: Plan) -> tuple[str, ...]:
     keys = {run.key for run in runs}
     finished, failed, pruned = (len(keys & ends) for ends in (plan.finished, plan.failed, plan.pruned))
     search = f"+{plan.search_runs[name]}" if name in plan.search_runs else ""
-    counts = (len(cells), block.replicates, len(runs), finished, failed, pruned, len(runs) - finished - pruned)
+    todo = sum(run.block == name for run in plan.todo)
+    counts = (len(cells), block.replicates, len(runs), finished, failed, pruned, todo)
     return (name, family, *map(str, counts), search)
 
 
@@ -154,10 +161,6 @@ def _cost_lines(plan: Plan) -> list[str]:
         f"Each run: {size}, beside {images} and the libraries.",
         f"Training to do: {steps:,} steps, about {_operations(compute)}.",
     ]
-    if plan.extra:
-        lines.append(
-            f"{len(plan.extra)} further runs in the folder are not wanted by this specification; they are kept."
-        )
     return [*lines, _time_line(plan, plan.todo)]
 
 

@@ -99,6 +99,11 @@ def searched_runs(block: Block, chosen: Mapping[str, Any], trial: int | None) ->
     ]
 
 
+def name_of(run: PlannedRun) -> str:
+    """Return a run as a person calls it: block, configuration and replicate."""
+    return f"{run.block} {run.label} #{run.replicate}" if run.label != run.block else f"{run.label} #{run.replicate}"
+
+
 def takes_from_search(run: PlannedRun) -> bool:
     """Return whether a run is one that a search has proposed, for the first time or again."""
     return run.origin in ("search", "duplicate")

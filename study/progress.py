@@ -23,8 +23,8 @@ from rich.text import Text
 from study.dispatch import Dispatcher
 from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
-from study.plan import PlannedRun
 from study.plan_text import duration
+from study.planned import PlannedRun, name_of
 from study.search import guarded
 from study.standing import Standing
 from study.trial import Report
@@ -199,11 +199,6 @@ def time_left(dispatcher: Dispatcher, num_lanes: int) -> str:
     else:
         return "time left unknown"
     return f"about {duration(max(0.0, standing.left - sum(progress)) * run_time_s / num_lanes)} left"
-
-
-def name_of(run: PlannedRun) -> str:
-    """Return a run as a person calls it: block, configuration and replicate."""
-    return f"{run.block} {run.label} #{run.replicate}" if run.label != run.block else f"{run.label} #{run.replicate}"
 
 
 def _best(dispatcher: Dispatcher) -> list[Text]:

@@ -17,7 +17,8 @@ from study.driver import Lanes, cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
 from study.plan import Plan
-from study.progress import DriverCallback, display_for, name_of
+from study.planned import name_of
+from study.progress import DriverCallback, display_for
 from study.records import StudyFolder
 from study.spec import StudySpec
 from study.trial import WorkerSettings

@@ -20,7 +20,7 @@ Entropies carry Miller and Madow's correction (occupied cells − 1) / 2n. A tab
 sparse for it; its entropies are Grassberger's. What these leave of I(y; k) under random permutations of the labels is
 subtracted, times 1 − I / H(y): all of it where cluster and label are independent, nothing where the one decides the
 other. Between the two the value stays too large, by up to .05 nats for 30 clusters and .1 for 50 of 1,000 images with
-ten labels.
+ten labels. The gain over k-means at the same number of clusters is the difference of two such values: 0 is k-means.
 
 References:
     Poole et al. (2019), On variational bounds of mutual information. https://arxiv.org/abs/1905.06922
@@ -103,14 +103,44 @@ def cluster_label_information(labels: Tensor, clusters: Tensor) -> Estimate:
     """
     y, k = labels.cpu(), clusters.cpu()
     found = intervals.group_jackknife(lambda index: _table_information(y[index], k[index]), len(y), UNIT)
-    entropy = _entropy(y)
-    if found.value is None or found.low is None or found.high is None or entropy <= 0:
-        return found
+    return _shifted(found, -_excess(y, k))
+
+
+def label_information_gain(labels: Tensor, clusters: Tensor, others: Tensor) -> Estimate:
+    """Return I(y; k) − I(y; k') on the same images, corrected as above, with the jackknife interval of the difference.
+
+    I(y; k) alone rises with the number of clusters, for any clusters that follow the images. Those of k-means, with the
+    same number, rise alike.
+
+    Args:
+        labels: int64 with shape (N,).
+        clusters: Clusters k, int64 with shape (N,).
+        others: Clusters k', int64 with shape (N,).
+    """
+    y, k, other = labels.cpu(), clusters.cpu(), others.cpu()
+
+    def difference(index: Tensor) -> float:
+        return _table_information(y[index], k[index]) - _table_information(y[index], other[index])
+
+    found = intervals.group_jackknife(difference, len(y), UNIT)
+    return _shifted(found, _excess(y, other) - _excess(y, k))
+
+
+def _excess(labels: Tensor, clusters: Tensor) -> float:
+    """Return what the correction of the table's entropies leaves of I(y; k) by chance."""
+    entropy = _entropy(labels) if len(labels) else 0.0
+    if entropy <= 0:
+        return 0.0
     stream = torch.Generator().manual_seed(0)
-    orders = (torch.randperm(len(y), generator=stream) for _ in range(NUM_PERMUTATIONS))
-    left = sum(_table_information(y[order], k) for order in orders) / NUM_PERMUTATIONS
-    excess = left * min(1.0, max(0.0, 1 - found.value / entropy))
-    return estimate(found.value - excess, found.low - excess, found.high - excess, found.n, UNIT)
+    orders = (torch.randperm(len(labels), generator=stream) for _ in range(NUM_PERMUTATIONS))
+    left = sum(_table_information(labels[order], clusters) for order in orders) / NUM_PERMUTATIONS
+    return left * min(1.0, max(0.0, 1 - _table_information(labels, clusters) / entropy))
+
+
+def _shifted(found: Estimate, shift: float) -> Estimate:
+    if found.value is None or found.low is None or found.high is None:
+        return found
+    return estimate(found.value + shift, found.low + shift, found.high + shift, found.n, found.unit)
 
 
 def code_label_information(

@@ -22,6 +22,7 @@ from analysis.measures.bench import (
 )
 from analysis.measures.calibration import dispersion_ratio
 from analysis.measures.draws import Model, infer
+from analysis.measures.information import cluster_label_information
 from analysis.measures.labels import chance_preservation
 from analysis.measures.measurement import Estimate
 from analysis.measures.reconstruction import mean_image_reconstruction
@@ -97,10 +98,19 @@ def _measure_label_information(bench: Bench, model: Model, train_z: Tensor, samp
 
 
 @lru_cache(maxsize=CACHED)
-def _measure_kmeans(bench: Bench, num_clusters: int) -> Table:
+def kmeans_codes(bench: Bench, num_clusters: int) -> dict[str, Tensor]:
+    """Return the codes of k-means on the held-out images by split, with shape (N, K)."""
     centres = controls.kmeans(bench.data.train, num_clusters, bench.stream(f"kmeans/{num_clusters}"))
-    codes = {split: controls.kmeans_codes(x, centres) for split, (x, _) in bench.held_out.items()}
-    return measure_clusters(bench, codes)
+    return {split: controls.kmeans_codes(x, centres) for split, (x, _) in bench.held_out.items()}
+
+
+@lru_cache(maxsize=CACHED)
+def _measure_kmeans(bench: Bench, num_clusters: int) -> Table:
+    codes = kmeans_codes(bench, num_clusters)
+    table = measure_clusters(bench, codes)
+    for split, (_, y) in bench.held_out.items():
+        table[split]["label_information"] = cluster_label_information(y, codes[split].argmax(1))
+    return table
 
 
 @lru_cache(maxsize=CACHED)

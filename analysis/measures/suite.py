@@ -20,10 +20,12 @@ from analysis.measures.bench import (
     LABELS,
     LIMITS,
     NO_CLASSIFIER,
+    NO_LABELS,
     Bench,
     Sample,
     Table,
     fixed_bench,
+    has_labels,
     make_bench,
     measure_clusters,
     measure_critic,
@@ -37,12 +39,17 @@ from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
 from analysis.measures.draws import BROKEN_CODES, Model, all_finite, decode, infer
-from analysis.measures.information import NUM_ENCODER_DRAWS, cluster_entropy, information_bracket
+from analysis.measures.information import (
+    NUM_ENCODER_DRAWS,
+    cluster_entropy,
+    information_bracket,
+    label_information_gain,
+)
 from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
 from analysis.measures.points import CENTRES, POINTS, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
-from analysis.measures.subjects import measure_controls
+from analysis.measures.subjects import kmeans_codes, measure_controls
 from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.priors import CategoricalPrior
 
@@ -56,7 +63,7 @@ RECONSTRUCTIONS = (
 PRIOR_SHARES = ("share_z_pixel_prior", "share_n_pixel_prior", "share_zn_pixel_prior")
 GAUSSIAN_CODES = ("information_low", "information_high", "prior_moment_kl")
 CATEGORICAL_CODES = (
-    *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami"),
+    *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami", "label_information_gain"),
     *("used_clusters", "code_entropy", "confidence"),
     *RECOGNITION,
 )
@@ -188,10 +195,19 @@ def _measure_codes(bench: Bench, model: Model, num_labels: int) -> Table:
     for split, z in codes.items():
         if model.code == "categorical":
             table[split] |= _measure_categorical_code(model, z)
+            table[split]["label_information_gain"] = _measure_gain(bench, split, z)
         y = bench.held_out[split][1]
         table[split]["label_information"] = measure_label_information(bench, model, train_z, z, y)
         table[split] |= accuracies[split]
     return table
+
+
+def _measure_gain(bench: Bench, split: str, z: Tensor) -> Estimate:
+    """Return what categorical codes with shape (N, K) say of the label beyond k-means with as many clusters."""
+    if not has_labels(bench):
+        return undefined(NO_LABELS, len(z), "nat")
+    others = kmeans_codes(fixed_bench(bench.data, bench.classifier), z.shape[1])[split]
+    return label_information_gain(bench.held_out[split][1], z.argmax(1), others.argmax(1))
 
 
 def _broken_code(model: Model, num: int) -> dict[str, Estimate]:

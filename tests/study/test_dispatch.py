@@ -13,6 +13,7 @@ from study.failures import record_failure
 from study.plan import make_plan, other_code
 from study.records import read_json, run_status
 from study.resolved import write_study
+from study.selection import confined
 from study.trial import Report
 
 GRID = """
@@ -397,3 +398,34 @@ def test_best_is_what_a_search_could_have_found_with_its_block(spec_of, dispatch
         finish(run.key, critic=0.5 if run.block == "frozen" else 0.6)
         dispatcher.lane_ended([run.key])
     assert dispatcher.standing.best == ("gaussian z=2 n=0", 0.6)
+
+
+CONFINED = """
+name: confined
+blocks: [{name: free, parameters: {model.latent_dim: {grid: [2, 5], search: {low: 2, high: 9}}}}]
+replicates: {number: 2, until: {half_width: 0.001, max: 3}}
+objectives: [{measure: critic_accuracy}]
+confirm: {top: 1, seeds: 2}
+budget: {runs: 12}
+"""
+
+
+def test_a_confined_launch_runs_its_cells_and_proposes_adds_and_confirms_nothing(spec_of, folder, finish):
+    spec = spec_of(CONFINED)
+    plan = confined(make_plan(spec, folder), ["z=2", "free:z=5:1"])
+    dispatcher = Dispatcher(spec, folder, plan)
+    assert (dispatcher.standing.total, dispatcher.standing.left) == (3, 3)
+    for number, run in enumerate(plan.todo):
+        assert dispatcher.next_lane() == [run]
+        finish(run.key, critic=0.5 + number)  # wide enough for more seeds
+        dispatcher.lane_ended([run.key])
+    assert dispatcher.next_lane() == []
+    assert dispatcher.unfinished() == []
+    assert (dispatcher.standing.total, dispatcher.standing.left) == (3, 0)
+    # a cell with a seed that is left for later is not told yet
+    states = [trial.state.name for trial in dispatcher.searches["free"].study.trials]
+    assert states == ["COMPLETE", "RUNNING"]
+
+    whole = make_plan(spec, folder)
+    assert len(whole.finished) == 3
+    assert {run.key for run in whole.todo} > {run.key for run in plan.later}  # and the seeds that were not added

@@ -13,6 +13,7 @@ import pytest
 
 from study import launch
 from study.failures import BadInput
+from study.launch_options import command_of, launch_parser
 from study.lock import hold
 from study.plan import make_plan
 from study.records import StudyFolder, read_json, run_status, write_json
@@ -249,7 +250,7 @@ def test_runs_of_other_code_are_used_and_said_or_refused(spec_of, folder, dispat
     result = folder.run(run.key).result
     write_json(result, read_json(result) | {"code_hash": "0ld"})
     assert launch.main(arguments) == 0
-    assert "1 of the 1 finished runs in" in capsys.readouterr().out
+    assert "1 of them by other model code (0ld, now " in capsys.readouterr().out
     assert launch.main([*arguments, "--same-code"]) == 2
     assert "were made by other model code (0ld)" in capsys.readouterr().err
 
@@ -295,9 +296,57 @@ budget: {runs: 3}
 
 def test_command_to_go_on_is_the_one_that_was_typed():
     words = ["spec.yaml", "--out", "my folder", "--set", "replicates=3", "--set", "budget.runs=9"]
-    words += ["--smoke", "--same-code"]
-    command = launch._command(launch._parser().parse_args(words))
+    words += ["--smoke", "--only", "gaussian:z=2 n=0:1", "--only", "1f3c9a", "--same-code"]
+    command = command_of(launch_parser().parse_args(words))
     assert command == shlex.join(["python", "-m", "study.launch", *words])
+    assert "--fresh" not in command_of(launch_parser().parse_args([*words, "--fresh"]))  # it would move what is there
+
+
+@pytest.mark.usefixtures("no_ray", "report")
+def test_only_leaves_the_rest_for_later(spec_of, folder, dispatch, finish, tmp_path, capsys):
+    dispatcher = dispatch(spec_of())
+    done = [dispatcher.next_lane()[0] for _ in range(2)]
+    for run in done:
+        finish(run.key)
+    arguments = [str(tmp_path / "spec.yaml"), "--out", str(folder.root), "--only"]
+    assert launch.main([*arguments, done[0].key]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^ +for later +8 ", out, re.MULTILINE)
+    assert "Nothing to do: all 1 runs that --only names have ended." in out
+    assert launch.main([*arguments, "gausian:z=2 n=0"]) == 2
+    assert "did you mean 'gaussian:z=2 n=0'?" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_the_list_names_every_cell(spec_of, folder, dispatch, finish, tmp_path, capsys):
+    dispatcher = dispatch(spec_of())
+    (run,) = dispatcher.next_lane()
+    finish(run.key)
+    arguments = [str(tmp_path / "spec.yaml"), "--out", str(folder.root), "--list"]
+    assert launch.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.split("  +", lines[1]) == ["gaussian:z=2 n=0", run.config_key, "0 finished, 1 to do"]
+    assert len(lines) == 7
+    assert launch.main([*arguments, "--only", f"{run.config_key[:6]}:1"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [f"gaussian:z=2 n=0  {run.config_key}  1 to do"]
+
+
+@pytest.mark.usefixtures("no_ray", "report")
+def test_fresh_moves_the_folder_aside_and_back_if_it_is_refused(spec_of, folder, dispatch, finish, tmp_path, capsys):
+    dispatcher = dispatch(spec_of("parameters: {model.latent_dim: 2}\n"))
+    (run,) = dispatcher.next_lane()
+    finish(run.key)
+    before = files_of(folder.root)
+    arguments = [str(tmp_path / "spec.yaml"), "--out", str(folder.root), "--fresh"]
+    assert launch.main([*arguments, "--only", "nothing"]) == 2
+    assert files_of(folder.root) == sorted([*before, "lock"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["spec.yaml", "study"]
+    with pytest.raises(ImportError):  # what it would run is left out here
+        launch.main(arguments)
+    assert files_of(folder.root) == ["lock"]
+    (aside,) = (path for path in tmp_path.iterdir() if path.name.startswith("study."))
+    assert f"The former folder is now {aside}." in capsys.readouterr().out
+    assert files_of(aside) == sorted([*before, "lock"])
 
 
 class Driver:

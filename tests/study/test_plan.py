@@ -230,7 +230,7 @@ def test_the_plan_says_what_will_run(load, folder):
     runs = grid_runs(spec)
     record(folder, runs[0], "finished", 40.0)
     record(folder, runs[1], "failed")
-    text = describe(make_plan(spec, folder), spec, folder.root)
+    text = describe(make_plan(spec, folder), spec, folder)
     lines = [line.split() for line in text.splitlines()]
     assert lines[0] == ["study:", "why?"]
     assert ["gaussian", "gaussian", "4", "2", "8", "1", "1", "7", "+4"] in lines
@@ -244,7 +244,7 @@ def test_the_plan_says_what_will_run(load, folder):
     assert "600 steps" in text
     assert "million parameters" in text
     other = StudyFolder(folder.root / "other")
-    assert "unknown until the first run finishes" in describe(make_plan(spec, other), spec, other.root)
+    assert "unknown until the first run finishes" in describe(make_plan(spec, other), spec, other)
 
 
 def test_the_plan_says_where_on_what_and_with_which_fixed_values(load, folder):
@@ -255,7 +255,7 @@ blocks:
   - {name: b, parameters: {model.latent_dim: {grid: [2]}, model.noise_dim: 7}}
 """
     spec = load(text=text)
-    lines = describe(make_plan(spec, folder), spec, folder.root).splitlines()
+    lines = describe(make_plan(spec, folder), spec, folder).splitlines()
     assert lines[1] == f"folder: {folder.root}"
     assert "fixed: embedded_digits, width 0.125, 30 steps, batch_size 64; n = 7 in b" in lines
     assert not any("about 0 " in line for line in lines)
@@ -263,7 +263,7 @@ blocks:
 
 def test_a_search_without_a_grid_has_something_to_run(load, folder):
     spec = load(text="parameters: {model.latent_dim: {search: {low: 2, high: 40}}}\nbudget: {runs: 4}\n")
-    text = describe(make_plan(spec, folder), spec, folder.root)
+    text = describe(make_plan(spec, folder), spec, folder)
     assert "Nothing to run" not in text
     assert "+4" in text
     assert "unknown until the first run finishes" in text

@@ -10,7 +10,8 @@ from study import progress
 from study.failures import record_failure
 from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
-from study.progress import DriverCallback, LiveTable, PlainLines, display_for, name_of, time_left
+from study.planned import name_of
+from study.progress import DriverCallback, LiveTable, PlainLines, display_for, time_left
 from study.trial import Report
 
 LAUNCHED_AT = datetime.now(UTC) - timedelta(hours=5)
@@ -119,7 +120,7 @@ def test_stages_have_names(dispatcher):
 
 def test_callback_takes_reports_to_books_history_and_display(dispatcher, console, folder, finish):
     history = HistoryWriter(folder.history, interval_s=0.0)
-    store = OptunaStore(folder, dispatcher.studies, interval_s=0.0)
+    store = OptunaStore(folder, lambda: dispatcher.studies, interval_s=0.0)
     callback = DriverCallback(dispatcher, history, store, PlainLines(console, dispatcher, 1, LAUNCHED_AT))
     (run,) = dispatcher.next_lane()
     report = {"key": run.key, "status": "running", "step": 10, "time_s": 1.0, "values": {"loss/a/b": 0.5}, "reason": ""}
@@ -140,7 +141,7 @@ def test_callback_takes_reports_to_books_history_and_display(dispatcher, console
 
 @pytest.mark.parametrize("result", [{}, {"reports": [{"nonsense": 1}]}, {"reports": None}])
 def test_callback_never_raises(dispatcher, console, folder, result):
-    store = OptunaStore(folder, dispatcher.studies)
+    store = OptunaStore(folder, lambda: dispatcher.studies)
     callback = DriverCallback(
         dispatcher, HistoryWriter(folder.history), store, PlainLines(console, dispatcher, 1, LAUNCHED_AT)
     )

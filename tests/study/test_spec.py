@@ -412,10 +412,40 @@ def test_objectives_that_use_labels_need_oracle(problems, measure):
     ]
 
 
-def test_raw_clustering_error_over_categories_warns(write):
-    searched = "model.code: categorical, model.num_categories: {search: {low: 5, high: 50}}"
-    spec = load_study(write(SEARCH.format(searched, "clustering_error", "minimize", "true")))
-    assert "falls as the number of categories grows" in spec.warnings[0]
+@pytest.mark.parametrize("sizes", ["{search: {low: 5, high: 50}}", "{grid: [5, 50]}, model.width: {search: WIDTHS}"])
+@pytest.mark.parametrize(
+    ("measure", "direction", "reason"),
+    [
+        ("clustering_error", "minimize", "falls as the number of categories grows"),
+        ("clustering_error_exemplar", "minimize", "falls as the number of categories grows"),
+        ("ami", "maximize", "favours as many categories as classes"),
+        ("label_information", "maximize", "rises with the number of categories"),
+        ("rate", "maximize", "at most the logarithm of the number of categories"),
+        ("label_information_gain", "maximize", ""),
+        ("critic_accuracy", "minimize", ""),
+        ("energy_score_pixel", "minimize", ""),
+    ],
+)
+def test_a_search_over_categories_warns_where_its_objective_does_not_compare(write, sizes, measure, direction, reason):
+    sizes = sizes.replace("WIDTHS", "{low: 0.1, high: 1}")
+    text = SEARCH.format(f"model.code: categorical, model.num_categories: {sizes}", measure, direction, "true")
+    found = load_study(write(text)).warnings
+    assert len(found) == bool(reason)
+    assert all(f"{direction}s {measure}, which" in item and reason in item for item in found)
+    assert all("critic_accuracy, or with oracle: true label_information_gain" in item for item in found)
+
+
+def test_what_rises_with_the_categories_may_stand_beside_what_does_not(write):
+    searched = (
+        "parameters: {model.code: categorical, model.num_categories: {search: {low: 5, high: 50}}}\nbudget: {runs: 9}"
+    )
+    assert [item.measure for item in load_study(write(searched)).objectives] == ["critic_accuracy", "rate"]
+    assert load_study(write(searched)).warnings == ()
+    labelled = "\noracle: true\nobjectives: [{measure: critic_accuracy}, {measure: clustering_error}]"
+    assert len(load_study(write(searched + labelled)).warnings) == 1
+
+
+def test_misleading_objectives_warn_elsewhere_too(write):
     fixed = "model.code: categorical, model.noise_dim: {search: {low: 5, high: 50}}"
     assert load_study(write(SEARCH.format(fixed, "clustering_error", "minimize", "true"))).warnings == ()
     ratio = load_study(write(SEARCH.format(fixed, "dispersion_ratio", "minimize", "false")))
@@ -524,7 +554,8 @@ from study.plan_text import describe
 from study.records import StudyFolder
 from study.spec import load_study
 spec = load_study("search_spaces/decomposition.yaml")
-print(describe(make_plan(spec, StudyFolder(Path("nowhere"))), spec, Path("nowhere")))
+nowhere = StudyFolder(Path("nowhere"))
+print(describe(make_plan(spec, nowhere), spec, nowhere))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "Time: unknown until the first run finishes." in done.stdout

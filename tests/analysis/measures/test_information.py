@@ -8,6 +8,7 @@ from analysis.measures.information import (
     cluster_label_information,
     code_label_information,
     information_bracket,
+    label_information_gain,
 )
 
 
@@ -140,6 +141,24 @@ def test_many_clusters_that_tell_the_label_by_a_noisy_channel(right, generator):
         values.append(cluster_label_information(labels, clusters).value)
     # plug-in entropies are .17 nats too large at .8, Miller and Madow's .11
     assert sum(values) / 10 == pytest.approx(truth, abs=0.07)
+
+
+def test_the_gain_over_other_clusters_does_not_rise_with_their_number(generator):
+    labels = torch.arange(4000) % 10
+    others = (
+        labels + (torch.rand(4000, generator=generator) < 0.5) * torch.randint(10, (4000,), generator=generator)
+    ) % 10
+    cuts = torch.randint(5, (4000,), generator=generator)
+    alone = [cluster_label_information(labels, clusters).value for clusters in (others, labels)]
+    same = label_information_gain(labels, others, others)
+    few, many = (
+        label_information_gain(labels, labels, others),
+        label_information_gain(labels, 5 * labels + cuts, 5 * others + cuts),
+    )
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    assert few.value == pytest.approx(alone[1] - alone[0])
+    assert few.low < math.log(10) - alone[0] < few.high
+    assert many.value == pytest.approx(few.value, abs=0.05)
 
 
 @pytest.mark.parametrize("distance", [0.0, 2.0, 8.0])

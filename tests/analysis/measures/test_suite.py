@@ -112,11 +112,20 @@ def test_controls_stand_beside_the_model(measured):
     assert names(gaussian, "untrained") == set(CONTROL_MEASURES)
     assert names(gaussian, "pca") == set(PCA_MEASURES)
     assert names(categorical, "untrained") == set(CONTROL_MEASURES)
-    assert names(categorical, "kmeans") == {"clustering_error", "clustering_error_exemplar", "ami"}
+    assert names(categorical, "kmeans") == {"clustering_error", "clustering_error_exemplar", "ami", "label_information"}
     assert names(gaussian, "mean_image") == {"mse_single", "mse_mean", "r2_mean"}
     assert names(gaussian, "chance") == {"clustering_error", "label_preservation"}
     assert not names(gaussian, "kmeans")
     assert not names(categorical, "pca")
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_the_gain_is_what_the_code_says_beyond_kmeans(measured, split):
+    found = measured("categorical")
+    own, other = (found[subject, split, "label_information"].value for subject in ("model", "kmeans"))
+    gain = found["model", split, "label_information_gain"]
+    assert gain.value == pytest.approx(own - other)
+    assert gain.low < gain.value < gain.high
 
 
 def test_same_replicate_same_bits(few_digits, some_classifier, measured):

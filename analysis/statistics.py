@@ -29,6 +29,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+Z95 = 1.959964
+"""97.5 % quantile of the normal distribution."""
+
 FROZEN_FIELD = "model.train_encoder"
 AXES = ("model.latent_dim", "model.num_categories", "model.noise_dim")
 """The fields that span the maps: size of the code and of the noise."""
@@ -213,8 +216,8 @@ def cell_summary(values: pd.DataFrame) -> pd.DataFrame:
         image_half_width=("image_half_width", "mean"),
         num_undefined=("undefined", "sum"),
         num_saturated=("saturated", "sum"),
-        status=("status", _worst),
     ).reset_index()
+    summary["status"] = _status_of(table, summary, [*CELL, "name", "split", "subject"])
     group = ["family", "trained_encoder", "name", "split", "subject"]
     squares = summary["sd"].fillna(0) ** 2 * (summary["num_seeds"] - 1).clip(lower=0)
     keys = [summary[name] for name in group]
@@ -342,8 +345,11 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _worst(statuses: pd.Series[str]) -> str:
-    """Summarize statuses of one cell: "ok" if any run has a value, else the most frequent one."""
-    if statuses.isin(["ok", "saturated"]).any():
-        return "ok"
-    return str(statuses.value_counts().index[0])
+def _status_of(values: pd.DataFrame, summary: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
+    """Summarize the statuses of each cell: "ok" if any run has a value, else the most frequent one."""
+    lacking = values[values["undefined"]].fillna(dict.fromkeys(("code_size", "noise_dim"), math.inf))
+    counts = lacking.groupby([*keys, "status"], sort=True).size().sort_values(kind="stable").reset_index()
+    most = counts.drop_duplicates(keys, keep="last").set_index(keys)["status"]
+    places = summary[keys].fillna(dict.fromkeys(("code_size", "noise_dim"), math.inf))
+    found = most.reindex(pd.MultiIndex.from_frame(places)).set_axis(summary.index)
+    return found.where(summary["num_seeds"] == 0, "ok")

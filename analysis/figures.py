@@ -67,7 +67,9 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
     families = sorted(cells["family"].unique(), key=lambda name: (not name.startswith("gaussian"), name))
     if not families:
         return "No run of the grid has finished."
-    shown, names = families[:MAX_ROWS], [name for name in MAP_MEASURES if (cells["name"] == name).any()]
+    large = max(len(cells[cells["family"] == family].drop_duplicates("config_key")) for family in families)
+    most = MAX_ROWS if large <= plots.MAX_WRITTEN else MAX_ROWS // 2
+    shown, names = families[:most], [name for name in MAP_MEASURES if (cells["name"] == name).any()]
     columns = 3
     rows = -(-len(names) // columns)
     groups = [cells[cells["family"] == family] for family in shown]

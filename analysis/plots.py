@@ -126,7 +126,7 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
     axes.pcolormesh(values.to_numpy(), cmap=colours, norm=scale, edgecolors="white", linewidth=1.5)
     rows, columns = (list(index) for index in (values.index, values.columns))
     written = values.size <= MAX_WRITTEN
-    for _, cell in cells.iterrows():
+    for _, cell in (cells if written else cells[cells["uncalibrated"]]).iterrows():
         place = columns.index(cell["noise_dim"]), rows.index(cell["code_size"])
         _hatch(cell, place, axes)
         if written and math.isfinite(cell["mean"]):
@@ -208,7 +208,8 @@ def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measu
     if measure in SHARE_AXIS and (cells["mean"] > FLOOR).any():
         axes.set_ylim(SHARE_AXIS[measure], 1.03)
     _write_what_is_below(cells, axes)
-    axes.set_xticks(range(len(sizes)), [f"{value:g}" for value in sizes])
+    step = -(-len(sizes) // MAX_TICKS)
+    axes.set_xticks(range(0, len(sizes), step), [f"{value:g}" for value in sizes[::step]])
     axes.set_xlim(-0.4, len(sizes) - 0.6)
     axes.grid(axis="y")
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.history import History
-from study.records import RunFolder, StudyFolder, read_json, run_status
+from study.records import RunFolder, StudyFolder, names_in, read_json, run_status
 
 RUN_COLUMNS = ("key", "config_key", "replicate", "block", "origin", "label", "trial", "status", "reason")
 RESULT_COLUMNS = (
@@ -35,6 +35,9 @@ CONFIG_COLUMNS = (
     "data.name",
 )
 MEASURE_COLUMNS = ("run", "name", "split", "subject", "value", "low", "high", "n", "unit", "status", "reason", "suite")
+
+PLAIN = (str, int, float, bool, list)
+"""Types of values that a table can hold."""
 
 USABLE = ("ok", "saturated")
 """Statuses of a measure whose value enters means. A saturated one is a bound, and is counted where it is shown."""
@@ -128,9 +131,9 @@ def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
 def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows: dict[str, dict[str, Any]] = {}
     measures: list[dict[str, Any]] = []
-    for root in sorted(folder.runs.iterdir()) if folder.runs.is_dir() else []:
-        if root.is_dir():
-            run = RunFolder(root)
+    for name in sorted(names_in(folder.runs)):
+        run = folder.run(name)
+        if run.root.is_dir():
             row, found = _load_run(run, problems)
             rows[run.key] = row
             measures.extend(found)
@@ -240,7 +243,10 @@ def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.Da
     table = table.reindex(columns=list(MEASURE_COLUMNS))
     defaults = {"split": "test", "subject": "model", "unit": "", "status": "ok", "reason": "", "suite": "quick"}
     for name, default in defaults.items():
-        table[name] = table[name].where(table[name].map(lambda item: isinstance(item, str)), default).astype(object)
+        known = (
+            table[name].notna() if table[name].dtype == "str" else table[name].map(lambda item: isinstance(item, str))
+        )
+        table[name] = table[name].where(known, default).astype(str)
     table = table.astype({"run": str, "name": str})
     for name in ("value", "low", "high", "n"):
         table[name] = _numbers(table[name])
@@ -293,7 +299,7 @@ def _number(value: Any) -> float:
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool | list)
+    return isinstance(value, PLAIN)
 
 
 def _list(value: Any) -> list[Any]:

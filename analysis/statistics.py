@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -156,17 +157,18 @@ def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
     table["trained_encoder"] = table[FROZEN_FIELD].map(lambda value: value is not False).astype(bool)
     fields = [name for name in table.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]
     plain = [name for name in fields if name not in (*AXES, FROZEN_FIELD, "model.code")]
-    text = {name: table[name].map(_text).astype(str) for name in plain}
+    text = {name: _texts(table[name]) for name in (*plain, *AXES, "model.code")}
+    varied = [name for name in plain if text[name].nunique() > 1]
     table["family"] = table["code"]
     for code in table["code"].unique():
         rows = table["code"] == code
         grid = rows & (table["origin"] == "grid") & table["model.code"].notna()
-        varying = [name for name in plain if text[name][grid & (text[name] != "–")].nunique() > 1]
+        varying = [name for name in varied if text[name][grid & (text[name] != "–")].nunique() > 1]
         for name in varying:
             table.loc[rows, "family"] += ", " + name.partition(".")[2] + "=" + text[name][rows]
     identity = pd.Series("", index=table.index, dtype=str)
-    for name in (*plain, *AXES, "model.code"):
-        identity = identity + name + "=" + table[name].map(_text).astype(str) + ";"
+    for name in (*varied, *AXES, "model.code"):
+        identity = identity + name + "=" + text[name] + ";"
     table["pair"] = identity.where(table["model.code"].notna(), "")
     return table
 
@@ -337,6 +339,14 @@ def pareto_front(points: np.ndarray) -> np.ndarray:
     better = (points[:, None, :] < points[None, :, :]).any(axis=2)
     dominated: np.ndarray = np.any(no_worse & better, axis=0)
     return ~dominated
+
+
+def _texts(column: pd.Series[Any]) -> pd.Series[str]:
+    """Write every value of a column as it stands in labels, numbers once for each different one."""
+    if column.dtype == object:
+        return column.map(_text).astype(str)
+    different = column.dropna().unique()
+    return column.map({value: _text(value) for value in different.tolist()}).fillna("–").astype(str)
 
 
 def _text(value: object) -> str:

@@ -8,8 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
 from analysis.full_measure_names import measure_info
 from analysis.results import StudyResults
@@ -194,10 +198,23 @@ def csv_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """Write each table as CSV, in full precision."""
+    """Write each table as CSV in full precision, and as Parquet, which keeps the types."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
+        plain = pa.table({str(column): _arrow(table[column]) for column in table})
+        pa_csv.write_csv(plain, folder / f"{name}.csv")
+        pq.write_table(plain, folder / f"{name}.parquet")
+
+
+def _arrow(column: pd.Series[Any]) -> pa.Array:
+    """Return a column without NaN; values of several types become text."""
+    if column.dtype == object:
+        return pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
+    return pa.Array.from_pandas(column)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or value != value
 
 
 def label_of(name: str) -> str:

@@ -86,7 +86,7 @@ def test_a_large_map_has_no_numbers_in_its_cells():
     axes = Figure().subplots()
     rows = [[size, noise, 0.5, 0.4, 3, 3] for size in range(40) for noise in range(2)]
     plots.heat_map(cells(rows), axes, "share_z_pixel")
-    assert not texts(axes) and len(axes.get_yticks()) == 20
+    assert not axes.texts and len(axes.get_yticks()) == 20
 
 
 def test_share_bars_stack_to_the_sum_of_the_shares():

@@ -20,6 +20,7 @@ from study.plan import Plan
 from study.planned import name_of
 from study.progress import DriverCallback, display_for
 from study.records import StudyFolder
+from study.recovery import recover
 from study.spec import StudySpec
 from study.trial import WorkerSettings
 
@@ -113,6 +114,7 @@ def _run(
         Why the history and why the searches could not be written, or "" and "".
     """
     history = HistoryWriter(folder.history)
+    recover(folder, history)
     store = OptunaStore(folder, lambda: dispatcher.studies, storage=dispatcher.spec.search.storage)
     display = display_for(console, dispatcher, lanes.number, launched_at)
     limit_s = INTERRUPTED_S
@@ -123,7 +125,7 @@ def _run(
         dispatcher.stop(traceback.format_exc())
     finally:
         display.close()
-        history.write()
+        recover(folder, history)
         store.close(limit_s)
     return history.problem, store.problem
 

@@ -420,7 +420,9 @@ def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spe
     assert driver.end(signal.SIGINT) == 130
     assert time.monotonic() - pressed < 30
     text = driver.log.read_text()
-    assert re.search(r"Interrupted: \d runs are finished and \d are left\.", text)
+    assert re.search(r"Interrupted: \d runs are finished and \d \(\d from a checkpoint\) are left\.", text)
+    assert "Stopping, as Ctrl-C asks" in text
+    assert not folder.stop.exists()
     assert f"python -m study.launch {path} --out {folder.root}" in text
 
     # again; a worker is killed, and the study goes to its end

@@ -209,7 +209,9 @@ def load_study(path: Path | str, overrides: Sequence[str] = (), smoke: bool = Fa
         # a fault in the smoke section is reported now, and not on the day when it is needed
         problems += _read(document, sources, (), smoke=True)[1]
     if problems:
-        raise SpecError(problems)
+        # what else is said of a value that is no YAML as it must be says it again
+        unread = {problem.mark for problem in document.problems}
+        raise SpecError([*document.problems, *(problem for problem in problems if problem.mark not in unread)])
     return spec
 
 

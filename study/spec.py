@@ -277,6 +277,9 @@ def _read(
     budget = _read_budget(fields, blocks, is_tiny=smoke and "smoke" not in fields)
     search, scheduler = read_search(fields), read_scheduler(fields)
     check_combinations(fields, search, scheduler, objectives, blocks)
+    warnings: list[str] = []
+    if not problems:
+        warnings += [*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)]
     spec = StudySpec(
         name=name,
         question=fields.text("question"),
@@ -294,7 +297,7 @@ def _read(
         sources=sources,
         path=file,
         overrides=tuple(overrides),
-        warnings=(*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)),
+        warnings=tuple(warnings),
     )
     _check_smoke(fields)
     return spec, problems

@@ -8,6 +8,7 @@
       runs/<run key>/run.json      what the run is: written when it is planned or proposed
                      result.json   how it went and its main values: written last, so its presence means "finished"
                      measures.json all its measures, with intervals
+                     full_measures.json, maps.npz   the full suite, where `analysis.measure` was run
                      failure.json  why it failed, if it did
                      rungs.json    its objectives while it trained, where a scheduler judges it
                      pruned.json   why it was ended early, if it was
@@ -75,6 +76,8 @@ class RunFolder:
         self.run = root / "run.json"
         self.result = root / "result.json"
         self.measures = root / "measures.json"
+        self.full_measures = root / "full_measures.json"
+        self.maps = root / "maps.npz"
         self.failure = root / "failure.json"
         self.rungs = root / "rungs.json"
         self.pruned = root / "pruned.json"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ import numpy.typing as npt
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-import analysis.measures
 from analysis.measures.classifier import Classifier, classifier_for
 from analysis.measures.point_samples import point_panels
 from analysis.measures.samples import sample_panels
+from analysis.measures.source import measures_hash
 from analysis.measures.suite import quick_suite
 from analysis.measures.translation import translation_panels
-from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key, source_hash
+from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
 from iae_models.training import Progress, TrainState, evaluation_model, initial_state, train
@@ -84,12 +84,6 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progres
         "values": model_values(measures),
     }
     write_json(run.result, result)
-
-
-@cache
-def measures_hash() -> str:
-    """Return a hash of the source of the measures."""
-    return source_hash(Path(analysis.measures.__file__).parent)
 
 
 def model_values(measures: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:

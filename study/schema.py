@@ -172,7 +172,7 @@ def _resources() -> Schema:
         "max_concurrent": _or_null(_integer(1)),
         "lane_size": _integer(1),
         "device": {"enum": list(typing.get_args(Device))},
-        "checkpoint_s": _POSITIVE,
+        "checkpoint_s": {"type": "number", "minimum": 0},
     }
     return _described(Resources, keys)
 

@@ -130,7 +130,8 @@ def replicate_lines(spec: StudySpec) -> list[str]:
         top, seeds = spec.confirm.top, spec.confirm.seeds
         unbeaten = "those that none beats in every objective first, " if len(spec.objectives) > 1 else ""
         budget = f", beyond the {spec.budget.runs} of the budget" if spec.budget.runs is not None else ""
-        fresh = f"the best {top} configurations ({unbeaten}by {first}) on {seeds} fresh seeds each"
+        best = f"best {top} configurations" if top > 1 else "best configuration"
+        fresh = f"the {best} ({unbeaten}by {first}) on {seeds} fresh seeds each"
         lines.append(f"Confirm: in the end {fresh}, {top * seeds} runs{budget}.")
     return lines
 

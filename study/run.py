@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +15,17 @@ import numpy.typing as npt
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-import analysis.measures
 from analysis.measures.classifier import Classifier, classifier_for
 from analysis.measures.point_samples import point_panels
 from analysis.measures.samples import sample_panels
 from analysis.measures.suite import quick_suite
-from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key, source_hash
+from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
 from iae_models.training import Progress, TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
 from study.pictures import Pixels, contact_sheet, write_png
+from study.provenance import device_name, measures_hash, versions
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
 from study.rungs import measure_objectives, with_rungs
 from study.scatter import scatter_sheet
@@ -75,20 +73,14 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progres
         "finished_at": _now(),
         "code_hash": code_hash_of(config.model.variant),
         "measures_hash": measures_hash(),
-        "device": _device_name(place.device),
+        "device": device_name(place.device),
         "threads": place.threads,
-        "versions": _versions(),
+        "versions": versions(),
         "data_fingerprint": data.fingerprint,
         "classifier": accuracy,
         "values": model_values(measures),
     }
     write_json(run.result, result)
-
-
-@cache
-def measures_hash() -> str:
-    """Return a hash of the source of the measures."""
-    return source_hash(Path(analysis.measures.__file__).parent)
 
 
 def model_values(measures: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
@@ -172,17 +164,6 @@ def _remove_events(run: RunFolder) -> None:
     """Remove what an interrupted attempt left, or TensorBoard would draw both."""
     for path in run.root.glob("events.out.tfevents.*"):
         path.unlink()
-
-
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return f"cpu ({platform.machine()})"
-    return f"cuda ({torch.cuda.get_device_name()})"
-
-
-def _versions() -> dict[str, str]:
-    packages = ("torch", "numpy", "ray", "optuna")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
 
 
 def _now() -> str:

@@ -1,22 +1,11 @@
-"""What made a run: hashes of its code, versions, device. Imports torch only where a GPU is named."""
+"""What a run was made with: versions and device. Imports torch only where a GPU is named."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
-from functools import cache
-from pathlib import Path
-
-import analysis.measures
-from iae_models.config import source_hash
 
 PACKAGES = ("torch", "numpy", "ray", "optuna")
-
-
-@cache
-def measures_hash() -> str:
-    """Return a hash of the source of the measures."""
-    return source_hash(Path(analysis.measures.__file__).parent)
 
 
 def versions() -> dict[str, str]:

@@ -124,7 +124,7 @@ class Resources:
         max_concurrent: Most lanes at a time, or None for as many as fit.
         lane_size: Runs that one lane trains.
         device: Where runs are trained; "auto" is a GPU where one is visible.
-        checkpoint_s: Seconds between two checkpoints of a run, about.
+        checkpoint_s: Seconds between two checkpoints of a run, about; 0 is every point at which it reports.
     """
 
     cpus_per_lane: float = 1.0
@@ -344,7 +344,7 @@ def _read_resources(fields: Fields) -> Resources:
         max_concurrent=own.integer("max_concurrent", 1, 1) if own.stated("max_concurrent") else None,
         lane_size=own.integer("lane_size", 1, 1),
         device=devices[own.text("device", "auto", options=tuple(devices))],
-        checkpoint_s=own.number("checkpoint_s", 30, 0, above=True),
+        checkpoint_s=own.number("checkpoint_s", 30, 0),
     )
 
 

@@ -118,7 +118,7 @@ def test_it_knows_every_key(tmp_path: Path) -> None:
         ("name: asha", "name: pbt"),
         ("confirm: {top: 3, seeds: 5}", "confirm: {top: 3}"),
         ("device: auto", "device: tpu"),
-        ("checkpoint_s: 30", "checkpoint_s: 0"),
+        ("checkpoint_s: 30", "checkpoint_s: -1"),
         ("smoke: {parameters", "smoke: {parameter"),
     ],
 )

@@ -17,7 +17,7 @@ from typing import get_args
 
 from iae_models.config import default_values
 from study.algorithms import SamplerName, Scheduler, SchedulerName, SearchOptions
-from study.blocks import Block, short_name
+from study.blocks import Block, num_grid_runs, short_name
 from study.fields import Fields
 from study.objectives import Objective
 from study.output import print_whole
@@ -134,8 +134,16 @@ def misleading(
         blocks: The blocks of the study.
         runs: What the budget allows.
     """
-    warnings = []
     searching = [block for block in blocks if block.searched]
+    active = {axis.name for block in blocks for axis in block.axes}
+    idle = dict.fromkeys(name for block in blocks for name in block.idle if name not in active)
+    warnings = [f"{name} always stands at its default: its when holds nowhere in the study." for name in idle]
+    room = (runs or 0) - num_grid_runs(blocks)
+    if room > 0 and not searching and all(block.until is None for block in blocks):
+        warnings.append(
+            f"The budget has room for {room} runs beyond the grids, but no block searches and no until adds "
+            "replicates: they are never used."
+        )
     population = int(search.options.get("population_size", 50))
     if search.sampler == "nsga2" and searching and runs is not None:
         configurations = runs // min(block.replicates for block in searching)

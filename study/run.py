@@ -21,6 +21,7 @@ from analysis.measures.point_samples import point_panels
 from analysis.measures.samples import sample_panels
 from analysis.measures.source import measures_hash
 from analysis.measures.suite import quick_suite
+from analysis.measures.translation import translation_panels
 from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.state import save_weights
@@ -169,6 +170,9 @@ def _measure(
 
 def _pictures(model: Variant, data: ImageData, replicate: int) -> tuple[dict[str, npt.NDArray[Any]], Pixels]:
     """Return the sample arrays of a model, and the picture of them."""
+    if model.code == "image":
+        translated = translation_panels(model, data, replicate)
+        return {**translated}, contact_sheet(translated)
     if DATASETS[data.name].holds_images:
         panels: dict[str, npt.NDArray[Any]] = {**sample_panels(model, data, replicate)}
         return panels, contact_sheet(panels)

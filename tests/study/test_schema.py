@@ -72,6 +72,8 @@ def test_it_knows_every_key(tmp_path: Path) -> None:
     assert is_loaded(EVERYTHING, tmp_path)
     assert is_valid(EVERYTHING)
     assert is_valid("extends: other.yaml\n")
+    assert is_valid("parameters: {model.variant: my_package.my_module:MyVariant}")
+    assert not is_valid("parameters: {model.variant: my_module}")
     assert set(SCHEMA["$defs"]["parameters"]["properties"]) == set(field_types())
     for name, value in default_values().items():
         plain = list(value) if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""Which samplers and schedulers go together with what a study asks for. Imports no torch, ray or optuna.
+"""Which samplers and schedulers combine with what. Imports no torch, ray or optuna.
 
 `IMPOSSIBLE` is the one table of it. A sampler that silently proposes at random what it cannot model is refused as well:
 such a search would look like what it is not. What is not in the table works; the slow tests try every cell of it on the
@@ -9,6 +9,8 @@ installed Optuna.
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -18,6 +20,7 @@ from study.algorithms import SamplerName, Scheduler, SchedulerName, SearchOption
 from study.blocks import Block, num_grid_runs, short_name
 from study.fields import Fields
 from study.objectives import Objective
+from study.output import print_whole
 from study.search_space import Axis, Choices, ZeroOrRange
 
 __all__ = ["FEATURES", "IMPOSSIBLE", "check_combinations", "misleading", "table"]
@@ -200,5 +203,13 @@ def _at(fields: Fields, key: str) -> Fields:
     return Fields(node, key, tuple(node.value), fields.problems)
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    argparse.ArgumentParser(
+        "python -m study.combinations", description="Print what combines, as a table in Markdown."
+    ).parse_args(arguments)
+    return 0 if print_whole(table()) else 1
+
+
 if __name__ == "__main__":
-    print(table())
+    sys.exit(main())

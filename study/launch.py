@@ -1,4 +1,4 @@
-"""Run a study.
+"""Run a study, or go on with it.
 
     python -m study.launch SPEC [--out DIR] [--set KEY=VALUE]… [--smoke]
                                 [--only CELL[:SEED]]… [--dry-run | --list | --fresh]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -31,6 +29,7 @@ from iae_models.training import TrainState, evaluation_model, initial_state, tra
 from iae_models.variant import Variant
 from study.checkpoints import Checkpoints
 from study.pictures import Pixels, contact_sheet, write_png
+from study.provenance import device_name, versions
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
 from study.run_log import Line, RunLog
 from study.rungs import measure_objectives, with_rungs
@@ -96,9 +95,9 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
         "finished_at": _now(),
         "code_hash": code,
         "measures_hash": measures_hash(),
-        "device": _device_name(place.device),
+        "device": device_name(place.device),
         "threads": place.threads,
-        "versions": _versions(),
+        "versions": versions(),
         "data_fingerprint": data.fingerprint,
         "classifier": accuracy,
         "values": model_values(measures),
@@ -204,17 +203,6 @@ def _events(run: RunFolder, past: Sequence[Line]) -> Iterator[SummaryWriter]:
 def _draw(events: SummaryWriter, line: Line, at: float | None = None) -> None:
     for name, value in line.values.items():
         events.add_scalar(name, value, line.step, at)
-
-
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return f"cpu ({platform.machine()})"
-    return f"cuda ({torch.cuda.get_device_name()})"
-
-
-def _versions() -> dict[str, str]:
-    packages = ("torch", "numpy", "ray", "optuna")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
 
 
 def _now() -> str:

@@ -63,6 +63,17 @@ class DriverCallback(tune.Callback):
         self._history = history
         self._store = store
         self._display = display
+        self._actors: dict[str, str] = {}
+
+    @guarded()
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Note which worker a lane has."""
+        self._actors[trial.trial_id] = trial.temporary_state.ray_actor._actor_id.hex()
+
+    def was_killed(self, message: str, trial_id: str) -> bool:
+        """Return whether a message of Ray's is about the worker of a lane, which has no name before it has started."""
+        named = {actor for actor in self._actors.values() if actor in message}
+        return not named or self._actors.get(trial_id) in {None, *named}
 
     @guarded()
     def on_trial_result(

@@ -89,6 +89,8 @@ class DriverCallback(tune.Callback):
             if report.status in ENDS:
                 self._history.end(self.dispatcher.folder.run(report.key))
             self.dispatcher.note(report)
+            if report.status == "failed" and report.key not in self.dispatcher.standing.failed:
+                report = replace(report, status="stopped", reason=f"{report.reason}; it goes out again alone")
             self._display.report(report)
 
     @guarded()
@@ -175,7 +177,7 @@ class PlainLines:
             self._first = False
             return
         if report.status == "stopped":
-            self._print(f"{name_of(run)} stopped at step {report.step}")
+            self._print(f"{name_of(run)} stopped at step {report.step}{': ' if report.reason else ''}{report.reason}")
             return
         done = standing.ended
         word = "ended early" if report.status == "pruned" else report.status

@@ -50,7 +50,10 @@ class Study:
     def origins(self):
         """Return the configurations in the folder by where they come from."""
         records = [read_json(run.run) for run in self.folder.run_folders()]
-        return {origin: {item["config_key"] for item in records if item["origin"] == origin} for origin in ("grid", "search")}
+        return {
+            origin: {item["config_key"] for item in records if item["origin"] == origin}
+            for origin in ("grid", "search")
+        }
 
 
 def write_study(root, text=STUDY):

@@ -313,6 +313,7 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
         code = code or FAILED
     root = shlex.quote(str(folder.root))
     commands = {
+        f"python -m study.best {root}": "the best configurations",
         f"python -m study.trials {root}": "every run with its measures",
         f"python -m analysis.report {root}": "write the report again",
         f"optuna-dashboard sqlite:///{shlex.quote(str(folder.optuna))}": "the searches",

@@ -204,10 +204,11 @@ def load_study(path: Path | str, overrides: Sequence[str] = (), smoke: bool = Fa
         SpecError: The file, or an override, breaks a rule; the message lists all problems with their places.
     """
     document, sources = read_study(Path(path))
-    spec, problems = _read(document, sources, overrides, smoke)
+    stem = Path(path).stem
+    spec, problems = read_spec(document, sources, overrides, smoke, stem)
     if not smoke and not overrides and isinstance(document.root.value, dict) and "smoke" in document.root.value:
         # a fault in the smoke section is reported now, and not on the day when it is needed
-        problems += _read(document, sources, (), smoke=True)[1]
+        problems += read_spec(document, sources, (), True, stem)[1]
     if problems:
         raise SpecError(problems)
     return spec
@@ -257,9 +258,18 @@ def _block_as_json(block: Block) -> dict[str, Any]:
     }
 
 
-def _read(
-    document: Document, sources: tuple[Source, ...], overrides: Sequence[str], smoke: bool
+def read_spec(
+    document: Document, sources: tuple[Source, ...], overrides: Sequence[str], smoke: bool, stem: str
 ) -> tuple[StudySpec, list[Problem]]:
+    """Read a study from its document, else as `load_study`. Where there are problems, the study is not to be used.
+
+    Args:
+        document: The study file, merged with what it extends.
+        sources: What it extends.
+        overrides: `--set` arguments.
+        smoke: Whether to make it tiny.
+        stem: Its name where it states none.
+    """
     problems = list(document.problems)
     root = document.root
     if smoke:
@@ -268,7 +278,7 @@ def _read(
         root = apply_override(root, argument, problems)
     file = document.root.mark.file
     fields = Fields(root, "", STUDY_KEYS, problems)
-    name = read_name(fields, Path(file).stem)
+    name = read_name(fields, stem)
     replicates = read_replicates(fields, Replicates())
     blocks = read_blocks(fields, name, replicates)
     objectives = read_objectives(fields, blocks)

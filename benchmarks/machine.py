@@ -1,0 +1,123 @@
+"""What a benchmark ran on, and what that machine can do at best: the first rows of every table of numbers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import torch
+
+Rows = list[tuple[str, ...]]
+
+
+def conditions(device: torch.device, packages: Iterable[str] = ("torch",)) -> list[str]:
+    """Return when, with which command, on what and under which load the numbers below it were measured."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    arguments = " ".join(sys.argv[1:])
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return [
+        f"- command: `python -m {module_name()}{' ' + arguments if arguments else ''}`",
+        f"- date: {datetime.now(UTC).isoformat(timespec='minutes')}",
+        f"- device: {device_name(device)}, {os.cpu_count()} cores, {torch.get_num_threads()} thread(s) used",
+        f"- versions: python {platform.python_version()}, {versions}",
+        f"- load average over 1, 5 and 15 minutes: {load}",
+    ]
+
+
+def module_name() -> str:
+    """Return the dotted name of the running command."""
+    spec = sys.modules["__main__"].__spec__
+    return spec.name if spec is not None else Path(sys.argv[0]).name
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of the GPU, or the processor's model."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()} (cpu capability {torch.backends.cpu.get_cpu_capability()})"
+
+
+def seconds(device: torch.device) -> float:
+    """Return a clock that other processes disturb little: this process's CPU time, or on a GPU the time of day."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return time.process_time()
+
+
+def interleaved(
+    arms: Sequence[Callable[[], object]], rounds: int, device: torch.device
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Time arms against one another: every round runs each once, starting with another one than the round before.
+
+    Returns:
+        For each arm its seconds in every round, by `seconds` and by the time of day.
+    """
+    times: list[list[float]] = [[] for _ in arms]
+    walls: list[list[float]] = [[] for _ in arms]
+    for turn in range(rounds):
+        for place in range(len(arms)):
+            index = (turn + place) % len(arms)
+            begin, wall = seconds(device), time.perf_counter()
+            arms[index]()
+            times[index].append(seconds(device) - begin)
+            walls[index].append(time.perf_counter() - wall)
+    return times, walls
+
+
+def peak_flops(device: torch.device, size: int = 1024) -> float:
+    """Return the fastest fp32 matrix product that this device was seen to do, in floating-point operations a second."""
+    x, w = (torch.randn(size, size, device=device) for _ in range(2))
+    arms: list[Callable[[], object]] = [lambda: x @ w]
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        arms.append(lambda: torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], ""))
+    times, _ = interleaved(arms, 9, device)
+    return 2 * size**3 / min(map(min, times))
+
+
+def bandwidth(device: torch.device, num_bytes: int = 2**28) -> float:
+    """Return the bytes a second, read and written, of copying memory that no cache holds."""
+    source = torch.ones(num_bytes // 4, device=device)
+    target = torch.empty_like(source)
+    times, _ = interleaved([lambda: target.copy_(source)], 5, device)
+    return 2 * num_bytes / min(times[0][1:])
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Return the median of repeated values with the smallest and the largest."""
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def publish(path: Path, title: str, text: str) -> None:
+    """Put a section of this title into a Markdown file, in the place of the one that is there.
+
+    Args:
+        path: The file; it is made where there is none.
+        title: The section's heading, of the second level.
+        text: What stands under it.
+    """
+    old = path.read_text(encoding="utf-8") if path.is_file() else "# Performance\n"
+    head, *sections = old.split("\n## ")
+    new = f"{title}\n\n{text.strip()}\n"
+    titles = [section.partition("\n")[0] for section in sections]
+    if title in titles:
+        sections[titles.index(title)] = new
+    else:
+        sections.append(new)
+    path.write_text("\n\n## ".join(part.strip("\n") for part in (head, *sections)) + "\n", encoding="utf-8")

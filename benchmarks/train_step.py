@@ -1,0 +1,183 @@
+"""The training step against a plain PyTorch script and against a hand-tuned one, interleaved in one run.
+
+    python -m benchmarks.train_step [--case WIDTH:BATCH …] [--rounds N] [--device cuda] [--write docs/performance.md]
+
+The script (`benchmarks.plain_training`) has a `DataLoader` and eager Adam; tuned, it has its images resident on the
+device and the fused form of Adam. All three begin with the same weights and draw the same batches and noise, and their
+losses are compared before anything is timed. On a CPU the clock is the process's own CPU time, so that other processes
+on the machine disturb the numbers less; ratios by the time of day stand beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from benchmarks.machine import bandwidth, conditions, interleaved, peak_flops, publish, spread, table
+from benchmarks.plain_training import PlainRun
+from iae_models.config import RunConfig, run_config
+from iae_models.costs import flops_per_step, num_parameters
+from iae_models.data import ImageData, Split, load
+from iae_models.training import initial_state, train
+
+CASES = ("1:100", "0.5:100", "0.25:64", "0.125:64", "0.0625:64")
+ROUND_FLOPS = 4e10
+"""A round of one arm is about as many floating-point operations, and at least two steps."""
+
+SHORT, SINGLE = 2, 1e-3
+LONG, DOUBLE = 20, 1e-6
+"""Over how many steps losses are compared in single and in double precision, and their largest relative difference."""
+
+BYTES_PER_PARAMETER = 40
+"""Of a step, at least: a weight is read twice and its gradient written; Adam reads four numbers and writes three."""
+
+
+def main() -> int:
+    """Measure, print and, if asked, publish; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_step", description=__doc__.splitlines()[0])
+    parser.add_argument("--case", action="append", metavar="WIDTH:BATCH", help=f"{' '.join(CASES)} if left out")
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the Markdown file to put the table into")
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    torch.set_num_threads(options.threads)
+    flops, copied = peak_flops(device), bandwidth(device)
+    data = load("embedded_digits").to(device)
+    lines = conditions(device)
+    lines.append(f"- roofline, measured: {flops / 1e9:.0f} GFLOP/s in fp32, {copied / 1e9:.0f} GB/s copied")
+    rows = []
+    for case in options.case or CASES:
+        width, _, batch = case.partition(":")
+        config = run_config({"model.width": float(width), "train.batch_size": int(batch)})
+        difference = compare(config, data)
+        rows.append(measure(config, data, options.rounds, (flops, copied), difference))
+        print(" ".join(rows[-1]), file=sys.stderr, flush=True)
+    header = (
+        "width, batch",
+        "script, ms a step",
+        "tuned script, ms",
+        "ours, ms",
+        "script / ours",
+        "by time of day",
+        "tuned / ours",
+        "ours, of the roofline",
+        "largest difference of a loss",
+    )
+    text = "\n".join([*lines, "", table(header, rows)])
+    print(text)
+    if options.write:
+        publish(options.write, "The training step", text + "\n\n" + NOTE)
+    return 0
+
+
+NOTE = f"""Medians over rounds, with the smallest and the largest in brackets; a ratio is one of each round. Above 1 we
+are faster. All arms begin with equal weights and have equal draws; the last column is the largest relative difference
+of a loss between them, over {SHORT} steps in single and over {LONG} in double precision. Adam's first steps go by the
+sign of a gradient, so that single precision tells runs apart soon."""
+
+
+class DoubleSplit(Split):
+    """Examples in double precision."""
+
+    def images(self, index: Tensor | slice = slice(None)) -> Tensor:
+        """Return the examples at `index`."""
+        return self.x[index].double() / 255
+
+
+def compare(config: RunConfig, data: ImageData) -> str:
+    """Train the arms for a few steps from equal weights; return how far their losses are apart.
+
+    Raises:
+        ValueError: Too far: they do not train the same thing.
+    """
+    single = _difference(config, data, SHORT, SINGLE)
+    torch.set_default_dtype(torch.float64)
+    try:
+        train_split = DoubleSplit(data.train.x, data.train.y)
+        double = _difference(config, dataclasses.replace(data, train=train_split), LONG, DOUBLE)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return f"{single:.0e}, {double:.0e}"
+
+
+def _difference(config: RunConfig, data: ImageData, num: int, tolerance: float) -> float:
+    reported = with_steps(config, num, report_every=1)
+    ours = train(initial_state(reported, 0, data.train.x.device), data, reported)
+    scripts = [script(config, data, tuned=tuned) for tuned in (False, True)]
+    largest = 0.0
+    for progress in ours:
+        values = {name: value for name, value in progress.values.items() if name.startswith("loss/")}
+        for run in scripts:
+            losses = {name: value.item() for name, value in run.step().items()}
+            if losses.keys() != values.keys():
+                raise ValueError(f"the losses must be {sorted(values)} in all arms, but got {sorted(losses)}.")
+            largest = max(largest, *(abs(losses[name] / values[name] - 1) for name in values))
+        if not largest <= tolerance:
+            raise ValueError(f"losses must agree within {tolerance}, but got {largest:.2g} at step {progress.step}.")
+    return largest
+
+
+def script(config: RunConfig, data: ImageData, *, tuned: bool) -> PlainRun:
+    """Return a script's run from our initial weights."""
+    return PlainRun(config, data, initial_state(config, 0, data.train.x.device).variant, 0, tuned=tuned)
+
+
+def with_steps(config: RunConfig, steps: int, report_every: int) -> RunConfig:
+    """Return the configuration with other numbers of steps."""
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, steps=steps, report_every=report_every))
+
+
+def measure(
+    config: RunConfig, data: ImageData, rounds: int, roofline: tuple[float, float], difference: str
+) -> tuple[str, ...]:
+    """Return one row of the table."""
+    device = data.train.x.device
+    num = max(2, round(ROUND_FLOPS / flops_per_step(config)))
+    arms: list[Callable[[], object]] = [script_steps(script(config, data, tuned=tuned), num) for tuned in (False, True)]
+    arms.append(our_steps(config, data, num))
+    interleaved(arms, 1, device)
+    times, walls = interleaved(arms, rounds, device)
+    plain, tuned, ours = ([1e3 * value / num for value in arm] for arm in times)
+    flops, copied = roofline
+    least = max(flops_per_step(config) / flops, BYTES_PER_PARAMETER * num_parameters(config) / copied)
+    return (
+        f"{config.model.width:g}, {config.train.batch_size}",
+        f"{median(plain):.1f}",
+        f"{median(tuned):.1f}",
+        f"{median(ours):.1f}",
+        spread([one / other for one, other in zip(plain, ours, strict=True)]),
+        spread([one / other for one, other in zip(walls[0], walls[2], strict=True)]),
+        spread([one / other for one, other in zip(tuned, ours, strict=True)]),
+        f"{100 * 1e3 * least / median(ours):.0f} %",
+        difference,
+    )
+
+
+def script_steps(run: PlainRun, num: int) -> Callable[[], Tensor]:
+    """Return a round of a script: some steps, and the losses' mean at their end, as it would print them."""
+
+    def steps() -> Tensor:
+        losses = [torch.stack(list(run.step().values())) for _ in range(num)]
+        return torch.stack(losses).mean(0).cpu()
+
+    return steps
+
+
+def our_steps(config: RunConfig, data: ImageData, num: int) -> Callable[[], object]:
+    """Return a round of our training: as many steps, with one report at their end."""
+    endless = with_steps(config, 10**9, report_every=num)
+    reports = train(initial_state(endless, 0, data.train.x.device), data, endless)
+    return lambda: next(reports)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,15 @@
 import itertools
+import subprocess
+import sys
 
 import pytest
-from harness.launches import Launch
+from harness.launches import ROOT, Launch
 from harness.studies import write_study
+
+from study.planned import record_run
+
+PERFORM = "import sys; from study.trial import *; list(perform(sys.argv[1], WorkerSettings(sys.argv[2])))"
+"""Trains one run of a study folder."""
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +22,18 @@ def reference(tmp_path_factory):
     finally:
         launch.close()
     return study
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """The folder of one run that was trained and measured, in a process of its own and without Ray."""
+    study = write_study(tmp_path_factory.mktemp("template"))
+    run = study.plan().wanted[0]
+    record_run(study.folder, run)
+    command = [sys.executable, "-c", PERFORM, run.key, str(study.folder.root)]
+    subprocess.run(command, check=True, cwd=ROOT)
+    assert study.finished() == {run.key}
+    return study.folder.run(run.key)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from harness.processes import kill
-from harness.studies import INTERVAL, STEPS, STUDY, Ledger, check_complete, write_study
+from harness.studies import INTERVAL, STEPS, Ledger, check_complete, write_study
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(1500)]
 

@@ -1,7 +1,7 @@
 """A launch without processes: the command and all that is around Ray are real, Ray and the training are not.
 
-It takes a fraction of a second, so that faults can be tried by the hundred. Runs come to the numbers of a real run, with
-objectives that depend on the run alone.
+It takes a fraction of a second, so that faults can be tried by the hundred. Runs come to the numbers of a real run,
+with objectives that depend on the run alone.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ def run_lanes(dispatcher, lanes, place, callback):
         callback.on_step_end(0, [])
 
 
-def replayed(template: RunFolder, before=lambda run, step: None):
+def replayed(template: RunFolder, before=lambda _run, _step: None):
     """Return a stand-in for the training of a run, which writes what the template has.
 
     Args:
@@ -85,13 +85,27 @@ def write_problems(root):
 
 
 @contextlib.contextmanager
+def module_replaced(name, module):
+    """Let imports find another module; what else is imported meanwhile stays, unlike with `mock.patch.dict`."""
+    former = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if former is not None:
+            sys.modules[name] = former
+
+
+@contextlib.contextmanager
 def without_ray(train_and_measure):
     """Let launches of this process use neither Ray nor torch, and draw no report."""
     report = types.ModuleType("analysis.report")
     report.write_report = write_problems
     runs = types.SimpleNamespace(train_and_measure=train_and_measure)
     with (
-        mock.patch.dict(sys.modules, {"analysis.report": report, "study.run": runs}),
+        module_replaced("analysis.report", report),
+        module_replaced("study.run", runs),
         mock.patch.object(launch, "LOAD_DATA", ""),
         mock.patch.object(study.session, "cluster", lambda *_, **__: contextlib.nullcontext()),
         mock.patch.object(study.session, "run_lanes", run_lanes),

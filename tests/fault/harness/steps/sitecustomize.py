@@ -40,7 +40,7 @@ PATCHES = {"iae_models.training": _log_steps, "study.run": _name_runs}
 class _Patcher(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Loads the modules of `PATCHES` as ever, and patches them."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name, _path=None, _target=None):
         if name not in PATCHES:
             return None
         sys.meta_path.remove(self)

@@ -6,6 +6,7 @@ weights, random streams) and the number of steps done.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -30,10 +31,16 @@ def load_weights(config: RunConfig, path: Path) -> Variant:
     return model.requires_grad_(False).eval()
 
 
-def save_state(state: TrainState, path: Path) -> None:
-    """Write a complete checkpoint."""
+def save_state(state: TrainState, path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write a complete checkpoint, with notes on what made it."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in state_tensors(state).items()}
-    save_file(tensors, path, metadata={"step": str(state.step)})
+    save_file(tensors, path, metadata={**(notes or {}), "step": str(state.step)})
+
+
+def notes_of(path: Path) -> dict[str, str]:
+    """Return the notes in a checkpoint."""
+    with safe_open(path, framework="pt") as file:
+        return {name: value for name, value in file.metadata().items() if name != "step"}
 
 
 def load_state(state: TrainState, path: Path) -> None:

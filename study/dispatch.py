@@ -183,6 +183,8 @@ class Dispatcher:
             self.standing.reports.pop(run.key, None)
             del self._live[run.key]
             self._queue.appendleft(run)
+        for key in self.standing.pruned.keys() & set(keys):
+            self.folder.run(key).remove_checkpoints()
 
     def _propose(self) -> None:
         """Queue what the search of the block proposes that has the most runs left: a configuration or a replicate."""

@@ -1,4 +1,4 @@
-"""Run a study.
+"""Run a study, or go on with it.
 
     python -m study.launch SPEC [--out DIR] [--set KEY=VALUE]… [--smoke]
                                 [--only CELL[:SEED]]… [--dry-run | --list | --fresh]
@@ -240,7 +240,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
         print("Nothing to do: " + _all_ended(plan, spec))
         with _writing(folder):
             write_study(spec, folder, plan, launched_at)
-        _rebuild_store(spec, folder, plan)
+        _rebuild(spec, folder, plan)
         return _end(folder, (), 0)
     print("Starting Ray …", flush=True)
     outcome = _run(spec, folder, plan, options, launched_at)
@@ -287,10 +287,14 @@ def _data_names(spec: StudySpec, plan: Plan) -> set[str]:
     }
 
 
-def _rebuild_store(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+    """Write history and searches as a launch does that runs something."""
     from study.dispatch import Dispatcher
+    from study.history import HistoryWriter
     from study.optuna_store import OptunaStore
+    from study.recovery import recover
 
+    recover(folder, HistoryWriter(folder.history))
     dispatcher = Dispatcher(spec, folder, plan)
     OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
 

@@ -25,6 +25,7 @@ from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
 from study.plan_text import duration
 from study.planned import PlannedRun, name_of
+from study.recovery import ENDS
 from study.search import guarded
 from study.standing import Standing
 from study.trial import Report
@@ -71,6 +72,8 @@ class DriverCallback(tune.Callback):
             if reason is not None:
                 report = replace(report, status="pruned", reason=reason)
             self._history.add(report.key, report.step, report.time_s, report.values)
+            if report.status in ENDS:
+                self._history.end(self.dispatcher.folder.run(report.key))
             self.dispatcher.note(report)
             self._display.report(report)
 

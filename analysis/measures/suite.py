@@ -50,6 +50,7 @@ from analysis.measures.points import CENTRES, POINTS, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
 from analysis.measures.subjects import kmeans_codes, measure_controls
+from analysis.measures.translation import translation_suite
 from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.priors import CategoricalPrior
 
@@ -100,8 +101,11 @@ def quick_suite(
             have the values that they have among all.
 
     Returns:
-        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it.
+        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it. Of a
+        model whose code is an image those of `TRANSLATION` instead.
     """
+    if model.code == "image":
+        return translation_suite(model, untrained, data, replicate, only)
     with torch.inference_mode():
         bench = make_bench(data, classifier, replicate)
         if only is not None:

@@ -23,10 +23,10 @@ class Launch:
     Its Ray keeps its files in a folder of its own, whose path is short because sockets lie in it.
     """
 
-    def __init__(self, spec, folder, log, flags=(), module="study.launch", variables=()):
+    def __init__(self, spec, folder, log, flags=(), module="study.launch", variables=(), root=ROOT):
         self.log = log
         self._ray = tempfile.mkdtemp(prefix="r")
-        paths = [str(ROOT), str(HARNESS), str(HARNESS / "harness" / "steps")]
+        paths = [str(root), str(HARNESS), str(HARNESS / "harness" / "steps")]
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(paths),
             "COLUMNS": "200",

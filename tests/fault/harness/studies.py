@@ -82,6 +82,10 @@ class Ledger:
         self._runs = {}
         self._results = {}
 
+    def moved_to(self, folder):
+        """Look at another folder from now on, which was this one."""
+        self._folder = folder
+
     def check(self):
         """Compare the folder with what was there at the last check, and remember what is new."""
         for run in self._folder.run_folders():

@@ -1,7 +1,7 @@
 """Counts training steps from outside: in every process that Python starts with this folder on its path.
 
 Each step that is trained appends a line, "<run key> <step>", to the file that $STEP_LOG names. A line that was written
-stays written, however the process dies.
+stays written, however the process dies. Where $NAN_AT is such a line, the losses of that step are not numbers.
 """
 
 import importlib.abc
@@ -18,6 +18,8 @@ def _log_steps(module):
         values = train_step(state, data, config)
         line = f"{_log_steps.run} {state.step}\n".encode()
         os.write(_log_steps.file, line)
+        if line.decode().strip() == os.environ.get("NAN_AT"):
+            return {name: value * float("nan") for name, value in values.items()}
         return values
 
     module._train_step = logged

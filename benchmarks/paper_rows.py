@@ -29,7 +29,10 @@ class Row:
 
 
 SPLIT = ("share_z_feature", "label_preservation", "r2_mean", "critic_accuracy")
-CLUSTERS = ("clustering_error", "used_clusters", "confidence", "dispersion_ratio")
+CLUSTERS = (
+    *("clustering_error", "used_clusters", "confidence", "dispersion_ratio"),
+    *("share_n_slant", "share_zn_slant", "share_n_thickness", "share_zn_thickness"),
+)
 MIXTURE = ("component_information", "off_modes")
 POSTERIORS = ("posterior_kl", "code_kl", "model_kl", "posterior_overlap", "true_overlap")
 

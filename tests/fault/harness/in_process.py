@@ -20,6 +20,7 @@ from analysis.results import load_results
 from study import launch
 from study.lane import LaneTrainable
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.run_log import Line
 from study.search import LaneSearcher, RungScheduler
 from study.trial import WorkerSettings
 
@@ -63,7 +64,7 @@ def replayed(template: RunFolder, before=lambda _run, _step: None):
         number = zlib.crc32(run.key.encode()) / 2**32
         for step in range(every, steps + 1, every):
             before(run, step)
-            yield types.SimpleNamespace(step=step, values={"loss/autoencoder/reconstruction": number})
+            yield Line(step, 0.0, {"loss/autoencoder/reconstruction": number})
         for path in (run.samples, run.picture, run.weights):
             with atomic_path(path) as temporary:
                 temporary.write_bytes(run.key.encode())

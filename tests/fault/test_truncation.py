@@ -66,6 +66,7 @@ FILES = {
     "study.yaml": lambda study: study.folder.specification,
     "history": lambda study: min(study.folder.history.iterdir()),
     "optuna.db": lambda study: study.folder.optuna,
+    "progress.jsonl": lambda study: next(run.log for run in study.folder.run_folders() if run.log.is_file()),
     "lock": lambda study: study.folder.lock,
     "table of the report": lambda study: study.folder.report / "tables" / "problems.csv",
 }

@@ -20,14 +20,14 @@ from analysis.results import load_results
 from study import launch
 from study.lane import LaneTrainable
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
-from study.run_log import Line
+from study.run_log import Line, RunLog
 from study.search import LaneSearcher, RungScheduler
 from study.trial import WorkerSettings
 
 NODE = {"Alive": True, "Resources": {"CPU": 2.0}}
 
 
-def run_lanes(dispatcher, lanes, place, callback):
+def run_lanes(dispatcher, lanes, place, callback, _say):
     """Do what Ray Tune does with a searcher, a scheduler and a callback, one step of a lane after the other."""
     searcher, scheduler = LaneSearcher(dispatcher, place), RungScheduler(dispatcher)
     trials, number, is_over = {}, 0, False
@@ -62,9 +62,13 @@ def replayed(template: RunFolder, before=lambda _run, _step: None):
     def train_and_measure(run, place: WorkerSettings):
         steps, every = result["steps"], place.judge_every or result["steps"] // 2
         number = zlib.crc32(run.key.encode()) / 2**32
-        for step in range(every, steps + 1, every):
-            before(run, step)
-            yield Line(step, 0.0, {"loss/autoencoder/reconstruction": number})
+        with RunLog(run, 0) as log:
+            for step in range(every, steps + 1, every):
+                before(run, step)
+                line = Line(step, step / 1000, {"loss/autoencoder/reconstruction": number})
+                log.add(line)
+                log.sync()
+                yield line
         for path in (run.samples, run.picture, run.weights):
             with atomic_path(path) as temporary:
                 temporary.write_bytes(run.key.encode())

@@ -72,6 +72,11 @@ _POINTS = tuple(
     for name, info in DATASETS.items()
     if info.holds_images
 )
+_STROKES = tuple(
+    UndefinedWhere("data.name", name, "the data are not drawn in strokes")
+    for name in DATASETS
+    if name not in ("embedded_digits", "mnist")
+)
 _CATEGORICAL = (_CATEGORICAL_ONLY,)
 _GAUSSIAN = (_NO_CODE, _GAUSSIAN_ONLY)
 
@@ -151,6 +156,21 @@ _VECTORS: dict[str, MeasureInfo] = {
         "Share of the pixel variance that code and noise decide only together, codes drawn from the prior.",
         "neither",
     ),
+    **{
+        f"share_{part}_{style}": MeasureInfo(
+            f"S_{part}, {style}",
+            "fraction",
+            f"Share of the variance of generated digits' {style} that {who}, codes drawn from the prior.",
+            "neither",
+            undefined=_STROKES,
+        )
+        for style in ("slant", "thickness")
+        for part, who in (
+            ("z", "the code decides alone"),
+            ("n", "the noise decides alone"),
+            ("zn", "code and noise decide only together"),
+        )
+    },
     "label_preservation": MeasureInfo(
         "label preservation",
         "fraction",

@@ -29,7 +29,10 @@ class Row:
 
 
 SPLIT = ("share_z_feature", "label_preservation", "r2_mean", "critic_accuracy")
-CLUSTERS = ("clustering_error", "used_clusters", "confidence", "dispersion_ratio")
+CLUSTERS = (
+    *("clustering_error", "used_clusters", "confidence", "dispersion_ratio"),
+    *("share_n_slant", "share_zn_slant", "share_n_thickness", "share_zn_thickness"),
+)
 MIXTURE = ("component_information", "off_modes")
 POSTERIORS = ("posterior_kl", "code_kl", "model_kl", "posterior_overlap", "true_overlap")
 
@@ -89,7 +92,7 @@ ROWS: tuple[Row, ...] = (
     Row("Fig. 11", "InfoGAN, four points", "axis-aligned posteriors that overlap", "four_points", ("infogan",),
         POSTERIORS),
     Row("Fig. 12", "FIAE, four points", "posteriors match, q(z) is close to p(z)", "four_points",
-        ("fiae", "fiae_divergences"), POSTERIORS),
+        ("fiae_no_noise", "fiae", "fiae_divergences"), POSTERIORS),
     Row("§ 4", "ALI, four points", "–", "four_points", ("ali",), POSTERIORS),
     Row("Fig. 13", "FIAE, MNIST, 15-d code, no noise", "reconstructions of test images", "fiae_reconstruction",
         ("fiae", "infogan", "ali", "iae"), ("r2_mean", "label_preservation")),

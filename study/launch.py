@@ -8,6 +8,8 @@ stopped: finished runs stay, failed and interrupted ones are repeated, and what 
 added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells for later, and
 `--fresh` moves the folder aside.
 
+Ctrl-C or SIGTERM lets every run save a checkpoint and then ends the launch; a second Ctrl-C ends it at once.
+
 Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
 interrupted.
 """
@@ -38,10 +40,11 @@ from study.lock import FolderInUse, hold
 from study.output import print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import describe
-from study.records import StudyFolder, read_json
+from study.records import StudyFolder, read_json, run_status
 from study.resolved import write_study
 from study.selection import confined
 from study.spec import SpecError, StudySpec, load_study
+from study.stop_request import withdraw_stop
 
 if TYPE_CHECKING:
     from study.session import Outcome
@@ -167,7 +170,11 @@ def _held(folder: StudyFolder) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with _writing(folder):
             stack.enter_context(hold(folder.lock))
-        yield
+            withdraw_stop(folder)  # of a launch that was killed
+        try:
+            yield
+        finally:
+            withdraw_stop(folder)
 
 
 @contextlib.contextmanager
@@ -338,7 +345,9 @@ def _all_ended(plan: Plan, spec: StudySpec) -> str:
 def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
     plan = _plan(spec, folder, options.only)
     left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
-    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left} are left. To go on from here:")
+    begun = sum(run_status(folder.run(run.key)) == "unfinished" for run in plan.todo)
+    going_on = f" ({begun} from a checkpoint)" if begun else ""
+    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left}{going_on} are left. To go on from here:")
     print(f"  {command_of(options)}")
     return INTERRUPTED
 

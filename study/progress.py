@@ -49,6 +49,9 @@ class Display(Protocol):
     def refresh(self) -> None:
         """Draw anew, if it is time."""
 
+    def say(self, text: str) -> None:
+        """Show a sentence."""
+
     def close(self) -> None:
         """Draw for the last time."""
 
@@ -117,6 +120,10 @@ class LiveTable:
             self._last_frame = time.monotonic()
             self._live.refresh()
 
+    def say(self, text: str) -> None:
+        """Print above the table."""
+        self._console.print(text, markup=False, highlight=False)
+
     def close(self) -> None:
         """Draw the last frame and leave it standing."""
         self._live.stop()
@@ -157,6 +164,9 @@ class PlainLines:
                 self._print(f"first report after {_since(self._launched_at)}: {_line(run, report)}")
             self._first = False
             return
+        if report.status == "stopped":
+            self._print(f"{name_of(run)} stopped at step {report.step}")
+            return
         done = standing.ended
         word = "ended early" if report.status == "pruned" else report.status
         outcome = f"{word}: {report.reason}" if report.reason else f"finished in {duration(report.time_s)}"
@@ -168,6 +178,10 @@ class PlainLines:
         reports = self._dispatcher.standing.reports.values()
         if reports and time.monotonic() - self._last_line >= HEARTBEAT_S:
             self._print("; ".join(_line(self._dispatcher.runs[report.key], report) for report in reports))
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._print(text)
 
     def close(self) -> None:
         """Print the best configuration."""

@@ -119,7 +119,7 @@ def _run(
     display = display_for(console, dispatcher, lanes.number, launched_at)
     limit_s = INTERRUPTED_S
     try:
-        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display))
+        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display), display.say)
         limit_s = math.inf
     except Exception:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
         dispatcher.stop(traceback.format_exc())

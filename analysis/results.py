@@ -35,7 +35,7 @@ CONFIG_COLUMNS = (
     "model.train_encoder",
     "data.name",
 )
-MEASURE_COLUMNS = ("run", "name", "split", "subject", "value", "low", "high", "n", "unit", "status", "reason")
+MEASURE_COLUMNS = ("run", "name", "split", "subject", "value", "low", "high", "n", "unit", "status", "reason", "suite")
 HISTORY_COLUMNS = ("run", "step", "time_s", "name", "value")
 
 USABLE = ("ok", "saturated")
@@ -52,7 +52,8 @@ class StudyResults:
             dotted name. `status` is "finished", "failed", "planned" or "unreadable". `origin` is "grid" for what the
             study's grid wants today, whatever the run was made for, "extra" for what the folder holds and the study no
             longer wants, and else what `run.json` says.
-        measures: One row a measured value; `value` is NaN wherever `status` is none of `USABLE`.
+        measures: One row a measured value; `value` is NaN wherever `status` is none of `USABLE`. Where the full suite
+            has measured what the run itself has, too, the row is the full suite's; `suite` says which.
         history: One row a logged value, ordered by run, name and step.
         study: The resolved study as `study.json` has it, with `name`, `question`, `blocks`, `objectives`, `runs` and
             `extra` always there and of the right type.
@@ -198,7 +199,9 @@ def _add_result(
         row.update({f"classifier_{name}": classifier.get(name) for name in ("hash", "accuracy", "test_accuracy")})
     if isinstance(result.get("versions"), dict):
         row["versions"] = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
-    return row, [{**item, "run": run.key} for item in measures]
+    full, row["full_hash"] = _read_full_measures(run, problems)
+    # the full suite's values come last: where both have one, the last one is kept
+    return row, [{**item, "run": run.key, "suite": "quick"} for item in measures] + full
 
 
 def _read_measures(run: RunFolder, problems: list[str]) -> list[dict[str, Any]] | None:
@@ -218,10 +221,26 @@ def _read_measures(run: RunFolder, problems: list[str]) -> list[dict[str, Any]] 
     return kept
 
 
+def _read_full_measures(run: RunFolder, problems: list[str]) -> tuple[list[dict[str, Any]], str]:
+    """Return the entries of `full_measures.json`, all groups together, and the hash of the measures' source."""
+    if not run.full_measures.is_file():
+        return [], ""
+    record = _read(run.full_measures, problems)
+    groups = record.get("groups")
+    if not isinstance(groups, dict) or record.get("key") != run.key:
+        if record:
+            problems.append(f"{_place(run.full_measures)}: must hold the groups of run {run.key}, but does not.")
+        return [], ""
+    entries = [item for group in groups.values() if isinstance(group, dict) for item in _list(group.get("measures"))]
+    kept = [item for item in entries if isinstance(item, dict) and isinstance(item.get("name"), str)]
+    return [{**item, "run": run.key, "suite": "full"} for item in kept], str(record.get("measures_hash", ""))
+
+
 def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.DataFrame:
     table = pd.DataFrame.from_records(measures, columns=list(MEASURE_COLUMNS) if not measures else None)
     table = table.reindex(columns=list(MEASURE_COLUMNS))
-    for name, default in (("split", "test"), ("subject", "model"), ("unit", ""), ("status", "ok"), ("reason", "")):
+    defaults = {"split": "test", "subject": "model", "unit": "", "status": "ok", "reason": "", "suite": "quick"}
+    for name, default in defaults.items():
         table[name] = table[name].where(table[name].map(lambda item: isinstance(item, str)), default).astype(object)
     table = table.astype({"run": str, "name": str})
     for name in ("value", "low", "high", "n"):
@@ -235,7 +254,7 @@ def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.Da
     table.loc[invalid, ["status", "reason"]] = ["invalid", "the recorded value is no finite number"]
     table.loc[~table["status"].isin(USABLE), ["value", "low", "high"]] = math.nan
     identity = ["run", "name", "split", "subject"]
-    for _, item in table[table.duplicated(identity)].iterrows():
+    for _, item in table[table.duplicated([*identity, "suite"])].iterrows():
         problems.append(f"runs/{item['run']}/measures.json: {item['name']} is there twice; the last one is used.")
     return table.drop_duplicates(identity, keep="last").reset_index(drop=True)
 

@@ -71,6 +71,12 @@ class Architecture:
         )
 
 
+TRANSLATOR_CHANNELS = (64, 128, 256)
+"""Channels of a translator's outer convolutions and of its residual blocks (CycleGAN: Zhu et al., 2017)."""
+
+PATCH_CHANNELS = (64, 128, 256)
+"""Channels of a patch discriminator's convolutions before the last one."""
+
 ARCHITECTURES: dict[tuple[int, ...], Architecture] = {
     (1, 28, 28): Architecture(4, (), (2000, 2000), (1024,), (128, 64), 7, (64, 128), (1024,), "sigmoid"),
     (3, 32, 32): Architecture(4, (64, 128, 256), (), (), (256, 128, 64), 4, (64, 128, 256), (), "tanh"),
@@ -117,8 +123,49 @@ class CodeDiscriminator:
     code_dim: int
 
 
-Network = EncoderNetwork | DecoderNetwork | ImageDiscriminator | CodeDiscriminator
+@dataclass(frozen=True)
+class TranslatorNetwork:
+    """From an image of one domain and noise to an image of the other: the generator of a CycleGAN.
+
+    Attributes:
+        to: What it makes, a "code" of an image or an "image" of a code.
+        noise_dim: Length of the noise.
+        num_blocks: Residual blocks.
+    """
+
+    to: Literal["code", "image"]
+    noise_dim: int
+    num_blocks: int
+
+
+@dataclass(frozen=True)
+class PatchDiscriminator:
+    """From what it `sees`, an "image", a "code" that is an image, or a "pair" of both, to a map of logits."""
+
+    sees: Literal["image", "code", "pair"]
+
+
+Network = (
+    EncoderNetwork | DecoderNetwork | ImageDiscriminator | CodeDiscriminator | TranslatorNetwork | PatchDiscriminator
+)
 """One network that a variant needs."""
+
+
+def translator_channels(config: RunConfig) -> tuple[int, ...]:
+    """Return the channels of a run's translators, with its width applied."""
+    return tuple(math.ceil(item * config.model.width) for item in TRANSLATOR_CHANNELS)
+
+
+def patch_channels(config: RunConfig) -> tuple[int, ...]:
+    """Return the channels of a run's patch discriminators, with its widths applied."""
+    factor = config.model.width * config.model.discriminator_width
+    return tuple(math.ceil(item * factor) for item in PATCH_CHANNELS)
+
+
+def domain_channels(config: RunConfig) -> dict[str, int]:
+    """Return the channels of images, of codes that are images, and of pairs of both."""
+    info = DATASETS[config.data.name]
+    return {"image": info.shape[0], "code": info.code_shape[0], "pair": info.shape[0] + info.code_shape[0]}
 
 
 def architecture_of(config: RunConfig) -> Architecture:

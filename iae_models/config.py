@@ -141,6 +141,11 @@ class RunConfig:
             f"model.conditioning must be left out for {self.data.name}: points have no locations, "
             f"but got {self.model.conditioning!r}.",
         )
+        require(
+            self.model.code != "image" or bool(info.code_shape),
+            f"model.code must not be 'image' for {self.data.name}, which has no second domain; those that do are "
+            f"{[name for name, item in DATASETS.items() if item.code_shape]}.",
+        )
         self._check_used()
 
     def _check_labels(self, info: DatasetInfo) -> None:

@@ -16,7 +16,12 @@ from iae_models.architectures import (
     EncoderNetwork,
     ImageDiscriminator,
     Network,
+    PatchDiscriminator,
+    TranslatorNetwork,
     architecture_of,
+    domain_channels,
+    patch_channels,
+    translator_channels,
 )
 from iae_models.config import DATASETS, RunConfig, variant_info
 
@@ -80,6 +85,10 @@ def flops_per_step(config: RunConfig) -> int:
 
 
 def _layers(network: Network, config: RunConfig) -> tuple[Layer, ...]:
+    if isinstance(network, TranslatorNetwork):
+        return _translator(network, config)
+    if isinstance(network, PatchDiscriminator):
+        return _patch_discriminator(network, config)
     architecture, shape = architecture_of(config), DATASETS[config.data.name].shape
     match network:
         case EncoderNetwork():
@@ -161,6 +170,45 @@ def _conditioning(architecture: Architecture, kind: str, code_dim: int, size: in
     return [_linear(code_dim, hidden), _linear(hidden, size**2)]
 
 
+def _translator(network: TranslatorNetwork, config: RunConfig) -> tuple[Layer, ...]:
+    channels, size = domain_channels(config), DATASETS[config.data.name].shape[1]
+    first, last = ("image", "code") if network.to == "code" else ("code", "image")
+    outer, middle, inner = translator_channels(config)
+
+    def block(before: int, width: int, kernel: int, side: int) -> list[Layer]:
+        # a bias before the normalization would be absorbed by it
+        layer = _convolution(before, width, kernel, side, bias=False)
+        return [layer, *_conditional_norm(width, side, network.noise_dim)]
+
+    half, quarter = size // 2, size // 4
+    layers = block(channels[first], outer, 7, size) + block(outer, middle, 3, half) + block(middle, inner, 3, quarter)
+    for _ in range(2 * network.num_blocks):
+        layers += block(inner, inner, 3, quarter)
+    for before, width, side in ((inner, middle, quarter), (middle, outer, half)):
+        layers += [_transposed_convolution(before, width, 3, side, bias=False)]
+        layers += _conditional_norm(width, 2 * side, network.noise_dim)
+    return (*layers, _convolution(outer, channels[last], 7, size))
+
+
+def _conditional_norm(channels: int, size: int, noise_dim: int) -> tuple[Layer, ...]:
+    if not noise_dim:
+        return (_norm(channels, size),)
+    return (Layer(0, 0, channels * size**2), _linear(noise_dim, 2 * channels))
+
+
+def _patch_discriminator(network: PatchDiscriminator, config: RunConfig) -> tuple[Layer, ...]:
+    norm = config.model.discriminator_norm
+    first, *rest = patch_channels(config)
+    size = DATASETS[config.data.name].shape[1] // 2
+    layers = [_convolution(domain_channels(config)[network.sees], first, 4, size)]
+    for index, width in enumerate(rest):
+        size = size // 2 if index == 0 else size - 1
+        layers += [_convolution(first, width, 4, size, norm != "pre_activation")]
+        layers += [_norm(width, size)] * (norm != "none")
+        first = width
+    return (*layers, _convolution(first, 1, 4, size - 1))
+
+
 def _linear(features: int, width: int, bias: bool = True) -> Layer:
     return Layer(features * width + bias * width, features * width, width)
 
@@ -171,10 +219,10 @@ def _convolution(channels: int, width: int, kernel: int, size: int, bias: bool =
     return Layer(weights + bias * width, weights * size**2, width * size**2)
 
 
-def _transposed_convolution(channels: int, width: int, kernel: int, size: int) -> Layer:
+def _transposed_convolution(channels: int, width: int, kernel: int, size: int, bias: bool = True) -> Layer:
     """Return a transposed convolution whose input is `size` high and wide, and its output twice that."""
     weights = channels * width * kernel**2
-    return Layer(weights + width, weights * size**2, width * (2 * size) ** 2)
+    return Layer(weights + bias * width, weights * size**2, width * (2 * size) ** 2)
 
 
 def _norm(channels: int, size: int = 1) -> Layer:

@@ -17,6 +17,8 @@ class DatasetInfo:
             where the published files were never at hand: what was loaded is then recorded with each run, and checked
             against nothing.
         title: The name that a reader of a report sees.
+        code_shape: Shape of the images of a second domain (channels, height, width), where the data have two.
+        paired: Whether the i-th image of the second domain belongs to the i-th example, on validation and test split.
     """
 
     shape: tuple[int, ...]
@@ -24,6 +26,8 @@ class DatasetInfo:
     sizes: tuple[int, int, int]
     fingerprint: str
     title: str
+    code_shape: tuple[int, ...] = ()
+    paired: bool = False
 
     @property
     def holds_images(self) -> bool:
@@ -73,6 +77,48 @@ DATASETS: dict[str, DatasetInfo] = {
     ),
     "celeba": DatasetInfo(
         shape=(3, 48, 48), num_classes=2, sizes=(162770, 19867, 19962), fingerprint="", title="CelebA, 48 x 48"
+    ),
+    "digits_two_styles": DatasetInfo(
+        shape=(1, 28, 28),
+        num_classes=10,
+        sizes=(1750, 250, 500),
+        fingerprint="90a85e7aedae89c427ce835e0bba3b4182323f87fada4ea19d2a1c2e9b1d776f",
+        title="digits in two styles (embedded)",
+        code_shape=(1, 28, 28),
+    ),
+    "digits_two_styles_mnist": DatasetInfo(
+        shape=(1, 28, 28),
+        num_classes=10,
+        sizes=(27503, 2502, 5001),
+        fingerprint="d8824925c91d62242a0cc4ecbfbc5f83c5349fcb035210cf78084f2dc2f9ad37",
+        title="digits in two styles (MNIST)",
+        code_shape=(1, 28, 28),
+    ),
+    "edges_shoes_28": DatasetInfo(
+        shape=(1, 28, 28),
+        num_classes=3,
+        sizes=(8250, 1500, 3000),
+        fingerprint="29454df1a96a4deef4ee848fa7b455f01e90b9f7e758054ba8b46f0c666ccb63",
+        title="Fashion-MNIST footwear and edges",
+        code_shape=(1, 28, 28),
+        paired=True,
+    ),
+    "edges2shoes": DatasetInfo(
+        shape=(3, 64, 64),
+        num_classes=0,
+        sizes=(24413, 1000, 200),
+        fingerprint="",
+        title="edges2shoes, 64 x 64",
+        code_shape=(1, 64, 64),
+        paired=True,
+    ),
+    "celeba_female_male": DatasetInfo(
+        shape=(3, 48, 48),
+        num_classes=0,
+        sizes=(94509, 11409, 12247),
+        fingerprint="",
+        title="CelebA, women and men, 48 x 48",
+        code_shape=(3, 48, 48),
     ),
     "seven_gaussians": DatasetInfo(
         shape=(2,),

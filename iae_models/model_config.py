@@ -21,7 +21,7 @@ class ModelConfig:
 
     Attributes:
         variant: A key of `VARIANTS`, or the import path of an own variant (`iae_models.own_variant`).
-        code: Kind of the latent code z: continuous ("gaussian") or categorical.
+        code: Kind of the latent code z: continuous ("gaussian"), categorical, or an image of the data's second domain.
         latent_dim: Dimension of a continuous code; 0 is the unconditional GAN, which has no code.
         prior_distribution: Distribution p(z) of a continuous code: standard normal, or uniform with unit variance.
         prior_components: Components of a Gaussian mixture that is fitted to q(z) after training and then sampled from,
@@ -35,6 +35,9 @@ class ModelConfig:
         encoder_noise_dim: Dimension of the encoder's noise ε; 0 is a deterministic encoder.
         width: Factor on every hidden width of the paper's tables.
         discriminator_width: A further factor on those of the discriminators of images: their capacity.
+        num_blocks: Residual blocks of a translator between two domains of images.
+        match_pairs: Whether the reconstruction discriminator of such a model sees images with their codes, as in the
+            paper, or images alone: to match their marginal distribution loses which image it was.
         conditioning: How a discriminator of images sees the code (Appendix B.1). "auto" is what the paper used:
             location-dependent for continuous codes, location-invariant for categorical ones.
         discriminator_norm: Batch normalization in the discriminators of images: after the ReLU ("paper"), before it
@@ -64,7 +67,7 @@ class ModelConfig:
     """
 
     variant: str = "iae"
-    code: Literal["gaussian", "categorical"] = "gaussian"
+    code: Literal["gaussian", "categorical", "image"] = "gaussian"
     latent_dim: int = 20
     prior_distribution: Distribution = "gaussian"
     prior_components: int = 0
@@ -76,6 +79,8 @@ class ModelConfig:
     encoder_noise_dim: int = 0
     width: float = 1.0
     discriminator_width: float = 1.0
+    num_blocks: int = 6
+    match_pairs: bool = True
     conditioning: Conditioning = "auto"
     discriminator_norm: Literal["paper", "pre_activation", "none"] = "pre_activation"
     discriminator_batching: Literal["joint", "separate"] = "separate"
@@ -102,6 +107,7 @@ class ModelConfig:
         for name in ("latent_dim", "prior_components", "noise_dim", "encoder_noise_dim"):
             at_least(self, name, 0)
         at_least(self, "num_categories", 2)
+        at_least(self, "num_blocks", 1)
         for name in ("width", "discriminator_width"):
             value = getattr(self, name)
             require(0 < value <= 4, f"{name} must be in (0, 4], but got {value}.")
@@ -129,12 +135,15 @@ class ModelConfig:
 
     def _check_code(self) -> None:
         defaults = {item.name: item.default for item in dataclasses.fields(ModelConfig)}
-        foreign = (
-            ("num_categories", "category_probabilities", "vat_weight", "vat_radius", "balance_weight", "label_weight")
-            if self.code == "gaussian"
-            else ("latent_dim", "prior_distribution", "prior_components")
-        )
-        for name in foreign:
+        own = {
+            "gaussian": ("latent_dim", "prior_distribution", "prior_components"),
+            "categorical": (
+                *("num_categories", "category_probabilities"),
+                *("vat_weight", "vat_radius", "balance_weight", "label_weight"),
+            ),
+            "image": ("num_blocks", "match_pairs"),
+        }
+        for name in (name for code, names in own.items() if code != self.code for name in names):
             value = getattr(self, name)
             require(value == defaults[name], f"{name} must be left out where code is {self.code!r}, but got {value!r}.")
         if self.category_probabilities:
@@ -156,11 +165,11 @@ class ModelConfig:
             f"code must be one of {list(info.codes)} for {self.variant}, but got {self.code!r}.",
         )
         require(
-            self.code_dim > 0 or not info.needs_code,
+            self.has_code or not info.needs_code,
             f"latent_dim must be at least 1 for {self.variant}, which infers a code, but got {self.latent_dim}.",
         )
         require(
-            self.code_dim + self.noise_dim > 0,
+            self.has_code or self.noise_dim > 0,
             "noise_dim must be at least 1 where latent_dim is 0: a decoder with neither input makes one image.",
         )
         require(
@@ -169,12 +178,12 @@ class ModelConfig:
         )
         for name in ("encoder_noise_dim", "code_noise"):
             value = getattr(self, name)
-            require(self.code_dim > 0 or not value, f"{name} must be 0 where latent_dim is 0, but got {value}.")
+            require(self.has_code or not value, f"{name} must be 0 where latent_dim is 0, but got {value}.")
         for name in ("vat_weight", "balance_weight"):
             value = getattr(self, name)
             require(self.train_encoder or not value, f"{name} must be 0 where train_encoder is false, but got {value}.")
         require(
-            not (self.prior_components and (self.code_dim == 0 or self.regularizes)),
+            not (self.prior_components and (not self.has_code or self.regularizes)),
             "prior_components must be 0 unless there is a code and regularization_weight is 0: a code that is pulled "
             f"to its prior needs no other, but got {self.prior_components}.",
         )
@@ -183,7 +192,7 @@ class ModelConfig:
             "reconstruction_weight or regularization_weight must be positive, but both are 0.",
         )
         require(
-            self.reconstruction_weight > 0 or (self.code_dim > 0 and self.train_encoder),
+            self.reconstruction_weight > 0 or (self.has_code and self.train_encoder),
             "reconstruction_weight must be positive where no encoder is trained, but got 0.",
         )
 
@@ -202,14 +211,19 @@ class ModelConfig:
         unless a prior is fitted to the code.
         """
         capabilities = variant_info(self.variant).capabilities
-        if self.code_dim == 0:
+        if not self.has_code:
             return capabilities - {"infer"}
         return capabilities if self.regularizes or self.prior_components else capabilities - {"sample"}
 
     @property
     def code_dim(self) -> int:
-        """Length of the code vector: the latent dimension, or the number of categories."""
-        return self.latent_dim if self.code == "gaussian" else self.num_categories
+        """Length of the code vector: the latent dimension, or the number of categories; 0 where it is an image."""
+        return {"gaussian": self.latent_dim, "categorical": self.num_categories, "image": 0}[self.code]
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is a code, be it a vector or an image."""
+        return self.code == "image" or self.code_dim > 0
 
     @property
     def resolved_conditioning(self) -> str:

@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from iae_models import translators
 from iae_models.architectures import (
     Architecture,
     CodeDiscriminator,
@@ -19,6 +20,8 @@ from iae_models.architectures import (
     EncoderNetwork,
     ImageDiscriminator,
     Network,
+    PatchDiscriminator,
+    TranslatorNetwork,
     architecture_of,
 )
 from iae_models.config import DATASETS, RunConfig
@@ -27,6 +30,8 @@ from iae_models.layers import DoublingConvolution, HalvingConvolution, Linear
 
 def make(network: Network, config: RunConfig) -> nn.Module:
     """Build one network of a run."""
+    if isinstance(network, TranslatorNetwork | PatchDiscriminator):
+        return translators.make(network, config)
     architecture, x_shape, model = architecture_of(config), DATASETS[config.data.name].shape, config.model
     match network:
         case EncoderNetwork():

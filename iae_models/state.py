@@ -6,6 +6,7 @@ weights, random streams), the number of steps done, and which library multiplied
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -31,10 +32,17 @@ def load_weights(config: RunConfig, path: Path) -> Variant:
     return model.requires_grad_(False).eval()
 
 
-def save_state(state: TrainState, path: Path) -> None:
-    """Write a complete checkpoint."""
+def save_state(state: TrainState, path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write a complete checkpoint, with notes on what made it."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in state_tensors(state).items()}
-    save_file(tensors, path, metadata={"step": str(state.step), "product": product_of(state.variant)})
+    own = {"step": str(state.step), "product": product_of(state.variant)}
+    save_file(tensors, path, metadata={**(notes or {}), **own})
+
+
+def notes_of(path: Path) -> dict[str, str]:
+    """Return the notes in a checkpoint."""
+    with safe_open(path, framework="pt") as file:
+        return {name: value for name, value in file.metadata().items() if name not in ("step", "product")}
 
 
 def load_state(state: TrainState, path: Path) -> None:

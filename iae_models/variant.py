@@ -76,8 +76,10 @@ class Variant(nn.Module):
     Attributes:
         capabilities: Which of "infer", "generate" and "sample" it can do; measures skip what they cannot have.
         x_shape: Shape of one image (C, H, W), or of one point (D,); "images" below stands for both.
-        code: "gaussian" (continuous) or "categorical".
-        code_dim: Length of the code; 0 where there is none.
+        code: "gaussian" (continuous), "categorical" or "image".
+        code_dim: Length of the code; 0 where there is none, or it is an image.
+        z_shape: Shape of one code: (code_dim,), or (C', H, W) of an image of the second domain. Where a code is an
+            image, "(N, code_dim)" below stands for that.
         noise_dim: Length of the decoder's noise; 0 for a deterministic decoder.
         encoder_noise_dim: Length of the encoder's noise; 0 for a deterministic encoder.
     """
@@ -95,6 +97,7 @@ class Variant(nn.Module):
         self.x_shape = DATASETS[config.data.name].shape
         self.code = config.model.code
         self.code_dim = config.model.code_dim
+        self.z_shape = DATASETS[config.data.name].code_shape if self.code == "image" else (self.code_dim,)
         self.noise_dim = config.model.noise_dim
         self.encoder_noise_dim = config.model.encoder_noise_dim
         self.prior = prior_of(config.model)

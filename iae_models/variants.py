@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from iae_models.architectures import CodeDiscriminator, DecoderNetwork, EncoderNetwork, ImageDiscriminator, Network
+from iae_models.architectures import (
+    CodeDiscriminator,
+    DecoderNetwork,
+    EncoderNetwork,
+    ImageDiscriminator,
+    Network,
+    PatchDiscriminator,
+    TranslatorNetwork,
+)
 
 if TYPE_CHECKING:
     from iae_models.model_config import ModelConfig
@@ -106,6 +114,25 @@ def _explicit_encoder(model: ModelConfig) -> EncoderNetwork:
     if model.code == "categorical":
         return _encoder(model, noise_dim=0)
     return EncoderNetwork(2 * model.latent_dim, 0, "linear")
+
+
+TRANSLATION = (
+    NOISE
+    | (IMAGE_GAN - {"model.instance_noise"})
+    | {
+        *("model.code", "model.num_blocks", "model.encoder_noise_dim"),
+        *("model.reconstruction_weight", "model.regularization_weight", "model.regularization_loss"),
+        "train.regularization_lr",
+    }
+)
+
+
+def _translators(model: ModelConfig) -> dict[str, Network]:
+    return {
+        "encoder": TranslatorNetwork("code", model.encoder_noise_dim, model.num_blocks),
+        "decoder": TranslatorNetwork("image", model.noise_dim, model.num_blocks),
+        "regularization_discriminator": PatchDiscriminator("code"),
+    }
 
 
 VARIANTS: dict[str, VariantInfo] = {
@@ -222,6 +249,29 @@ VARIANTS: dict[str, VariantInfo] = {
         },
         code_from="prior",
         place="iae_models.flipped:FlippedImplicitAutoencoder",
+    ),
+    "cycleiae": VariantInfo(
+        "cycle implicit autoencoder",
+        ("image",),
+        frozenset({"infer", "generate"}),
+        TRANSLATION
+        | {
+            *("model.match_pairs", "model.reconstruction_loss"),
+            *("model.positive_gradient", "model.code_gradient"),
+        },
+        lambda model: (
+            _translators(model)
+            | {"reconstruction_discriminator": PatchDiscriminator("pair" if model.match_pairs else "image")}
+        ),
+        place="iae_models.cycle:CycleImplicitAutoencoder",
+    ),
+    "cyclegan": VariantInfo(
+        "CycleGAN",
+        ("image",),
+        frozenset({"infer", "generate"}),
+        TRANSLATION,
+        lambda model: _translators(model) | {"image_discriminator": PatchDiscriminator("image")},
+        place="iae_models.cycle_gan:CycleGan",
     ),
 }
 """Every model variant by name."""

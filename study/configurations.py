@@ -162,19 +162,32 @@ def ranked(values: Mapping[str, tuple[float, ...]], objectives: Iterable[Objecti
     By the objective where there is one. With several, those that no other one beats in all of them come first, then the
     others, each ordered by the first objective. Equal ones keep their order.
     """
+    costs = _costs(values, objectives)
+    beaten = _beaten(costs)
+    return sorted(costs, key=lambda name: (name in beaten, costs[name][0]))
+
+
+def front(values: Mapping[str, tuple[float, ...]], objectives: Iterable[Objective]) -> set[str]:
+    """Return the names that no other one beats: is at least as good in all objectives, and better in one."""
+    return set(values) - _beaten(_costs(values, objectives))
+
+
+def _costs(values: Mapping[str, tuple[float, ...]], objectives: Iterable[Objective]) -> dict[str, tuple[float, ...]]:
+    """Return the values with the signs with which smaller is better."""
     signs = [-1 if objective.direction == "maximize" else 1 for objective in objectives]
-    costs = {name: tuple(sign * value for sign, value in zip(signs, row, strict=True)) for name, row in values.items()}
-    if len(signs) == 1:
-        return sorted(costs, key=lambda name: costs[name][0])
-    front: list[tuple[float, ...]] = []
-    dominated = set()
+    return {name: tuple(sign * value for sign, value in zip(signs, row, strict=True)) for name, row in values.items()}
+
+
+def _beaten(costs: Mapping[str, tuple[float, ...]]) -> set[str]:
+    best: list[tuple[float, ...]] = []
+    beaten = set()
     for name in sorted(costs, key=costs.__getitem__):  # in this order only an earlier one can be better in all
         cost = costs[name]
-        if any(other != cost and all(a <= b for a, b in zip(other, cost, strict=True)) for other in front):
-            dominated.add(name)
+        if any(other != cost and all(a <= b for a, b in zip(other, cost, strict=True)) for other in best):
+            beaten.add(name)
         else:
-            front.append(cost)
-    return sorted(costs, key=lambda name: (name in dominated, costs[name][0]))
+            best.append(cost)
+    return beaten
 
 
 def _replicate(run: PlannedRun, number: int, origin: str) -> PlannedRun:

@@ -46,6 +46,7 @@ class Dispatcher:
         standing: The books, for a display.
         searches: The Optuna study of each block, by the block's name.
         problem: Traceback of the first unexpected error in the driver; empty while all is well.
+        is_stopped: Whether nothing is handed out any more.
         out_of_time: Whether the budget's hours ended the handing out.
     """
 
@@ -82,7 +83,7 @@ class Dispatcher:
         self.searches = {
             block.name: BlockSearch(spec, block, known, _repetitions(repetitions, block.name)) for block in spec.blocks
         }
-        self._stopped = False
+        self.is_stopped = False
         self._lost_once: set[str] = set()
         self._clock = clock
         self._deadline = _deadline(spec, plan.results.values(), clock())
@@ -100,7 +101,7 @@ class Dispatcher:
 
     def stop(self, problem: str = "") -> None:
         """Hand out nothing any more; a problem is kept if it is the first."""
-        self._stopped = True
+        self.is_stopped = True
         self.problem = self.problem or problem
 
     def unfinished(self) -> list[PlannedRun]:
@@ -109,10 +110,10 @@ class Dispatcher:
 
     def next_lane(self) -> list[PlannedRun] | None:
         """Return the runs of the next lane; none at all when everything is done, None to ask again later."""
-        if not self._stopped and self._deadline is not None and self._clock() > self._deadline:
+        if not self.is_stopped and self._deadline is not None and self._clock() > self._deadline:
             self.out_of_time = True
-            self._stopped = True
-        if self._stopped:
+            self.is_stopped = True
+        if self.is_stopped:
             return []
         if not self._queue:
             self._propose()
@@ -183,6 +184,8 @@ class Dispatcher:
             self.standing.reports.pop(run.key, None)
             del self._live[run.key]
             self._queue.appendleft(run)
+        for key in self.standing.pruned.keys() & set(keys):
+            self.folder.run(key).remove_checkpoints()
 
     def _propose(self) -> None:
         """Queue what the search of the block proposes that has the most runs left: a configuration or a replicate."""

@@ -10,15 +10,13 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import ray
 from ray import tune
-from ray.tune.stopper import Stopper
 
 from study.dispatch import Dispatcher
 from study.failures import BadInput
@@ -26,6 +24,7 @@ from study.lane import LaneTrainable
 from study.progress import DriverCallback
 from study.search import LaneSearcher, RungScheduler
 from study.spec import Resources
+from study.stop_switch import StopSwitch, signals_to
 from study.trial import WorkerSettings
 
 SWITCHES = {
@@ -66,24 +65,6 @@ class Lanes:
     def threads(self) -> int:
         """Threads of one lane's process."""
         return max(1, int(self.cpus))
-
-
-class _StopSwitch(Stopper):
-    """Ends a Tune experiment between two of its steps, a tenth of a second after `pressed` is set.
-
-    Ray's own way would wait up to ten seconds for workers whose work is repeated anyway.
-    """
-
-    def __init__(self) -> None:
-        self.pressed = False
-
-    def __call__(self, trial_id: str, result: dict[str, object]) -> bool:  # noqa: ARG002 - Ray's signature
-        return False
-
-    def stop_all(self) -> bool:
-        if self.pressed:
-            raise KeyboardInterrupt
-        return False
 
 
 @contextlib.contextmanager
@@ -162,14 +143,23 @@ def _times(whole: float, part: float) -> int:
     return int(whole / part + 1e-9)
 
 
-def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: WorkerSettings, callback: DriverCallback) -> None:
-    """Run lanes on the connected Ray until the dispatcher has none left.
+def run_lanes(
+    dispatcher: Dispatcher, lanes: Lanes, place: WorkerSettings, callback: DriverCallback, say: Callable[[str], None]
+) -> None:
+    """Run lanes on the connected Ray until the dispatcher has none left, or until the study is asked to stop.
+
+    Args:
+        dispatcher: Who hands out the runs.
+        lanes: How many lanes, and what each takes.
+        place: Where the workers find their runs.
+        callback: Who takes their reports.
+        say: Shows a sentence to the person at the terminal.
 
     Raises:
-        KeyboardInterrupt: SIGINT or SIGTERM ended it.
+        KeyboardInterrupt: The study was asked to stop, and its lanes have ended or are not waited for.
     """
-    switch = _StopSwitch()
-    with tempfile.TemporaryDirectory(prefix="study-") as storage, _interrupts(switch):
+    switch = StopSwitch(dispatcher, say)
+    with tempfile.TemporaryDirectory(prefix="study-") as storage, signals_to(switch):
         bundle = {"CPU": lanes.cpus} | ({"GPU": lanes.gpus} if lanes.gpus else {})
         tuner = tune.Tuner(
             tune.with_resources(LaneTrainable, tune.PlacementGroupFactory([bundle])),
@@ -192,20 +182,5 @@ def run_lanes(dispatcher: Dispatcher, lanes: Lanes, place: WorkerSettings, callb
             ),
         )
         tuner.fit()
-
-
-@contextlib.contextmanager
-def _interrupts(switch: _StopSwitch) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM stop the lanes between two steps, and a second one at once."""
-
-    def handle(_: int, __: FrameType | None) -> None:
-        if switch.pressed:
-            raise KeyboardInterrupt
-        switch.pressed = True
-
-    former = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+    if switch.is_stopping:
+        raise KeyboardInterrupt

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.problems import Problem, SpecError, shown
-from study.yaml_source import Document, Located, read_document
+from study.yaml_source import Document, Located, parse_document, read_document
 
 MAX_FILES = 10
 """Longest chain of files."""
@@ -52,6 +52,27 @@ def read_study(path: Path) -> tuple[Document, tuple[Source, ...]]:
         SpecError: A file cannot be read, or the files go round in a circle.
     """
     return _read(path, ())
+
+
+def recorded_document(text: str, file: str, sources: Sequence[Source]) -> Document:
+    """Merge the texts of a study and of what it extended, as a study folder keeps them.
+
+    Args:
+        text: The study file, word for word.
+        file: What its marks name as their file.
+        sources: What it extends, the nearest first.
+
+    Raises:
+        SpecError: A text is no YAML.
+    """
+    document = parse_document(text, file)
+    own = _without(document.root, "extends")
+    if not sources:
+        return Document(own, text, document.problems)
+    nearest, *further = sources
+    base = recorded_document(nearest.text, nearest.path, further)
+    merged = _merged(_without(base.root, "name"), own)
+    return Document(merged, text, (*document.problems, *base.problems))
 
 
 def _read(path: Path, above: Sequence[Path]) -> tuple[Document, tuple[Source, ...]]:
@@ -85,7 +106,8 @@ def _reason(path: Path) -> str:
     try:
         read_document(path)
     except SpecError as error:
-        return f"{error.problems[0].message}: {path}"
+        rule, semicolon, hint = error.problems[0].message.partition(";")
+        return f"{rule}: {path}{semicolon}{hint}"
     return f"must be a YAML file, but got {path}"
 
 

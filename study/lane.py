@@ -37,8 +37,9 @@ class LaneTrainable(tune.Trainable):
 
 
 def _lane(config: dict[str, Any]) -> Iterator[tuple[Report, bool]]:
-    """Yield the reports of all runs of a lane, each with whether it is the lane's last."""
+    """Yield the reports of all runs of a lane, each with whether it is the lane's last; a stop ends the lane."""
     place, keys = WorkerSettings(**config["place"]), list(config["lane"])
     for key in keys:
         for report in perform(key, place):
-            yield report, key == keys[-1] and report.status != "running"
+            is_last = report.status == "stopped" or (key == keys[-1] and report.status != "running")
+            yield report, is_last

@@ -1,4 +1,4 @@
-"""Run a study.
+"""Run a study, or go on with it.
 
     python -m study.launch SPEC [--out DIR] [--set KEY=VALUE]… [--smoke]
                                 [--only CELL[:SEED]]… [--dry-run | --list | --fresh]
@@ -7,6 +7,8 @@ The study folder is `runs/<name>` unless `--out` says otherwise. The same comman
 stopped: finished runs stay, failed and interrupted ones are repeated, and what the specification wants beyond them is
 added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells for later, and
 `--fresh` moves the folder aside.
+
+Ctrl-C or SIGTERM lets every run save a checkpoint and then ends the launch; a second Ctrl-C ends it at once.
 
 Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
 interrupted.
@@ -38,10 +40,11 @@ from study.lock import FolderInUse, hold
 from study.output import print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import describe
-from study.records import StudyFolder, read_json
+from study.records import StudyFolder, read_json, run_status
 from study.resolved import write_study
 from study.selection import confined
 from study.spec import SpecError, StudySpec, load_study
+from study.stop_request import withdraw_stop
 
 if TYPE_CHECKING:
     from study.session import Outcome
@@ -167,7 +170,11 @@ def _held(folder: StudyFolder) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with _writing(folder):
             stack.enter_context(hold(folder.lock))
-        yield
+            withdraw_stop(folder)  # of a launch that was killed
+        try:
+            yield
+        finally:
+            withdraw_stop(folder)
 
 
 @contextlib.contextmanager
@@ -231,7 +238,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
         print("Nothing to do: " + _all_ended(plan, spec))
         with _writing(folder):
             write_study(spec, folder, plan, launched_at)
-        _rebuild_store(spec, folder, plan)
+        _rebuild(spec, folder, plan)
         return _end(folder, (), 0)
     print("Starting Ray …", flush=True)
     outcome = _run(spec, folder, plan, options, launched_at)
@@ -278,10 +285,14 @@ def _data_names(spec: StudySpec, plan: Plan) -> set[str]:
     }
 
 
-def _rebuild_store(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+    """Write history and searches as a launch does that runs something."""
     from study.dispatch import Dispatcher
+    from study.history import HistoryWriter
     from study.optuna_store import OptunaStore
+    from study.recovery import recover
 
+    recover(folder, HistoryWriter(folder.history))
     dispatcher = Dispatcher(spec, folder, plan)
     OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
 
@@ -313,6 +324,7 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
         code = code or FAILED
     root = shlex.quote(str(folder.root))
     commands = {
+        f"python -m study.best {root}": "the best configurations",
         f"python -m study.trials {root}": "every run with its measures",
         f"python -m analysis.report {root}": "write the report again",
         f"optuna-dashboard sqlite:///{shlex.quote(str(folder.optuna))}": "the searches",
@@ -333,7 +345,9 @@ def _all_ended(plan: Plan, spec: StudySpec) -> str:
 def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
     plan = _plan(spec, folder, options.only)
     left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
-    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left} are left. To go on from here:")
+    begun = sum(run_status(folder.run(run.key)) == "unfinished" for run in plan.todo)
+    going_on = f" ({begun} from a checkpoint)" if begun else ""
+    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left}{going_on} are left. To go on from here:")
     print(f"  {command_of(options)}")
     return INTERRUPTED
 

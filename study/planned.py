@@ -104,6 +104,11 @@ def name_of(run: PlannedRun) -> str:
     return f"{run.block} {run.label} #{run.replicate}" if run.label != run.block else f"{run.label} #{run.replicate}"
 
 
+def cell_name(run: PlannedRun) -> str:
+    """Return what `--only` calls the configuration of a run, such as "gaussian:z=5 n=10"."""
+    return run.label if run.label == run.block else f"{run.block}:{run.label}"
+
+
 def takes_from_search(run: PlannedRun) -> bool:
     """Return whether a run is one that a search has proposed, for the first time or again."""
     return run.origin in ("search", "duplicate")

@@ -25,6 +25,7 @@ from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
 from study.plan_text import duration
 from study.planned import PlannedRun, name_of
+from study.recovery import ENDS
 from study.search import guarded
 from study.standing import Standing
 from study.trial import Report
@@ -46,6 +47,9 @@ class Display(Protocol):
 
     def refresh(self) -> None:
         """Draw anew, if it is time."""
+
+    def say(self, text: str) -> None:
+        """Show a sentence."""
 
     def close(self) -> None:
         """Draw for the last time."""
@@ -71,6 +75,8 @@ class DriverCallback(tune.Callback):
             if reason is not None:
                 report = replace(report, status="pruned", reason=reason)
             self._history.add(report.key, report.step, report.time_s, report.values)
+            if report.status in ENDS:
+                self._history.end(self.dispatcher.folder.run(report.key))
             self.dispatcher.note(report)
             self._display.report(report)
 
@@ -113,6 +119,10 @@ class LiveTable:
             self._last_frame = time.monotonic()
             self._live.refresh()
 
+    def say(self, text: str) -> None:
+        """Print above the table."""
+        self._console.print(text, markup=False, highlight=False)
+
     def close(self) -> None:
         """Draw the last frame and leave it standing."""
         self._live.stop()
@@ -153,6 +163,9 @@ class PlainLines:
                 self._print(f"first report after {_since(self._launched_at)}: {_line(run, report)}")
             self._first = False
             return
+        if report.status == "stopped":
+            self._print(f"{name_of(run)} stopped at step {report.step}")
+            return
         done = standing.ended
         word = "ended early" if report.status == "pruned" else report.status
         outcome = f"{word}: {report.reason}" if report.reason else f"finished in {duration(report.time_s)}"
@@ -164,6 +177,10 @@ class PlainLines:
         reports = self._dispatcher.standing.reports.values()
         if reports and time.monotonic() - self._last_line >= HEARTBEAT_S:
             self._print("; ".join(_line(self._dispatcher.runs[report.key], report) for report in reports))
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._print(text)
 
     def close(self) -> None:
         """Print the best configuration."""

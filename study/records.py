@@ -8,10 +8,12 @@
       runs/<run key>/run.json      what the run is: written when it is planned or proposed
                      result.json   how it went and its main values: written last, so its presence means "finished"
                      measures.json all its measures, with intervals
+                     full_measures.json, maps.npz   the full suite, where `analysis.measure` was run
                      failure.json  why it failed, if it did
                      rungs.json    its objectives while it trained, where a scheduler judges it
                      pruned.json   why it was ended early, if it was
                      checkpoint-<step>-<hash>.safetensors   its state, while it is unfinished: see `study.checkpoints`
+                     progress.jsonl                         what it reported so far, likewise: see `study.run_log`
                      samples.npz   uint8 images, and samples.png, the same as a picture
                      weights.safetensors
                      events.out.tfevents.*
@@ -31,12 +33,15 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 CHECKPOINT = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.safetensors")
 """Name of a checkpoint: its step, and the beginning of the SHA-256 of its content."""
+
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}(\.\w+)?")
+"""Name of a file that is being written, or that a killed process left half written."""
 
 
 class StudyFolder:
@@ -75,12 +80,15 @@ class RunFolder:
         self.run = root / "run.json"
         self.result = root / "result.json"
         self.measures = root / "measures.json"
+        self.full_measures = root / "full_measures.json"
+        self.maps = root / "maps.npz"
         self.failure = root / "failure.json"
         self.rungs = root / "rungs.json"
         self.pruned = root / "pruned.json"
         self.samples = root / "samples.npz"
         self.picture = root / "samples.png"
         self.weights = root / "weights.safetensors"
+        self.log = root / "progress.jsonl"
 
     def checkpoint(self, step: int, digest: str) -> Path:
         """Return the path of the checkpoint of a step whose content has a SHA-256 that begins with `digest`."""
@@ -90,6 +98,20 @@ class RunFolder:
         """Return the checkpoints that are there, those of the most steps first; what is in them is not looked at."""
         matches = [match for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match]
         return [self.root / match[0] for match in sorted(matches, key=lambda match: int(match[1]), reverse=True)]
+
+    def newest_step(self) -> int:
+        """Return the step of the newest checkpoint, 0 where there is none."""
+        return max((int(match[1]) for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match), default=0)
+
+    def remove_checkpoints(self) -> None:
+        """Remove the checkpoints of a run that has ended."""
+        for path in self.checkpoints():
+            path.unlink(missing_ok=True)
+
+    def remove_temporaries(self) -> None:
+        """Remove what a killed process left half written; nobody else may be writing here."""
+        for name in filter(TEMPORARY.fullmatch, names_in(self.root)):
+            (self.root / name).unlink(missing_ok=True)
 
 
 Status = Literal["finished", "pruned", "failed", "unfinished", "planned"]
@@ -147,8 +169,13 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on a clean exit flush it to disk and rename it to `path`."""
+def atomic_path(path: Path, name: Callable[[Path], Path] | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit flush it to disk and rename it to `path`.
+
+    Args:
+        path: What the file is to be called.
+        name: From the temporary path to the final one, for a name that depends on what was written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # the suffix stays, because some writers choose their format by it
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
@@ -159,7 +186,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(stat.S_IMODE(mode))
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(path if name is None else name(temporary))
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

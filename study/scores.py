@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from study.failures import failure_kind, failure_reason
 from study.objectives import Objective
@@ -30,6 +30,7 @@ class Score:
         kind: What sort of failure that was: a kind of `study.failures`, or "missing" where an objective has no value,
             or "too_few" where the aggregate needs more replicates.
         rungs: Step and value of the first objective at each judged step, where the configuration was pruned.
+        rows: What the values are aggregates of: all objectives of each of the `num_seeds` replicates.
     """
 
     values: tuple[float, ...] | None
@@ -38,6 +39,7 @@ class Score:
     reason: str = ""
     kind: str = ""
     rungs: tuple[tuple[int, float], ...] = ()
+    rows: tuple[tuple[float, ...], ...] = field(default=(), repr=False, compare=False)
 
 
 def score_over_replicates(
@@ -79,7 +81,7 @@ def score_over_replicates(
         aggregate(column, objective.direction == "maximize", how)
         for column, objective in zip(columns, objectives, strict=True)
     )
-    return Score(scores, len(rows), len(failures))
+    return Score(scores, len(rows), len(failures), rows=tuple(rows))
 
 
 def aggregate(values: Sequence[float], maximize: bool, how: Aggregate) -> float:

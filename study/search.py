@@ -74,9 +74,8 @@ class LaneSearcher(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Take a lane back, whether it came to its end, was stopped by us or lost its worker."""
         keys = self._lanes.pop(trial_id, [])
-        self.dispatcher.lane_ended(
-            keys, stopped=not error and any(key in self.dispatcher.standing.pruned for key in keys)
-        )
+        is_ours = self.dispatcher.is_stopped or any(key in self.dispatcher.standing.pruned for key in keys)
+        self.dispatcher.lane_ended(keys, stopped=not error and is_ours)
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: a study goes on from its run folders, not from Ray's."""

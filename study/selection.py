@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from study.failures import BadInput
 from study.plan import Plan
-from study.planned import PlannedRun
+from study.planned import PlannedRun, cell_name
 from study.problems import did_you_mean, shown
 
 KEY_PREFIX = re.compile(r"[0-9a-f]{4,10}")
@@ -42,7 +42,7 @@ class Cell:
     @property
     def name(self) -> str:
         """Its name within the study, "block:label"; a block of one cell has the block's name for both."""
-        return self.label if self.label == self.runs[0].block else f"{self.runs[0].block}:{self.label}"
+        return cell_name(self.runs[0])
 
 
 def cells_of(runs: Iterable[PlannedRun]) -> list[Cell]:

@@ -20,6 +20,7 @@ from study.plan import Plan
 from study.planned import name_of
 from study.progress import DriverCallback, display_for
 from study.records import StudyFolder
+from study.recovery import recover
 from study.spec import StudySpec
 from study.trial import WorkerSettings
 
@@ -79,6 +80,7 @@ def run_plan(
             data_root=None if data_root is None else str(data_root.resolve()),
             device=lanes.device,
             threads=lanes.threads,
+            checkpoint_s=spec.resources.checkpoint_s,
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),
         )
@@ -112,17 +114,18 @@ def _run(
         Why the history and why the searches could not be written, or "" and "".
     """
     history = HistoryWriter(folder.history)
+    recover(folder, history)
     store = OptunaStore(folder, lambda: dispatcher.studies, storage=dispatcher.spec.search.storage)
     display = display_for(console, dispatcher, lanes.number, launched_at)
     limit_s = INTERRUPTED_S
     try:
-        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display))
+        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display), display.say)
         limit_s = math.inf
     except Exception:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
         dispatcher.stop(traceback.format_exc())
     finally:
         display.close()
-        history.write()
+        recover(folder, history)
         store.close(limit_s)
     return history.problem, store.problem
 

@@ -124,7 +124,7 @@ class Resources:
         max_concurrent: Most lanes at a time, or None for as many as fit.
         lane_size: Runs that one lane trains.
         device: Where runs are trained; "auto" is a GPU where one is visible.
-        checkpoint_s: Seconds between two checkpoints of a run, about.
+        checkpoint_s: Seconds between two checkpoints of a run, about; 0 is every point at which it reports.
     """
 
     cpus_per_lane: float = 1.0
@@ -204,12 +204,15 @@ def load_study(path: Path | str, overrides: Sequence[str] = (), smoke: bool = Fa
         SpecError: The file, or an override, breaks a rule; the message lists all problems with their places.
     """
     document, sources = read_study(Path(path))
-    spec, problems = _read(document, sources, overrides, smoke)
+    stem = Path(path).stem
+    spec, problems = read_spec(document, sources, overrides, smoke, stem)
     if not smoke and not overrides and isinstance(document.root.value, dict) and "smoke" in document.root.value:
         # a fault in the smoke section is reported now, and not on the day when it is needed
-        problems += _read(document, sources, (), smoke=True)[1]
+        problems += read_spec(document, sources, (), True, stem)[1]
     if problems:
-        raise SpecError(problems)
+        # what else is said of a value that is no YAML as it must be says it again
+        unread = {problem.mark for problem in document.problems}
+        raise SpecError([*document.problems, *(problem for problem in problems if problem.mark not in unread)])
     return spec
 
 
@@ -257,9 +260,18 @@ def _block_as_json(block: Block) -> dict[str, Any]:
     }
 
 
-def _read(
-    document: Document, sources: tuple[Source, ...], overrides: Sequence[str], smoke: bool
+def read_spec(
+    document: Document, sources: tuple[Source, ...], overrides: Sequence[str], smoke: bool, stem: str
 ) -> tuple[StudySpec, list[Problem]]:
+    """Read a study from its document, else as `load_study`. Where there are problems, the study is not to be used.
+
+    Args:
+        document: The study file, merged with what it extends.
+        sources: What it extends.
+        overrides: `--set` arguments.
+        smoke: Whether to make it tiny.
+        stem: Its name where it states none.
+    """
     problems = list(document.problems)
     root = document.root
     if smoke:
@@ -268,13 +280,16 @@ def _read(
         root = apply_override(root, argument, problems)
     file = document.root.mark.file
     fields = Fields(root, "", STUDY_KEYS, problems)
-    name = read_name(fields, Path(file).stem)
+    name = read_name(fields, stem)
     replicates = read_replicates(fields, Replicates())
     blocks = read_blocks(fields, name, replicates)
     objectives = read_objectives(fields, blocks)
     budget = _read_budget(fields, blocks, is_tiny=smoke and "smoke" not in fields)
     search, scheduler = read_search(fields), read_scheduler(fields)
     check_combinations(fields, search, scheduler, objectives, blocks)
+    warnings: list[str] = []
+    if not problems:
+        warnings += [*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)]
     spec = StudySpec(
         name=name,
         question=fields.text("question"),
@@ -292,7 +307,7 @@ def _read(
         sources=sources,
         path=file,
         overrides=tuple(overrides),
-        warnings=(*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)),
+        warnings=tuple(warnings),
     )
     _check_smoke(fields)
     return spec, problems
@@ -334,7 +349,7 @@ def _read_resources(fields: Fields) -> Resources:
         max_concurrent=own.integer("max_concurrent", 1, 1) if own.stated("max_concurrent") else None,
         lane_size=own.integer("lane_size", 1, 1),
         device=devices[own.text("device", "auto", options=tuple(devices))],
-        checkpoint_s=own.number("checkpoint_s", 30, 0, above=True),
+        checkpoint_s=own.number("checkpoint_s", 30, 0),
     )
 
 

@@ -1,4 +1,4 @@
-"""The runs of a study folder as a table, a JSON list or CSV, from its records alone. Imports no torch, ray or pandas.
+"""The runs of a study folder as a table, JSON or CSV. Imports no torch, ray or pandas.
 
     python -m study.trials DIR [-f table|json|csv]
 
@@ -18,6 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.failures import BadInput
+from study.folder_argument import study_folder
 from study.output import print_whole
 from study.records import RunFolder, StudyFolder, read_json, run_status
 
@@ -102,9 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", metavar="DIR", type=Path, help="a study folder, such as runs/decomposition")
     parser.add_argument("-f", "--format", choices=list(FORMATS), default="table", help="how to write them")
     options = parser.parse_args(arguments)
-    folder = StudyFolder(options.folder)
-    if not (folder.runs.is_dir() or folder.resolved.is_file()):
-        print(f"{options.folder} must be a study folder, but holds neither runs nor study.json.", file=sys.stderr)
+    try:
+        folder = study_folder(options.folder)
+    except BadInput as error:
+        print(error, file=sys.stderr)
         return 2
     return 0 if print_whole(FORMATS[options.format](trial_rows(folder))) else 1
 

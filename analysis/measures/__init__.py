@@ -23,5 +23,18 @@ same code, c the measuring classifier and φ its penultimate features.
     subjects         the controls' part of the suite
     suite            all of it for one run
 
+And, for what a run is too short for (`python -m analysis.measure`):
+
+    joint_test       the joint two-sample test of (x, ẑ) against (x̂, ẑ) at full resolution: the headline of calibration
+    maps             variance shares of each pixel
+    factors          variance shares of known factors
+    rate_distortion  rate, distortion and fidelity as noise is added to the code
+    nearest          I(y; ẑ) by nearest neighbours
+    mmd              q(z) against p(z) by a kernel two-sample test
+    fidelity         Fréchet distance, density and coverage in the classifier's features
+    full             all of these for one run
+    gaussian         closed forms of linear-Gaussian models, which the estimators are checked against
+    source           hash of this source
+
 A new measure is a function that returns an `Estimate`; `suite` gives it its name.
 """

@@ -84,18 +84,18 @@ class Classifier:
         return Classifier(parameters, self.hash, self.validation_accuracy, self.test_accuracy)
 
 
-def train_classifier(data: ImageData) -> Classifier:
-    """Train the classifier of a data set by 500 steps of Adam on randomly shifted training images, in one thread."""
+def train_classifier(data: ImageData, steps: int = STEPS) -> Classifier:
+    """Train the classifier of a data set by Adam on randomly shifted training images, in one thread."""
     threads = torch.get_num_threads()
     # the number of threads changes the order of sums, and in small networks more of them are slower
     torch.set_num_threads(1)
     try:
-        return _judged(_fit(data), data)
+        return _judged(_fit(data, steps), data)
     finally:
         torch.set_num_threads(threads)
 
 
-def classifier_for(data: ImageData, folder: Path) -> Classifier:
+def classifier_for(data: ImageData, folder: Path, steps: int = STEPS) -> Classifier:
     """Return the classifier that is stored in `folder` for this data, after training and storing it if there is none.
 
     Raises:
@@ -104,7 +104,7 @@ def classifier_for(data: ImageData, folder: Path) -> Classifier:
     stem = f"{data.name}-{data.fingerprint[:12]}"
     weights, record = folder / f"{stem}.safetensors", folder / f"{stem}.json"
     if not record.is_file():
-        _store(train_classifier(data), data, weights, record)
+        _store(train_classifier(data, steps), data, weights, record)
     values = json.loads(record.read_text(encoding="utf-8"))
     stored = weights.read_bytes()
     if _hash(stored) != values["hash"]:
@@ -160,13 +160,13 @@ def _features(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
     return torch.relu(x.flatten(1) @ parameters["hidden.weight"] + parameters["hidden.bias"])
 
 
-def _fit(data: ImageData) -> dict[str, Tensor]:
+def _fit(data: ImageData, steps: int) -> dict[str, Tensor]:
     generator = torch.Generator(data.train.x.device).manual_seed(stream_seed(0, "measure/classifier"))
     with torch.inference_mode(False), torch.enable_grad():
         parameters = _initial(tuple(data.train.x.shape[1:]), data.num_classes, generator)
         adam = torch.optim.Adam(parameters.values(), lr=LEARNING_RATE)
-        for step in range(STEPS):
-            adam.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+        for step in range(steps):
+            adam.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
             index = torch.randint(len(data.train), (BATCH,), generator=generator, device=generator.device)
             x = _shifted(data.train.images(index), generator)
             logits = _features(parameters, x) @ parameters["last.weight"] + parameters["last.bias"]

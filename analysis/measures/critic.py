@@ -63,7 +63,7 @@ def critic_accuracy(train: Pairs, held_out: Mapping[str, Pairs], generator: torc
         held_out: Pairs of other images, by name.
         generator: Where the critic's initialization and batches are drawn from.
     """
-    features = _fit_features(train.x, train.z)
+    features = fit_features(train.x, train.z)
     real = features(train.x, train.z)
     fakes = cycle([features(x_hat, train.z) for x_hat in train.x_hat.unbind(1)])
     critic = two_sample.fit(lambda index: real[index], lambda index: next(fakes)[index], len(real), STEPS, generator)
@@ -78,7 +78,7 @@ def _accuracy(critic: two_sample.Parameters, features: Callable[[Tensor, Tensor]
     return intervals.mean_fraction(0.5 * (right(pairs.x, real=True) + fake.mean(0)), neighbours=True)
 
 
-def _fit_features(x: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+def fit_features(x: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the map from images and codes to features with shape (N, 2 (D + code_dim)), fitted on real pairs."""
     scale_x, scale_z = _standardizer(_pool(x)), _standardizer(z)
     real_x, real_z = scale_x(_pool(x)), scale_z(z)

@@ -43,7 +43,7 @@ def fit(
         width = real(torch.zeros(1, dtype=torch.int64, device=generator.device)).shape[1]
         parameters = _initial(width, generator)
         adam = torch.optim.Adam(parameters, lr=LEARNING_RATE)
-        order = _batches(num, steps, generator)
+        order = batches(num, steps, BATCH, generator)
         for step, index in enumerate(order):
             adam.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
             logits = score(parameters, torch.cat([real(index), fake(index)]))
@@ -81,8 +81,8 @@ def _initial(width: int, generator: torch.Generator) -> Parameters:
     return [item.requires_grad_() for item in parameters]
 
 
-def _batches(num: int, steps: int, generator: torch.Generator) -> list[Tensor]:
-    """Return the rows of each step: shuffled passes over all rows, cut into batches."""
-    passes = math.ceil(steps * BATCH / num)
+def batches(num: int, steps: int, size: int, generator: torch.Generator) -> list[Tensor]:
+    """Return the rows of each step, `size` of them: shuffled passes over `num` rows, cut into batches."""
+    passes = math.ceil(steps * size / num)
     order = torch.cat([torch.randperm(num, generator=generator, device=generator.device) for _ in range(passes)])
-    return list(torch.split(order[: steps * BATCH], BATCH))
+    return list(torch.split(order[: steps * size], size))

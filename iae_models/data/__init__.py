@@ -16,6 +16,10 @@ from pathlib import Path
 from iae_models.config import DATASETS
 from iae_models.data import (
     celeba,
+    celeba_female_male,
+    digits_two_styles,
+    edges2shoes,
+    edges_shoes_28,
     embedded_digits,
     fashion_mnist,
     four_points,
@@ -38,6 +42,11 @@ LOADERS: dict[str, Callable[[Path], tuple[Split, ...]]] = {
     "svhn": svhn.read,
     "svhn_extra": svhn.read_with_extra,
     "celeba": celeba.read,
+    "digits_two_styles": digits_two_styles.read,
+    "digits_two_styles_mnist": digits_two_styles.read_mnist,
+    "edges_shoes_28": edges_shoes_28.read,
+    "edges2shoes": edges2shoes.read,
+    "celeba_female_male": celeba_female_male.read,
     "seven_gaussians": seven_gaussians.read,
     "four_points": four_points.read,
 }

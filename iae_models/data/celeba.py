@@ -10,7 +10,6 @@ Reference: Liu, Luo, Wang and Tang (2015), Deep learning face attributes in the 
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from iae_models.data.images import Split
+from iae_models.data.kept import kept_array
 from iae_models.data.missing import require_files
 
 SOURCE = "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -66,20 +66,10 @@ def _partition(path: Path, names: list[str]) -> npt.NDArray[np.int64]:
 
 
 def _images(folder: Path, names: list[str]) -> npt.NDArray[np.uint8]:
-    kept = folder / f"celeba_{SIDE}x{SIDE}.npy"
-    if kept.is_file():
-        images: npt.NDArray[np.uint8] = np.load(kept)
-        if images.shape == (len(names), 3, SIDE, SIDE):
-            return images
-    images = np.stack([_image(folder / "img_align_celeba" / name) for name in names])
-    temporary = kept.with_name(f".{kept.stem}.{secrets.token_hex(6)}.npy")
-    try:
-        np.save(temporary, images)
-        temporary.replace(kept)
-    except OSError:
-        # a folder that cannot be written costs the time again, and nothing else
-        temporary.unlink(missing_ok=True)
-    return images
+    def read_all() -> npt.NDArray[np.uint8]:
+        return np.stack([_image(folder / "img_align_celeba" / name) for name in names])
+
+    return kept_array(folder / f"celeba_{SIDE}x{SIDE}.npy", (len(names), 3, SIDE, SIDE), read_all)
 
 
 def _image(path: Path) -> npt.NDArray[np.uint8]:

@@ -18,17 +18,24 @@ class Split:
         x: Images with shape (N, C, H, W), uint8 in 0..255, or points with shape (N, D), float32.
         y: Class labels with shape (N,), int64; all 0 where there are none.
         factors: What is known of how each example was made, by name: int64 with shape (N,).
+        codes: Images of a second domain with shape (M, C', H, W), uint8, where the data have two. In the training split
+            nothing is paired; see `DatasetInfo.paired` for the others.
     """
 
     x: Tensor
     y: Tensor
     factors: Mapping[str, Tensor] = field(default_factory=dict)
+    codes: Tensor | None = None
 
     def __post_init__(self) -> None:
         if (self.x.dtype, self.x.ndim) not in ((torch.uint8, 4), (torch.float32, 2)):
             raise ValueError(
                 "x must be uint8 with shape (N, C, H, W) or float32 with shape (N, D), "
                 f"but got {self.x.dtype} {tuple(self.x.shape)}."
+            )
+        if self.codes is not None and (self.codes.dtype, self.codes.ndim) != (torch.uint8, 4):
+            raise ValueError(
+                f"codes must be uint8 with shape (M, C, H, W), but got {self.codes.dtype} {tuple(self.codes.shape)}."
             )
         for name, values in {"y": self.y, **self.factors}.items():
             if values.dtype != torch.int64 or values.shape != self.x.shape[:1]:
@@ -44,6 +51,11 @@ class Split:
         x = self.x[index]
         return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
 
+    def code_images(self, index: Tensor | slice = slice(None)) -> Tensor:
+        """Return the images of the second domain at `index` as float32 in [0, 1], with shape (n, C', H, W)."""
+        assert self.codes is not None
+        return self.codes[index].to(torch.float32).div_(255)
+
     def mean(self) -> Tensor:
         """Return the mean example, float32 with shape (C, H, W) or (D,)."""
         scale = 255 if self.x.dtype == torch.uint8 else 1
@@ -52,7 +64,8 @@ class Split:
     def to(self, device: torch.device | str) -> Split:
         """Return the split on another device."""
         factors = {name: values.to(device) for name, values in self.factors.items()}
-        return Split(self.x.to(device), self.y.to(device), factors)
+        codes = None if self.codes is None else self.codes.to(device)
+        return Split(self.x.to(device), self.y.to(device), factors, codes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +95,7 @@ class ImageData:
 
 
 def fingerprint(train: Split, validation: Split, test: Split) -> str:
-    """Return the SHA-256, in hexadecimal digits, of the shapes and bytes of examples and labels, in their order."""
+    """Return the SHA-256, in hexadecimal digits, of the shapes and bytes of examples, labels and codes."""
     digest = hashlib.sha256()
     for split in (train, validation, test):
         digest.update(str(tuple(split.x.shape)).encode())
@@ -90,4 +103,7 @@ def fingerprint(train: Split, validation: Split, test: Split) -> str:
         x = split.x.cpu().numpy()
         digest.update(x.astype(x.dtype.newbyteorder("<")).tobytes())
         digest.update(split.y.cpu().numpy().astype("<i8").tobytes())
+        if split.codes is not None:
+            digest.update(str(tuple(split.codes.shape)).encode())
+            digest.update(split.codes.cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -13,6 +13,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from iae_models.data.images import Split
 
@@ -66,6 +67,18 @@ def stratified_splits(
     return tuple(
         Split(torch.from_numpy(images[part]), torch.from_numpy(labels[part].astype(np.int64))) for part in parts
     )
+
+
+def halves(y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return two sets of indices, each with every second example of every class, for labels with shape (N,).
+
+    A stratified order takes the classes in turn, so every second example of the whole would be of half of the classes.
+    """
+    rank = torch.zeros_like(y)
+    for label in range(int(y.max()) + 1):
+        members = y == label
+        rank[members] = torch.arange(int(members.sum()))
+    return (rank % 2 == 0).nonzero().flatten(), (rank % 2 == 1).nonzero().flatten()
 
 
 def _hashes(num: int) -> npt.NDArray[np.uint64]:

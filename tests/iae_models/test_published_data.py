@@ -73,12 +73,24 @@ def test_celeba_is_cropped_labelled_and_kept(tmp_path: Path) -> None:
     assert torch.equal(data.LOADERS["celeba"](tmp_path)[2].x, test.x)
 
 
+def test_women_and_men_are_two_domains(tmp_path: Path) -> None:
+    write_celeba(tmp_path / "celeba")
+    train, validation, test = data.LOADERS["celeba_female_male"](tmp_path)
+    assert [(len(split), len(split.codes)) for split in (train, validation)] == [(2, 2), (2, 0)]
+    assert (len(test), len(test.codes)) == (0, 2)
+    assert (train.x[:, 0, 20, 20].float() - torch.tensor([0, 20])).abs().max() < 2
+    assert (train.codes[:, 0, 20, 20].float() - torch.tensor([40, 60])).abs().max() < 2
+    assert train.factors["Eyeglasses"].tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("name", "folder", "files"),
     [
         ("svhn", "SVHN", "train_32x32.mat, test_32x32.mat is missing"),
         ("svhn_extra", "SVHN", "extra_32x32.mat is missing"),
         ("celeba", "celeba", "list_eval_partition.txt is missing"),
+        ("celeba_female_male", "celeba", "list_eval_partition.txt is missing"),
+        ("edges2shoes", "edges2shoes", "train, val is missing"),
     ],
 )
 def test_absent_files_are_named_with_their_source(name: str, folder: str, files: str, tmp_path: Path) -> None:

@@ -24,6 +24,14 @@ CATEGORICAL: dict[str, object] = SMALL | {"model.code": "categorical", "model.nu
 LABELLED: dict[str, object] = CATEGORICAL | {"model.num_categories": 10, "data.num_labels": 20}
 NO_NOISE: dict[str, object] = {"model.width": 0.03, "model.latent_dim": 3, "train.batch_size": 8}
 POINTS: dict[str, object] = SMALL | {"data.name": "seven_gaussians", "model.width": 0.2}
+TWO_DOMAINS: dict[str, object] = {
+    "data.name": "digits_two_styles",
+    "model.code": "image",
+    "model.num_blocks": 1,
+    "model.width": 0.03,
+    "model.noise_dim": 4,
+    "train.batch_size": 8,
+}
 CASES: dict[str, dict[str, object]] = {
     "case 1": GAUSSIAN | {"model.noise_dim": 0, "model.regularization_weight": 0},
     "case 2": GAUSSIAN | {"model.noise_dim": 0},
@@ -69,6 +77,20 @@ CASES: dict[str, dict[str, object]] = {
         "model.reconstruction_loss": "forward_kl",
         "model.regularization_loss": "reverse_kl",
     },
+    "cycleiae": TWO_DOMAINS | {"model.variant": "cycleiae", "model.r1_gamma": 0.1},
+    "cycleiae, stochastic encoder": TWO_DOMAINS
+    | {
+        "model.variant": "cycleiae",
+        "model.noise_dim": 0,
+        "model.encoder_noise_dim": 4,
+        "model.positive_gradient": True,
+        "model.code_gradient": False,
+    },
+    "cycleiae, marginal": TWO_DOMAINS
+    | {"model.variant": "cycleiae", "model.match_pairs": False, "model.discriminator_norm": "none"},
+    "cyclegan": TWO_DOMAINS | {"model.variant": "cyclegan", "model.encoder_noise_dim": 3, "model.r1_gamma": 0.1},
+    "cyclegan, joint batches": TWO_DOMAINS
+    | {"model.variant": "cyclegan", "model.discriminator_batching": "joint", "model.discriminator_norm": "paper"},
     "points, iae": POINTS | {"model.code": "categorical", "model.num_categories": 7, "model.r1_gamma": 0.1},
     "points, gan": POINTS | {"model.variant": "gan", "model.code": "categorical", "model.num_categories": 7},
     "points, fiae": POINTS | {"model.variant": "fiae", "model.latent_dim": 2, "model.encoder_noise_dim": 3},
@@ -91,7 +113,8 @@ def data_for(config: RunConfig) -> ImageData:
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(256, (64, *info.shape), generator=generator).to(torch.uint8)
     x = x if info.holds_images else x.float() / 64 - 2
-    split = Split(x, torch.arange(64) % info.num_classes)
+    codes = torch.randint(256, (48, *info.code_shape), generator=generator).to(torch.uint8) if info.code_shape else None
+    split = Split(x, torch.arange(64) % info.num_classes, codes=codes)
     return ImageData(config.data.name, "none", info.num_classes, split, split, split)
 
 
@@ -104,9 +127,11 @@ def loss_of(state: TrainState, player: Player, draws: dict[str, Any]) -> Tensor:
 
 
 def draws_of(state: TrainState, num: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return noises ε and n, and codes of the prior."""
+    """Return noises ε and n, and codes of the prior, or images of the second domain."""
     model, generator = state.variant, torch.Generator().manual_seed(1)
     eps, n = model.sample_encoder_noise(num, generator), model.sample_noise(num, generator)
+    if model.code == "image":
+        return eps, n, torch.rand(num, *model.z_shape, generator=generator)
     return eps, n, model.sample_prior(num, generator)
 
 
@@ -123,15 +148,15 @@ def test_shapes(config: RunConfig, data: ImageData) -> None:
     state = initial_state(config, 0)
     model, x = state.variant, data.train.images(slice(8))
     eps, n, z = draws_of(state, 8)
-    assert z.shape == (8, model.code_dim)
+    assert z.shape == (8, *model.z_shape)
     x_hat = model.generate(z, n)
     assert x_hat.shape == (8, *model.x_shape)
     if DATASETS[config.data.name].holds_images:
         assert 0 <= x_hat.min() <= x_hat.max() <= 1
     if "infer" in model.capabilities:
-        assert model.infer(x, eps).shape == (8, model.code_dim)
+        assert model.infer(x, eps).shape == (8, *model.z_shape)
         assert model.reconstruct(x, torch.Generator()).shape == x_hat.shape
-    assert ("infer" in model.capabilities) == (model.code_dim > 0 and config.model.variant != "gan")
+    assert ("infer" in model.capabilities) == (config.model.has_code and config.model.variant != "gan")
     assert "generate" in model.capabilities
 
 

@@ -17,6 +17,7 @@ from study.launch_options import command_of, launch_parser
 from study.lock import hold
 from study.plan import make_plan
 from study.records import StudyFolder, read_json, run_status, write_json
+from study.stop_request import request_stop
 
 ROOT = Path(__file__).parents[2]
 
@@ -225,10 +226,12 @@ def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
         finish(lane[0].key)
         dispatcher.lane_ended([lane[0].key])
     (folder.root / "study.yaml").write_text("former: text\n")
+    request_stop(folder, "a launch that was killed")
     assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
     out = capsys.readouterr().out
     assert "Nothing to do: all 16 runs of small are finished." in out
     assert report == [folder.root]
+    assert not folder.stop.exists()
     for command in ("study.trials", "analysis.report", "optuna-dashboard sqlite:///", "tensorboard --logdir"):
         assert command in out
     assert folder.optuna.is_file()
@@ -420,7 +423,9 @@ def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spe
     assert driver.end(signal.SIGINT) == 130
     assert time.monotonic() - pressed < 30
     text = driver.log.read_text()
-    assert re.search(r"Interrupted: \d runs are finished and \d are left\.", text)
+    assert re.search(r"Interrupted: \d runs are finished and \d(?: \(\d from a checkpoint\))? are left\.", text)
+    assert "Stopping, as Ctrl-C asks" in text
+    assert not folder.stop.exists()
     assert f"python -m study.launch {path} --out {folder.root}" in text
 
     # again; a worker is killed, and the study goes to its end

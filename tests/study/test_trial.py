@@ -12,6 +12,7 @@ from study.trial import WorkerSettings, perform
 class Progress:
     step: int
     values: dict
+    time_s: float = 0.0
 
 
 class Diverged(ArithmeticError):

@@ -1,0 +1,77 @@
+"""Which factors of an image does the code decide, where they are known? One τ_z for each.
+
+A classifier c_f reads factor f off an image; it is trained like the measuring classifier, on the training images'
+factors. Then, as for labels,
+
+    factor_split         τ_z of c_f(x̂): share of the factor's variance that the code decides
+    factor_preservation  P[c_f(x̂) = c_f(x)]
+
+A half-hidden digit cannot be read as well as a label. A classifier that is right on 80 to 95 % of validation images
+gives values that are marked as bounds, for its errors are not the code's doing and count as the noise's; below that it
+is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from analysis.measures.bench import Sample
+from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier, classifier_for
+from analysis.measures.draws import BROKEN_IMAGES, all_finite
+from analysis.measures.labels import label_preservation, label_split
+from analysis.measures.measurement import Estimate, invalid, refused
+from iae_models.data import ImageData, Split
+
+STEPS = 1500
+"""Training steps of a factor's classifier: factors such as half-hidden digits are harder than labels."""
+
+READABLE = 0.8
+"""Validation accuracy below which a factor's classifier is refused."""
+
+
+def factor_classifiers(data: ImageData, folder: Path) -> dict[str, Classifier]:
+    """Return the classifier of each known factor, trained and stored in `folder` where it is not there."""
+    return {name: classifier_for(_labelled(data, name), folder, STEPS) for name in sorted(data.train.factors)}
+
+
+def measure_factors(sample: Sample, classifiers: dict[str, Classifier]) -> dict[str, Estimate]:
+    """Return factor_split and factor_preservation of each factor, as `factor_split/ink`."""
+    found: dict[str, Estimate] = {}
+    for name, classifier in classifiers.items():
+        values = _measure(sample, classifier)
+        found |= {f"factor_split/{name}": values[0], f"factor_preservation/{name}": values[1]}
+    return found
+
+
+def _measure(sample: Sample, classifier: Classifier) -> tuple[Estimate, Estimate]:
+    x, x_hat = sample.draws.x, sample.draws.x_hat
+    if classifier.accuracy < READABLE:
+        reason = f"the factor's classifier has accuracy {classifier.accuracy:.3f}, below {READABLE}"
+        none = refused(reason, len(x), "fraction")
+        return none, none
+    if not all_finite(x_hat):
+        none = invalid(BROKEN_IMAGES, len(x), "fraction")
+        return none, none
+    labels = classifier.predict(x)
+    decoded: Tensor = classifier.predict(x_hat.flatten(0, 1)).view(x_hat.shape[:2])
+    classes = int(classifier.parameters["last.bias"].numel())
+    found = label_split(decoded, classes)["tau_z"], label_preservation(labels, decoded)
+    if classifier.accuracy >= REQUIRED_ACCURACY:
+        return found
+    reason = f"the factor is read with accuracy {classifier.accuracy:.3f} only"
+    split, preservation = (item if item.value is None else item.saturated(reason) for item in found)
+    return split, preservation
+
+
+def _labelled(data: ImageData, factor: str) -> ImageData:
+    """Return the data with a factor in the place of labels."""
+
+    def split(part: Split) -> Split:
+        return replace(part, y=part.factors[factor])
+
+    num_classes = int(data.train.factors[factor].max()) + 1
+    splits = (split(data.train), split(data.validation), split(data.test))
+    return ImageData(f"{data.name}-{factor}", data.fingerprint, num_classes, *splits)

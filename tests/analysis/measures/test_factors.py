@@ -1,0 +1,76 @@
+import dataclasses
+
+import pytest
+import torch
+
+from analysis.measures import factors
+from analysis.measures.bench import make_bench, take_sample
+from analysis.measures.factors import factor_classifiers, measure_factors
+from iae_models.data import ImageData, Split
+from iae_models.priors import GaussianPrior
+
+
+class Lamps:
+    """Two lamps: the code lights the left one, the decoder's noise the right one, each in one of three strengths."""
+
+    capabilities = frozenset({"infer", "generate"})
+    code, code_dim, noise_dim, encoder_noise_dim = "gaussian", 1, 1, 0
+    prior = GaussianPrior(1)
+
+    def infer(self, x, eps):
+        return x[:, 0, 4, 2:3] + eps.sum(1, keepdim=True)
+
+    def generate(self, z, n):
+        noise = ((n[:, :1] > -0.43).float() + (n[:, :1] > 0.43)) / 3
+        return _picture(z, noise)
+
+    def sample_noise(self, num, generator):
+        return torch.randn(num, 1, generator=generator)
+
+    def sample_encoder_noise(self, num, generator):
+        return torch.zeros(num, 0, device=generator.device)
+
+
+def _picture(left, right):
+    x = torch.zeros(len(left), 1, 8, 8)
+    x[:, :, 2:6, 1:4], x[:, :, 2:6, 5:8] = left.view(-1, 1, 1, 1), right.view(-1, 1, 1, 1)
+    return x
+
+
+@pytest.fixture(scope="module")
+def lamps():
+    def split(num, seed):
+        left, right = torch.randint(3, (2, num), generator=torch.Generator().manual_seed(seed))
+        x = (_picture(left[:, None] / 3, right[:, None] / 3) * 255).round().to(torch.uint8)
+        return Split(x, left, {"left": left, "right": right})
+
+    return ImageData("lamps", "0" * 64, 3, split(600, 1), split(200, 2), split(400, 3))
+
+
+@pytest.fixture(scope="module")
+def classifiers(lamps, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(factors, "STEPS", 150)
+        return factor_classifiers(lamps, tmp_path_factory.mktemp("classifiers"))
+
+
+def measure(lamps, classifiers):
+    bench = make_bench(lamps, None, 0)
+    return measure_factors(take_sample(bench, Lamps(), "model", "test"), classifiers)
+
+
+def test_the_code_decides_its_lamp_and_the_noise_the_other(lamps, classifiers):
+    found = measure(lamps, classifiers)
+    assert {item.status for item in found.values()} == {"ok"}
+    assert found["factor_split/left"].value == pytest.approx(1, abs=0.02)
+    assert found["factor_preservation/left"].value == pytest.approx(1, abs=0.02)
+    assert found["factor_split/right"].low <= 0 <= found["factor_split/right"].high
+    assert found["factor_preservation/right"].value == pytest.approx(1 / 3, abs=0.08)
+
+
+@pytest.mark.parametrize(("accuracy", "status"), [(0.96, "ok"), (0.9, "saturated"), (0.7, "refused")])
+def test_a_poor_reader_gives_a_bound_or_nothing(lamps, classifiers, accuracy, status):
+    doubtful = {name: dataclasses.replace(item, validation_accuracy=accuracy) for name, item in classifiers.items()}
+    found = measure(lamps, doubtful)
+    assert {item.status for item in found.values()} == {status}
+    assert all((item.value is None) == (status == "refused") for item in found.values())

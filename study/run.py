@@ -136,7 +136,7 @@ def _prepare_torch(place: WorkerSettings) -> None:
     torch.use_deterministic_algorithms(True, warn_only=place.device != "cpu")
     torch.backends.cudnn.benchmark = False
     # No result reads memory that nothing was written to, and filling it all takes a twentieth of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
-"""What a study's books cost: thousands of runs through the dispatcher, its searches and its records, without training.
+"""What a study's books cost: thousands of runs through dispatcher, searches and records, without training.
 
-    python -m benchmarks.orchestrator_scale [--runs 10000] [--plain 300] [--sampler random --sampler tpe] [--write docs/search.md]
+    python -m benchmarks.orchestrator_scale [--study SAMPLER:RUNS …] [--plain 300] [--write docs/search.md]
 
 Runs are handed out, "finish" with made-up values, which this command writes as a worker would and does not count, and
 are taken back. Everything that the driver does is counted: proposals, run records, reading results, telling the search
@@ -44,6 +44,8 @@ search: {{sampler: {sampler}}}
 budget: {{runs: {runs}}}
 """
 
+STUDIES = ("random:10000", "tpe:2000")
+
 LANES = 8
 """Runs that are out at a time."""
 
@@ -58,13 +60,13 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=10_000, help="runs of each study (default: 10000)")
     parser.add_argument("--plain", type=int, default=300, help="trials of plain Optuna (default: 300)")
-    parser.add_argument("--sampler", action="append", choices=("random", "tpe"), help="both if left out")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the Markdown file to put the table into")
     options = parser.parse_args()
-    if options.runs < 10 * PART or options.plain < 1:
-        parser.error(f"there must be at least {10 * PART} runs and 1 plain trial")
+    studies = [item.partition(":") for item in options.study or STUDIES]
+    if any(not runs.isdigit() or int(runs) < 10 * PART for _, _, runs in studies) or options.plain < 1:
+        parser.error(f"there must be at least {10 * PART} runs in each study and 1 plain trial")
     lines = conditions(torch.device("cpu"), ("optuna", "sqlalchemy"))
-    rows = [row for sampler in options.sampler or ("random", "tpe") for row in measure(sampler, options)]
+    rows = [row for sampler, _, runs in studies for row in measure(sampler, int(runs), options.plain)]
     header = ("sampler", "what", "number", "ms each", "first tenth", "last tenth", "seconds in all", "memory added, MB")
     text = "\n".join(lines) + "\n\n" + table(header, rows)
     print(text)
@@ -73,11 +75,11 @@ def main() -> int:
     return 0
 
 
-def measure(sampler: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
+def measure(sampler: str, num_runs: int, num_plain: int) -> list[tuple[str, ...]]:
     """Return the rows of one sampler: a whole study, the next launch on its folder, and plain Optuna."""
     with tempfile.TemporaryDirectory(prefix="scale-") as name:
         root = Path(name)
-        (root / "scale.yaml").write_text(STUDY.format(sampler=sampler, runs=options.runs), encoding="utf-8")
+        (root / "scale.yaml").write_text(STUDY.format(sampler=sampler, runs=num_runs), encoding="utf-8")
         spec, folder = load_study(root / "scale.yaml"), StudyFolder(root / "study")
         before = _resident_mb()
         times = _work_off(spec, folder)
@@ -103,7 +105,7 @@ def measure(sampler: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
         ):
             number = len(plan.wanted)
             rows.append((sampler, what, str(number), f"{1000 * seconds / number:.2f}", "", "", f"{seconds:.1f}", ""))
-        times = _plain(spec, root / "plain.db", options.plain)
+        times = _plain(spec, root / "plain.db", num_plain)
         return [*rows, (sampler, "trials of plain Optuna", *_numbers(times), "")]
 
 

@@ -1,12 +1,12 @@
-"""How good a configuration a search ends with, for the same number of runs: ours, plain Optuna, Ray Tune's OptunaSearch.
+"""How good a configuration a search ends with: this project, plain Optuna and Ray Tune's OptunaSearch.
 
     python -m benchmarks.search_quality [--repeats 30] [--runs 40] [--write docs/search.md]
 
-All three use Optuna's TPE with the same seed, on a small discrete space where proposals repeat, with a measure that seeds
-disturb and with configurations that always fail. Plain Optuna and Ray Tune run a repeated proposal as if it were new;
-ours makes it a replicate, and the configuration's mean counts. At the end each names its best, by the value that it
-knows, and the table says how much that one is worse in truth than the best there is. No training, no Ray processes: the
-searchers are asked and told by this command, one run at a time.
+All three use Optuna's TPE with the same seed and number of runs, on a small discrete space where proposals repeat, with
+a measure that seeds disturb and with configurations that always fail. Plain Optuna and Ray Tune run a repeated proposal
+as if it were new; here it becomes a replicate, and the mean counts. At the end each names its best, by the value that it knows,
+and the table says how much worse that one is in truth than the best there is. No training, no Ray
+processes: the searchers are asked and told by this command, one run at a time.
 """
 
 from __future__ import annotations
@@ -161,9 +161,9 @@ def main() -> int:
     rows = [row for noise in options.noise or (0.0, 0.02, 0.1) for row in compare(noise, options.runs, options.repeats)]
     header = ("deviation over seeds", "search", "regret of the chosen", "minus this project's", "configurations")
     note = (
-        f"{options.repeats} repeats of {options.runs} runs each, of {len(LATENT) * len(NOISE)} configurations. Regret is "
-        "the true value of the chosen configuration minus the best; ± is half a 95 % interval, of paired differences in "
-        "the fourth column."
+        f"{options.repeats} repeats of {options.runs} runs each, of {len(LATENT) * len(NOISE)} configurations. Regret "
+        "is the true value of the chosen configuration minus the best; ± is half a 95 % interval, in the fourth column of "
+        "paired differences: positive where this project chose better."
     )
     text = "\n".join(lines) + f"\n\n{note}\n\n" + table(header, rows)
     print(text)
@@ -183,7 +183,7 @@ def compare(noise: float, runs: int, repeats: int) -> list[tuple[str, ...]]:
             regrets[name].append(truth(point) - best)
             seen[name].append(number)
     reference = regrets["this project"]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, values in regrets.items():
         differences = [value - other for value, other in zip(values, reference, strict=True)]
         shown = "" if values is reference else _interval(differences)

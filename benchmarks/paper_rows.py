@@ -92,7 +92,7 @@ ROWS: tuple[Row, ...] = (
     Row("Fig. 11", "InfoGAN, four points", "axis-aligned posteriors that overlap", "four_points", ("infogan",),
         POSTERIORS),
     Row("Fig. 12", "FIAE, four points", "posteriors match, q(z) is close to p(z)", "four_points",
-        ("fiae", "fiae_divergences"), POSTERIORS),
+        ("fiae_no_noise", "fiae", "fiae_divergences"), POSTERIORS),
     Row("§ 4", "ALI, four points", "–", "four_points", ("ali",), POSTERIORS),
     Row("Fig. 13", "FIAE, MNIST, 15-d code, no noise", "reconstructions of test images", "fiae_reconstruction",
         ("fiae", "infogan", "ali", "iae"), ("r2_mean", "label_preservation")),

@@ -23,6 +23,7 @@ from rich.text import Text
 from study.dispatch import Dispatcher
 from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
+from study.pace import time_left_s
 from study.plan_text import duration
 from study.planned import PlannedRun, name_of
 from study.recovery import ENDS
@@ -207,15 +208,12 @@ def counts(standing: Standing) -> Text:
 def time_left(dispatcher: Dispatcher, num_lanes: int) -> str:
     """Return how long the rest will take, from the runs measured in this launch and so far as they are known."""
     standing = dispatcher.standing
-    progress = [report.step / dispatcher.runs[report.key].config.train.steps for report in standing.reports.values()]
-    if standing.wall_times_s:
-        run_time_s = sum(standing.wall_times_s) / len(standing.wall_times_s)
-    elif any(progress):
-        times = [report.time_s for report in standing.reports.values()]
-        run_time_s = sum(times) / sum(progress)
-    else:
-        return "time left unknown"
-    return f"about {duration(max(0.0, standing.left - sum(progress)) * run_time_s / num_lanes)} left"
+    progress = [
+        (report.step / dispatcher.runs[report.key].config.train.steps, report.time_s)
+        for report in standing.reports.values()
+    ]
+    seconds = time_left_s(standing.left, progress, standing.wall_times_s, num_lanes)
+    return "time left unknown" if seconds is None else f"about {duration(seconds)} left"
 
 
 def _best(dispatcher: Dispatcher) -> list[Text]:

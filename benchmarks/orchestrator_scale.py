@@ -55,10 +55,9 @@ PART = 10
 
 def main() -> int:
     """Measure, print and, if asked, publish; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.orchestrator_scale", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--runs", type=int, default=10_000, help="runs of each study (default: 10000)")
+    summary = __doc__.splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.orchestrator_scale", description=summary)
+    parser.add_argument("--study", action="append", metavar="SAMPLER:RUNS", help=f"{' and '.join(STUDIES)} if left out")
     parser.add_argument("--plain", type=int, default=300, help="trials of plain Optuna (default: 300)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the Markdown file to put the table into")
     options = parser.parse_args()

@@ -4,9 +4,9 @@
 
 All three use Optuna's TPE with the same seed and number of runs, on a small discrete space where proposals repeat, with
 a measure that seeds disturb and with configurations that always fail. Plain Optuna and Ray Tune run a repeated proposal
-as if it were new; here it becomes a replicate, and the mean counts. At the end each names its best, by the value that it knows,
-and the table says how much worse that one is in truth than the best there is. No training, no Ray
-processes: the searchers are asked and told by this command, one run at a time.
+as if it were new; here it becomes a replicate, and the mean counts. In the end each names its best, by the value it
+knows, and the table says how much worse that one is in truth than the best there is. No training, and no processes of
+Ray's: the searchers are asked and told by this command, one run at a time.
 """
 
 from __future__ import annotations
@@ -162,8 +162,8 @@ def main() -> int:
     header = ("deviation over seeds", "search", "regret of the chosen", "minus this project's", "configurations")
     note = (
         f"{options.repeats} repeats of {options.runs} runs each, of {len(LATENT) * len(NOISE)} configurations. Regret "
-        "is the true value of the chosen configuration minus the best; ± is half a 95 % interval, in the fourth column of "
-        "paired differences: positive where this project chose better."
+        "is the true value of the chosen configuration minus the best; ± is half a 95 % interval, in the fourth column "
+        "of paired differences: positive where this project chose better."
     )
     text = "\n".join(lines) + f"\n\n{note}\n\n" + table(header, rows)
     print(text)

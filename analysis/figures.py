@@ -15,7 +15,7 @@ import pandas as pd
 from analysis import plots
 from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_figure, seed_words, split_words
 from analysis.point_figures import mixture, posteriors
-from analysis.sample_figures import cluster_columns, generated, reconstructions
+from analysis.sample_figures import cluster_columns, generated, reconstructions, translations
 from analysis.search_figures import objective_history, pareto, searched
 from analysis.statistics import estimate
 from analysis.tables import CALIBRATED, HEADLINE, Analysis
@@ -236,6 +236,7 @@ FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "reconstructions": reconstructions,
     "generated": generated,
     "cluster_columns": cluster_columns,
+    "translations": translations,
     "mixture": mixture,
     "posteriors": posteriors,
     "learning_curves": learning_curves,

@@ -7,7 +7,7 @@ compute them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from iae_models.datasets import DATASETS
@@ -72,10 +72,15 @@ _POINTS = tuple(
     for name, info in DATASETS.items()
     if info.holds_images
 )
+_STROKES = tuple(
+    UndefinedWhere("data.name", name, "the data are not drawn in strokes")
+    for name in DATASETS
+    if name not in ("embedded_digits", "mnist")
+)
 _CATEGORICAL = (_CATEGORICAL_ONLY,)
 _GAUSSIAN = (_NO_CODE, _GAUSSIAN_ONLY)
 
-MEASURES: dict[str, MeasureInfo] = {
+_VECTORS: dict[str, MeasureInfo] = {
     "mse_single": MeasureInfo(
         "MSE, one draw",
         "intensity² per pixel",
@@ -151,6 +156,21 @@ MEASURES: dict[str, MeasureInfo] = {
         "Share of the pixel variance that code and noise decide only together, codes drawn from the prior.",
         "neither",
     ),
+    **{
+        f"share_{part}_{style}": MeasureInfo(
+            f"S_{part}, {style}",
+            "fraction",
+            f"Share of the variance of generated digits' {style} that {who}, codes drawn from the prior.",
+            "neither",
+            undefined=_STROKES,
+        )
+        for style in ("slant", "thickness")
+        for part, who in (
+            ("z", "the code decides alone"),
+            ("n", "the noise decides alone"),
+            ("zn", "code and noise decide only together"),
+        )
+    },
     "label_preservation": MeasureInfo(
         "label preservation",
         "fraction",
@@ -393,5 +413,64 @@ MEASURES: dict[str, MeasureInfo] = {
         "neither",
         undefined=_CATEGORICAL,
     ),
+}
+"""Measures of models whose code is a vector."""
+
+_IMAGE_CODES: dict[str, MeasureInfo] = {
+    "image_retrieval": MeasureInfo(
+        "image retrieval",
+        "fraction",
+        "Share of reconstructions whose nearest of all held-out images is their own, codes being images.",
+        "higher",
+    ),
+    "image_retrieval_noisy": MeasureInfo(
+        "image retrieval, noisy code",
+        "fraction",
+        "Image retrieval with noise on the code, in which nothing can then be hidden.",
+        "higher",
+    ),
+    "code_retrieval": MeasureInfo(
+        "code retrieval",
+        "fraction",
+        "Share of inferred codes whose nearest of all true ones is their own, where the domains are paired.",
+        "higher",
+        undefined=tuple(
+            UndefinedWhere("data.name", name, "nothing is paired") for name, info in DATASETS.items() if not info.paired
+        ),
+    ),
+    "cycle_error": MeasureInfo(
+        "cycle error",
+        "intensity per pixel",
+        "Mean absolute difference of image and reconstruction, codes being images.",
+        "lower",
+    ),
+    "decoder_diversity": MeasureInfo(
+        "diversity of reconstructions",
+        "fraction",
+        "Share of the variance of reconstructions that the decoder's noise decides given the code.",
+        "neither",
+        undefined=(UndefinedWhere("model.noise_dim", 0, "without noise all draws are the same"),),
+    ),
+    "encoder_diversity": MeasureInfo(
+        "diversity of codes",
+        "fraction",
+        "Share of the variance of codes that the encoder's noise decides given the image.",
+        "neither",
+        undefined=(UndefinedWhere("model.encoder_noise_dim", 0, "without noise all draws are the same"),),
+    ),
+}
+
+MEASURES: dict[str, MeasureInfo] = {
+    name: replace(info, undefined=(*info.undefined, UndefinedWhere("model.code", "image", "the code is no vector")))
+    for name, info in _VECTORS.items()
+} | {
+    name: replace(
+        info,
+        undefined=(
+            *info.undefined,
+            *(UndefinedWhere("model.code", code, "the code is no image") for code in ("gaussian", "categorical")),
+        ),
+    )
+    for name, info in _IMAGE_CODES.items()
 }
 """Every measure by name."""

@@ -55,7 +55,10 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "effect": ("What training adds", ("training_effect",)),
     "decomposition": ("Decomposition", ("decomposition_maps", "controls", "share_bars")),
     "clustering": ("Clustering", ("clustering",)),
-    "samples": ("Samples", ("reconstructions", "cluster_columns", "generated", "mixture", "posteriors")),
+    "samples": (
+        "Samples",
+        ("reconstructions", "cluster_columns", "generated", "translations", "mixture", "posteriors"),
+    ),
     "curves": ("Learning curves", ("learning_curves",)),
     "search": ("Search", ("objective_history", "importance", "pareto", "searched")),
 }

@@ -72,6 +72,25 @@ def generated(analysis: Analysis) -> Drawing | str:
     )
 
 
+def translations(analysis: Analysis) -> Drawing | str:
+    """Show originals, codes that are images, and reconstructions, for every cell with image codes (Figures 8 and 9)."""
+    panels = _samples(analysis, "image", ("originals", "codes", "reconstructions"))
+    if not panels:
+        return ""
+    figure, grid = _panel_figure(len(panels), 0.85)
+    for axes, (label, arrays) in zip(grid, panels, strict=False):
+        parts = [arrays["originals"][:, None], arrays["codes"], arrays["reconstructions"]]
+        channels = max(part.shape[2] for part in parts)
+        plots.image_grid(np.concatenate([part.repeat(channels // part.shape[2], 2) for part in parts], 1), axes)
+        axes.set_title(label)
+    return Drawing(
+        figure,
+        "Translations, as Figures 8 and 9 of the paper. From the left: a held-out original in each row; its code, or "
+        "five where the encoder has noise; five reconstructions. A column shares its noise. "
+        f"{len(panels)} cells, the first seed of each.",
+    )
+
+
 def _samples(analysis: Analysis, code: str, names: tuple[str, ...]) -> list[tuple[str, dict[str, np.ndarray]]]:
     """Return the sample images of the first finished seed of every trained grid cell that has them."""
     runs = analysis.runs

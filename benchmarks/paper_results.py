@@ -26,7 +26,7 @@ USAGE = "usage: python -m benchmarks.paper_results [keep STUDY_DIR]"
 
 HEAD = """# The paper's systems, measured
 
-Every system of the paper that has a vector code, what the paper reports, and what was measured here. A number is the
+Every system of the paper, what it reports of each, and what was measured here. A number is the
 mean over seeds ± half its 95 % t interval, on test images; no label chose a configuration or a checkpoint. Studies are
 files in `search_spaces/`, at the paper's scale; what was run smaller says so under "How". `python -m
 benchmarks.paper_results > docs/paper_results.md` writes this page from `docs/results/`, where every seed's value is.

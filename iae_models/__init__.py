@@ -3,7 +3,7 @@
 Notation (Makhzani 2018, Section 2)
     x       an image of the data distribution, shape (N, C, H, W), in [0, 1]
     ε, eps  the encoder's input noise, shape (N, encoder_noise_dim)
-    ẑ, z    the latent code, ẑ = f(x, ε), shape (N, code_dim)
+    ẑ, z    the latent code, ẑ = f(x, ε), shape (N, code_dim), or (N, C', H, W) where it is an image (Section 3)
     n       the decoder's latent noise, shape (N, noise_dim)
     x̂       the reconstruction, x̂ = g(ẑ, n), shape (N, C, H, W)
 

@@ -152,10 +152,11 @@ def read_search(fields: Fields) -> SearchOptions:
     own = Fields(fields.mapping("search"), "search", SEARCH_KEYS, fields.problems)
     samplers: dict[str, SamplerName] = {name: name for name in typing.get_args(SamplerName)}
     sampler = samplers[own.text("sampler", "tpe", options=tuple(samplers))]
+    is_known = "sampler" not in own or own.values["sampler"].plain == sampler
     return SearchOptions(
         sampler=sampler,
         seed=own.integer("seed", 0, 0),
-        options=_read_options(own, sampler, SAMPLER_OPTIONS[sampler]),
+        options=_read_options(own, sampler, SAMPLER_OPTIONS[sampler]) if is_known else {},
         storage=_read_storage(own),
     )
 
@@ -164,24 +165,28 @@ def read_scheduler(fields: Fields) -> Scheduler | None:
     """Read the `scheduler` of a study; none where it is left out or null."""
     if not fields.stated("scheduler"):
         return None
-    own = Fields(fields.mapping("scheduler"), "scheduler", SCHEDULER_KEYS, fields.problems)
+    own = Fields(fields.values["scheduler"], "scheduler", SCHEDULER_KEYS, fields.problems)
     own.require("name", "every")
     names: dict[str, SchedulerName] = {name: name for name in typing.get_args(SchedulerName)}
     name = names[own.text("name", "asha", options=tuple(names))]
-    options = _read_options(own, name, SCHEDULER_OPTIONS[name])
-    return Scheduler(name, own.integer("every", 1, 1), options)
+    every = own.integer("every", 1, 1)
+    if "name" not in own or own.values["name"].plain != name:
+        return None  # another scheduler's rules would not apply
+    return Scheduler(name, every, _read_options(own, name, SCHEDULER_OPTIONS[name]))
 
 
 def _read_options(fields: Fields, name: str, known: Mapping[str, Option]) -> dict[str, Any]:
     if not fields.stated("options"):
         return {}
-    own = Fields(fields.mapping("options"), fields.child("options"), tuple(known), fields.problems)
-    for key in own.values.keys() - known.keys():
-        holder = next(
-            (other for other, options in (*SAMPLER_OPTIONS.items(), *SCHEDULER_OPTIONS.items()) if key in options), None
-        )
+    tables = (*SAMPLER_OPTIONS.items(), *SCHEDULER_OPTIONS.items())
+    node, foreign = fields.mapping("options"), {}
+    for key in node.value.keys() - known.keys():
+        holder = next((other for other, options in tables if key in options), None)
         if holder is not None:
-            own.report(f"{key} is an option of {holder}, and not of {name}", key)
+            foreign[key] = holder
+    own = Fields(node, fields.child("options"), (*known, *foreign), fields.problems)
+    for key, holder in foreign.items():
+        own.report(f"{key} is an option of {holder}, and not of {name}", key)
     options = {key: _read_option(own, key, option) for key, option in known.items() if key in own}
     for key, other, value, reason in EXCLUSIVE_OPTIONS:
         if options.get(key) is True and options.get(other) is value:

@@ -1,4 +1,4 @@
-"""The best configurations of a study folder, from its records alone. Imports no torch, ray or optuna.
+"""The best configurations of a study, from its records alone. Imports no torch, ray or optuna.
 
     python -m study.best DIR [--top N] [--json]
 

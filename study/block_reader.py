@@ -102,7 +102,7 @@ def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: Re
 
 
 def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Parameter], replicates: Replicates) -> _Draft:
-    if "name" not in fields and fields.values:
+    if fields.lacks("name"):
         fields.report("must have a name")
     name = read_name(fields, default_name)
     path = fields.child("parameters")
@@ -153,8 +153,9 @@ def _build_block(
         if axis.grid or axis.search is not None:
             axes[key] = axis
     _check_groups(axes, parameters, problems)
-    ordered = _in_order(_without_constant_conditions(fixed, axes), parameters, problems)
-    return Block(name, fixed, ordered, replicates.number, replicates.until)
+    active = _without_constant_conditions(fixed, axes)
+    idle = tuple(key for key in axes if key not in active)
+    return Block(name, fixed, _in_order(active, parameters, problems), replicates.number, replicates.until, idle)
 
 
 def _check_groups(axes: Mapping[str, Axis], parameters: Mapping[str, Parameter], problems: list[Problem]) -> None:
@@ -208,12 +209,24 @@ def _default_in_range(item: Parameter, problems: list[Problem]) -> Any:
 
 def _without_constant_conditions(fixed: Mapping[str, Any], axes: Mapping[str, Axis]) -> dict[str, Axis]:
     """Drop conditions that hold in the whole block, and the axes whose condition never holds in it."""
-    kept = {}
-    for key, axis in axes.items():
-        constant = {other: default_values() | dict(fixed) for other in axis.when if other not in axes}
-        if all(values[other] in axis.when[other] for other, values in constant.items()):
-            kept[key] = replace(axis, when={k: v for k, v in axis.when.items() if k in axes})
-    return kept
+    known = default_values() | dict(fixed)
+    kept = {
+        key: replace(axis, when={other: allowed for other, allowed in axis.when.items() if other in axes})
+        for key, axis in axes.items()
+        if all(
+            any(_takes(axes[other], value) for value in allowed) if other in axes else known[other] in allowed
+            for other, allowed in axis.when.items()
+        )
+    }
+    # without a key that is never active, others that name it may never be either
+    return kept if len(kept) == len(axes) else _without_constant_conditions(fixed, kept)
+
+
+def _takes(axis: Axis, value: Any) -> bool:
+    """Return whether a key of a block can have a value."""
+    if axis.when and value == default_values()[axis.name]:
+        return True
+    return value in axis.grid or (axis.search is not None and value in axis.search)
 
 
 def _in_order(

@@ -25,6 +25,7 @@ class Block:
         axes: Its keys with several values; the keys of an axis's `when` come before it.
         replicates: Planned runs of each configuration.
         until: When a configuration has more runs than planned, or None for never.
+        idle: Keys whose `when` never holds in it, so that they stand at their defaults.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Block:
     axes: tuple[Axis, ...]
     replicates: int
     until: Until | None = None
+    idle: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:

@@ -1,4 +1,4 @@
-"""Which samplers and schedulers go together with what a study asks for. Imports no torch, ray or optuna.
+"""Which samplers and schedulers combine with what. Imports no torch, ray or optuna.
 
 `IMPOSSIBLE` is the one table of it. A sampler that silently proposes at random what it cannot model is refused as well:
 such a search would look like what it is not. What is not in the table works; the slow tests try every cell of it on the
@@ -9,15 +9,18 @@ installed Optuna.
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from iae_models.config import default_values
 from study.algorithms import SamplerName, Scheduler, SchedulerName, SearchOptions
-from study.blocks import Block, short_name
+from study.blocks import Block, num_grid_runs, short_name
 from study.fields import Fields
 from study.objectives import Objective
+from study.output import print_whole
 from study.search_space import Axis, Choices, ZeroOrRange
 
 __all__ = ["FEATURES", "IMPOSSIBLE", "check_combinations", "misleading", "table"]
@@ -131,8 +134,16 @@ def misleading(
         blocks: The blocks of the study.
         runs: What the budget allows.
     """
-    warnings = []
     searching = [block for block in blocks if block.searched]
+    active = {axis.name for block in blocks for axis in block.axes}
+    idle = dict.fromkeys(name for block in blocks for name in block.idle if name not in active)
+    warnings = [f"{name} always stands at its default: its when holds nowhere in the study." for name in idle]
+    room = (runs or 0) - num_grid_runs(blocks)
+    if room > 0 and not searching and all(block.until is None for block in blocks):
+        warnings.append(
+            f"The budget has room for {room} runs beyond the grids, but no block searches and no until adds "
+            "replicates: they are never used."
+        )
     population = int(search.options.get("population_size", 50))
     if search.sampler == "nsga2" and searching and runs is not None:
         configurations = runs // min(block.replicates for block in searching)
@@ -192,5 +203,13 @@ def _at(fields: Fields, key: str) -> Fields:
     return Fields(node, key, tuple(node.value), fields.problems)
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    argparse.ArgumentParser(
+        "python -m study.combinations", description="Print what combines, as a table in Markdown."
+    ).parse_args(arguments)
+    return 0 if print_whole(table()) else 1
+
+
 if __name__ == "__main__":
-    print(table())
+    sys.exit(main())

@@ -106,7 +106,8 @@ def _reason(path: Path) -> str:
     try:
         read_document(path)
     except SpecError as error:
-        return f"{error.problems[0].message}: {path}"
+        rule, semicolon, hint = error.problems[0].message.partition(";")
+        return f"{rule}: {path}{semicolon}{hint}"
     return f"must be a YAML file, but got {path}"
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from study.problems import Mark, Problem, did_you_mean, shown
+from study.problems import Mark, Problem, did_you_mean, nearest, shown
 from study.yaml_source import Located
 
 
@@ -26,12 +26,15 @@ class Fields:
         self.problems = problems
         self.values: dict[str, Located] = {}
         self.keys: dict[str, Mark] = node.keys
-        if not isinstance(node.value, dict):
+        self._misspelt: set[str | None] = set()
+        self._is_mapping = isinstance(node.value, dict)
+        if not self._is_mapping:
             self.report(f"must be a mapping with the keys {', '.join(known)}, but got {shown(node.plain)}")
             return
         self.values = node.value
         for key in node.value:
             if key not in known:
+                self._misspelt.add(nearest(key, known))
                 self.report(f"there must be no key {shown(key)} here{did_you_mean(key, known)}", mark=node.keys[key])
 
     def __contains__(self, key: str) -> bool:
@@ -47,10 +50,14 @@ class Fields:
         """Return whether a key is there and is not null."""
         return key in self.values and self.values[key].value is not None
 
+    def lacks(self, key: str) -> bool:
+        """Return whether there is a mapping without a key, unless another one is that key misspelt."""
+        return self._is_mapping and key not in self.values and key not in self._misspelt
+
     def require(self, *keys: str) -> None:
-        """Report each of the keys that the mapping lacks."""
+        """Report each of the keys that the mapping lacks, unless another one is that key misspelt."""
         for key in keys if self.keys else ():
-            if key not in self.values:
+            if self.lacks(key):
                 self.report(f"must have {key}, but has {', '.join(self.values)}")
 
     def child(self, key: str) -> str:
@@ -83,7 +90,8 @@ class Fields:
         value = self._plain(key, default)
         if isinstance(value, int) and not isinstance(value, bool) and value >= low:
             return value
-        self.report(f"must be an integer of at least {low}, but got {shown(value)}", key)
+        hint = f"; did you mean {int(value)}?" if isinstance(value, float) and value.is_integer() else ""
+        self.report(f"must be an integer of at least {low}, but got {shown(value)}{hint}", key)
         return default
 
     def number(self, key: str, default: float, low: float, above: bool = False) -> float:

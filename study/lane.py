@@ -17,9 +17,15 @@ from study.trial import Report, WorkerSettings, perform
 class LaneTrainable(tune.Trainable):
     """Advances the runs of a lane by one report at a time.
 
-    Its configuration is `{"lane": [run keys], "place": fields of a WorkerSettings}`. Nothing of a run's own raises
-    here: see `study.trial.perform`. A step returns `{"reports": [fields of a Report], "done": bool}`.
+    Its configuration is `{"lane": [run keys], "place": fields of a WorkerSettings, "bundle": {resource: amount}}`.
+    Nothing of a run's own raises here: see `study.trial.perform`. A step returns `{"reports": [fields of a Report],
+    "done": bool}`.
     """
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """Return what a lane takes of a machine."""
+        return tune.PlacementGroupFactory([config["bundle"]])
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin a lane in a new worker."""
@@ -37,8 +43,9 @@ class LaneTrainable(tune.Trainable):
 
 
 def _lane(config: dict[str, Any]) -> Iterator[tuple[Report, bool]]:
-    """Yield the reports of all runs of a lane, each with whether it is the lane's last."""
+    """Yield the reports of all runs of a lane, each with whether it is the lane's last; a stop ends the lane."""
     place, keys = WorkerSettings(**config["place"]), list(config["lane"])
     for key in keys:
         for report in perform(key, place):
-            yield report, key == keys[-1] and report.status != "running"
+            is_last = report.status == "stopped" or (key == keys[-1] and report.status != "running")
+            yield report, is_last

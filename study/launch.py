@@ -1,4 +1,4 @@
-"""Run a study.
+"""Run a study, or go on with it.
 
     python -m study.launch SPEC [--out DIR] [--set KEY=VALUE]… [--smoke]
                                 [--only CELL[:SEED]]… [--dry-run | --list | --fresh]
@@ -8,6 +8,8 @@ stopped: finished runs stay, failed and interrupted ones are repeated, and what 
 added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells for later, and
 `--fresh` moves the folder aside.
 
+Ctrl-C or SIGTERM lets every run save a checkpoint and then ends the launch; a second Ctrl-C ends it at once.
+
 Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
 interrupted.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import os
 import shlex
 import shutil
@@ -38,15 +41,20 @@ from study.lock import FolderInUse, hold
 from study.output import print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import describe
-from study.records import StudyFolder, read_json
+from study.planned import mend_records
+from study.records import StudyFolder, read_json, run_status
 from study.resolved import write_study
 from study.selection import confined
 from study.spec import SpecError, StudySpec, load_study
+from study.stop_request import withdraw_stop
 
 if TYPE_CHECKING:
     from study.session import Outcome
 
 FINISHED, FAILED, BAD_INPUT, IN_USE, INTERRUPTED = 0, 1, 2, 3, 130
+
+MAX_PROBLEMS = 5
+"""Files that could not be used and are named in the end."""
 
 LOAD_DATA = """
 import sys
@@ -106,7 +114,7 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
         try:
             study = read_json(folder.resolved)
         except ValueError as error:
-            raise BadInput(str(error)) from error
+            raise BadInput(f"{error} Remove it to have it written again.") from error
         found = (study.get("name"), study.get("smoke"))
         if found != (spec.name, spec.smoke):
             kind = {True: "the smoke test of ", False: ""}
@@ -167,7 +175,11 @@ def _held(folder: StudyFolder) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with _writing(folder):
             stack.enter_context(hold(folder.lock))
-        yield
+            withdraw_stop(folder)  # of a launch that was killed
+        try:
+            yield
+        finally:
+            withdraw_stop(folder)
 
 
 @contextlib.contextmanager
@@ -221,17 +233,21 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
     signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
     plan = _plan(spec, folder, options.only)
+    with _writing(folder):
+        mended = mend_records(folder, plan.wanted)
     if options.same_code:
         _refuse_other_code(plan, folder)
     for warning in spec.warnings:
         print(f"Warning: {warning}")
+    for path in mended:
+        print(f"Mended: {path} could not be read, and is written anew.")
     print(f"{spec.name} in {folder.root}, {len(plan.wanted)} runs:")
     print(as_lines(difference(plan, folder), shutil.get_terminal_size().columns), flush=True)
     if plan.is_done:
         print("Nothing to do: " + _all_ended(plan, spec))
         with _writing(folder):
             write_study(spec, folder, plan, launched_at)
-        _rebuild_store(spec, folder, plan)
+        _rebuild(spec, folder, plan)
         return _end(folder, (), 0)
     print("Starting Ray …", flush=True)
     outcome = _run(spec, folder, plan, options, launched_at)
@@ -278,10 +294,14 @@ def _data_names(spec: StudySpec, plan: Plan) -> set[str]:
     }
 
 
-def _rebuild_store(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
+    """Write history and searches as a launch does that runs something."""
     from study.dispatch import Dispatcher
+    from study.history import HistoryWriter
     from study.optuna_store import OptunaStore
+    from study.recovery import recover
 
+    recover(folder, HistoryWriter(folder.history))
     dispatcher = Dispatcher(spec, folder, plan)
     OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
 
@@ -308,6 +328,7 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
         from analysis.report import write_report
 
         report = f"Report  {write_report(folder.root)}"
+        _print_problems(folder)
     except Exception as error:  # noqa: BLE001 - the runs are safe, and the report can be written again
         report = f"No report: {type(error).__name__}: {error}"
         code = code or FAILED
@@ -325,6 +346,16 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
     return code
 
 
+def _print_problems(folder: StudyFolder) -> None:
+    """Print which files the report could not use, and how many more there are."""
+    with (folder.report / "tables" / "problems.csv").open(newline="", encoding="utf-8") as file:
+        problems = [row["problem"] for row in csv.DictReader(file)]
+    for problem in problems[:MAX_PROBLEMS]:
+        print(f"Problem: {problem}")
+    if len(problems) > MAX_PROBLEMS:
+        print(f"and {len(problems) - MAX_PROBLEMS} more problems, which the report lists")
+
+
 def _all_ended(plan: Plan, spec: StudySpec) -> str:
     if plan.chosen is not None:
         return f"all {len(plan.chosen)} runs that --only names have ended."
@@ -334,7 +365,9 @@ def _all_ended(plan: Plan, spec: StudySpec) -> str:
 def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
     plan = _plan(spec, folder, options.only)
     left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
-    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left} are left. To go on from here:")
+    begun = sum(run_status(folder.run(run.key)) == "unfinished" for run in plan.todo)
+    going_on = f" ({begun} from a checkpoint)" if begun else ""
+    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left}{going_on} are left. To go on from here:")
     print(f"  {command_of(options)}")
     return INTERRUPTED
 

@@ -58,6 +58,9 @@ def read_objectives(fields: Fields, blocks: Sequence[Block]) -> tuple[Objective,
     oracle = "oracle" in fields and fields.values["oracle"].plain is True
     objectives: list[Objective] = []
     for index, item in enumerate(items):
+        if isinstance(item.value, str) and item.value in MEASURES:
+            fields.report(f"must be a mapping; write {{measure: {item.value}}}", f"objectives[{index}]", item.mark)
+            continue
         own = Fields(item, f"objectives[{index}]", OBJECTIVE_KEYS, fields.problems)
         objective = _read_objective(own)
         if objective is None:
@@ -95,7 +98,7 @@ def _read_objective(fields: Fields) -> Objective | None:
         if "measure" in fields and isinstance(fields.values["measure"].value, str):
             hint = did_you_mean(measure, list(MEASURES))
             fields.report(f"must be a known measure, but got {shown(measure)}{hint}", "measure")
-        elif fields.keys:
+        elif fields.lacks("measure"):
             fields.report("must have a measure")
         return None
     split = fields.text("split", "validation")

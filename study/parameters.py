@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from iae_models.config import DATASETS, VARIANTS, check_value, coerce, field_typ
 from study.fields import Fields
 from study.problems import Mark, Problem, did_you_mean, shown
 from study.search_space import Axis, Choices, FloatRange, IntegerRange, SearchSpace, ZeroOrRange
-from study.yaml_source import Located
+from study.yaml_source import Located, plain_scalar
 
 AXIS_KEYS = ("grid", "search", "when", "zip")
 RANGE_KEYS = ("low", "high", "log", "step", "include")
@@ -76,10 +77,13 @@ def read_parameter(name: str, node: Located, path: str, problems: list[Problem])
     if not isinstance(node.value, dict):
         values = _read_values(name, [node], path, problems)
         return Parameter(Axis(name, values), True, node.mark, path, (node.mark,) * len(values))
-    fields = Fields(node, path, AXIS_KEYS, problems)
-    if not {"grid", "search"} & set(node.value):
+    bare = node.value and not node.value.keys() - {*RANGE_KEYS, *CHOICE_KEYS}
+    fields = Fields(node, path, (*AXIS_KEYS, *node.value) if bare else AXIS_KEYS, problems)
+    if bare:
+        fields.report(f"must have grid, search or both; write {{search: {shown(node.plain)}}}")
+    elif not {"grid", "search"} & set(node.value):
         fields.report("must have grid, search or both, but has neither")
-    items = _read_grid(fields)
+    items = _read_grid(name, fields)
     space = _read_search(name, fields) if "search" in fields else None
     readable = _read_items(name, items, fields.child("grid"), problems, indexed=True)
     values = tuple(readable.values())
@@ -93,17 +97,22 @@ def read_parameter(name: str, node: Located, path: str, problems: list[Problem])
     return Parameter(axis, False, node.mark, path, marks, tuple(readable))
 
 
-def _read_grid(fields: Fields) -> list[Located]:
+def _read_grid(name: str, fields: Fields) -> list[Located]:
     items = fields.items("grid")
     if "grid" in fields and fields.values["grid"].value == []:
         fields.report("must hold at least one value, but got []", "grid")
     if fields.stated("zip"):
         return items  # what must not come twice is a row of the group
+    return _distinct(name, items, "grid", fields)
+
+
+def _distinct(name: str, items: list[Located], key: str, fields: Fields) -> list[Located]:
+    """Return the items that are other values of the field than those before them; each of the rest is a problem."""
     distinct: dict[str, Located] = {}
     for item in items:
-        value = repr(item.plain)
+        value = repr(coerce(item.plain, field_types()[name]))
         if value in distinct:
-            fields.report(f"must hold each value once, but got {shown(item.plain)} again", "grid", item.mark)
+            fields.report(f"must hold each value once, but got {shown(item.plain)} again", key, item.mark)
         distinct.setdefault(value, item)
     return list(distinct.values())
 
@@ -112,6 +121,8 @@ def _read_zip(fields: Fields) -> str | None:
     if not fields.stated("zip"):
         return None
     group = fields.text("zip")
+    if not isinstance(fields.values["zip"].value, str):
+        return None
     if not NAME.fullmatch(group):
         fields.report(f"must be a name of letters, digits, _ . or -, but got {shown(group)}", "zip")
     elif "grid" not in fields:
@@ -135,6 +146,8 @@ def _read_items(
         value = coerce(item.plain, field_types()[name])
         place = f"{path}[{index}]" if indexed else path
         message = value_problem(name, value)
+        if message and not indexed and isinstance(item.value, list):
+            message += f"; write {{grid: {shown(item.plain)}}} for several values"
         if message:
             problems.append(Problem(item.mark, place, message))
         else:
@@ -149,6 +162,9 @@ def value_problem(name: str, value: Any) -> str:
         if name == "model.variant" and value not in VARIANTS:
             variant_info(value)
     except (TypeError, ValueError) as error:
+        rule, but_got, _ = message_of(error).rpartition(", but got ")
+        if (but_got and not isinstance(value, (str, int, float))) or isinstance(value, bool):
+            return f"{rule}, but got {shown(list(value) if isinstance(value, tuple) else value)}"
         message = message_of(error)
         return message if "did you mean" in message else message + suggestion(name, value)
     options = () if name == "model.variant" else known_values(name)
@@ -179,8 +195,19 @@ def suggestion(name: str, value: Any) -> str:
     if field_types()[name] is bool and isinstance(value, str):
         meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
         return f"; did you mean {meant[value.lower()]}?" if value.lower() in meant else ""
+    if field_types()[name] in (int, float):
+        return _meant_number(field_types()[name], value)
     hint = did_you_mean(value, [str(item) for item in known_values(name)]) if isinstance(value, str) else ""
     return hint if "mean" in hint else ""
+
+
+def _meant_number(kind: type[int] | type[float], value: Any) -> str:
+    """Return "; did you mean 1000?" for 1e3, '1000' or 1_000 where a number of this kind must stand."""
+    number = plain_scalar(value.replace("_", "")) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        return ""
+    meant = kind(number)
+    return f"; did you mean {meant}?" if meant == number and type(value) is not kind else ""
 
 
 def _read_when(name: str, fields: Fields) -> dict[str, tuple[Any, ...]]:
@@ -197,6 +224,8 @@ def _read_when(name: str, fields: Fields) -> dict[str, tuple[Any, ...]]:
             fields.problems.append(Problem(when.keys[other], path, "must name another field than the key itself"))
         else:
             is_list = isinstance(node.value, list) and typing.get_origin(field_types()[other]) is not tuple
+            if is_list and not node.value:
+                fields.problems.append(Problem(node.mark, path, "must hold at least one value, but got []"))
             conditions[other] = _read_values(other, node.value if is_list else [node], path, fields.problems)
     return conditions
 
@@ -218,8 +247,8 @@ def _read_choices(name: str, search: Fields) -> Choices | None:
     for key in RANGE_KEYS:
         if key in search:
             search.report(f"{key} must be left out beside choices", key)
-    items = search.items("choices")
-    values = tuple(dict.fromkeys(_read_values(name, items, search.child("choices"), search.problems, indexed=True)))
+    items = _distinct(name, search.items("choices"), "choices", search)
+    values = _read_values(name, items, search.child("choices"), search.problems, indexed=True)
     if isinstance(search.values["choices"].value, list) and not items:
         search.report("must hold at least one value, but got []", "choices")
     return Choices(values, search.boolean("ordered", False)) if values else None

@@ -16,18 +16,22 @@ GAP, ZOOM, PAPER = 2, 2, 255
 
 
 def contact_sheet(panels: Mapping[str, npt.NDArray[Any]]) -> Pixels:
-    """Lay out sample panels on one sheet: originals with their reconstructions, then generated images below.
+    """Lay out sample panels on one sheet: originals with their codes and reconstructions, then generated images below.
 
     Args:
-        panels: Any of `originals` (N, C, H, W), `reconstructions` (N, draws, C, H, W) and `generated` (rows, columns,
-            C, H, W), all uint8.
+        panels: Any of `originals` (N, C, H, W), `codes` (N, draws, C', H, W) where they are images, `reconstructions`
+            (N, draws, C, H, W) and `generated` (rows, columns, C, H, W), all uint8.
 
     Returns:
         Pixels of the sheet, with shape (H', W', 3).
     """
     grids = []
     if "originals" in panels and "reconstructions" in panels:
-        grids.append(np.concatenate([panels["originals"][:, None], panels["reconstructions"]], axis=1))
+        names = ("codes", "reconstructions") if "codes" in panels else ("reconstructions",)
+        parts = [panels["originals"][:, None], *(panels[name] for name in names)]
+        channels = max(part.shape[2] for part in parts)
+        # grey levels beside colours become grey colours
+        grids.append(np.concatenate([part.repeat(channels // part.shape[2], axis=2) for part in parts], axis=1))
     if "generated" in panels:
         grids.append(panels["generated"])
     return _stack([_tile(grid) for grid in grids])

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-from iae_models.config import DATASETS, RunConfig, default_values
+from iae_models.config import DATASETS, RunConfig
 from iae_models.costs import flops_per_step, memory_bytes, num_parameters
-from study.blocks import Block, short_name, shown_value
+from study.blocks import Block
 from study.difference import as_lines, difference
-from study.parameters import described
 from study.plan import Plan
 from study.planned import ADAPTIVE, PlannedRun
 from study.records import StudyFolder
 from study.spec import StudySpec
+from study.spec_text import axes_lines, fixed_lines, replicate_lines, search_lines
 
 WIDTH = 120
 """Columns of the longest line that is printed whole."""
@@ -30,12 +29,13 @@ def describe(plan: Plan, spec: StudySpec, folder: StudyFolder) -> str:
         folder: The study's folder.
     """
     title = f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": ")
+    search = search_lines(spec, sum(plan.search_runs.values()))
     parts = [
         f"{title}\nfolder: {folder.root}",
         _table(plan, spec),
         as_lines(difference(plan, folder), WIDTH),
-        "\n".join([*(_axes_of(block) for block in spec.blocks if block.axes), *_fixed_lines(spec)]),
-        "\n".join([*_search_lines(plan, spec), *_replicate_lines(plan, spec), *_cost_lines(plan)]),
+        "\n".join([*axes_lines(spec), *fixed_lines(spec)]),
+        "\n".join([*search, *replicate_lines(spec), *_added_lines(plan), *_cost_lines(plan)]),
         "\n".join(f"Warning: {warning}" for warning in spec.warnings),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -65,86 +65,12 @@ def _row(name: str, family: str, block: Block, plan: Plan) -> tuple[str, ...]:
     return (name, family, *map(str, counts), search)
 
 
-def _axes_of(block: Block) -> str:
-    """Return "gaussian: z = 2, 5, 20 × n = 10, 100; searched: z range 2 to 40 (log)"."""
-    grids = [f"{short_name(axis.name)} = {_listed([shown_value(value) for value in axis.grid])}" for axis in block.axes]
-    text = " × ".join(grid for grid, axis in zip(grids, block.axes, strict=True) if axis.grid) or "no grid"
-    searched = [
-        f"{short_name(axis.name)} {described(axis.search)}" for axis in block.searched if axis.search is not None
-    ]
-    return f"{block.name}: {text}" + (f"; searched: {', '.join(searched)}" if searched else "")
-
-
-def _fixed_lines(spec: StudySpec) -> list[str]:
-    """Return "fixed: embedded_digits, width 0.125, 1300 steps, batch_size 64; n = 10 in categorical".
-
-    The first part is what all blocks share: the data set, the size of the training, and what the study states; the
-    others are what single blocks state.
-    """
-    shown = ("data.name", "model.width", "train.steps", "train.batch_size")
-    fixed = [default_values() | dict(block.fixed) for block in spec.blocks]
-    varied = {axis.name for block in spec.blocks for axis in block.axes}
-    names = dict.fromkeys([*shown, *(name for block in spec.blocks for name in block.fixed)])
-    common = [
-        name
-        for name in names
-        if name not in varied
-        and all(values[name] == fixed[0][name] for values in fixed)
-        and (name in shown or any(name in block.fixed for block in spec.blocks))
-        and name != "model.code"
-    ]
-    parts = [", ".join(_fixed(name, fixed[0][name]) for name in common)] if common else []
-    for block in spec.blocks:
-        own = [name for name in block.fixed if name not in common and name != "model.code"]
-        if own:
-            texts = [f"{short_name(name)} = {shown_value(block.fixed[name])}" for name in own]
-            parts.append(f"{', '.join(texts)} in {block.name}")
-    return ["fixed: " + "; ".join(parts)] if parts else []
-
-
-def _fixed(name: str, value: Any) -> str:
-    if name == "data.name":
-        return str(value)
-    return f"{shown_value(value)} steps" if name == "train.steps" else f"{short_name(name)} {shown_value(value)}"
-
-
-def _listed(values: Sequence[str]) -> str:
-    return ", ".join(values) if len(values) <= 12 else f"{', '.join(values[:10])}, … ({len(values)} values)"
-
-
-def _search_lines(plan: Plan, spec: StudySpec) -> list[str]:
-    if not any(block.searched for block in spec.blocks):
-        return []
-    goals = ", ".join(
-        f"{item.direction} {item.measure}{' (uses labels)' if item.uses_labels else ''}" for item in spec.objectives
-    )
-    left = f"{sum(plan.search_runs.values())} runs left of {spec.budget.runs}"
-    return [f"Search: {goals}, on validation images; sampler {spec.search.sampler}, seed {spec.search.seed}, {left}."]
-
-
-def _replicate_lines(plan: Plan, spec: StudySpec) -> list[str]:
-    """Return what results may add to the runs or take from them, and what they have added so far."""
-    first = spec.objectives[0].measure
-    within = ", within the budget" if spec.budget.runs is not None else ""
-    lines = [
-        f"Replicates in {block.name}: more than {block.replicates}, up to {block.until.max}, while the 95 % interval "
-        f"of {first} is wider than ±{block.until.half_width:g}{within}."
-        for block in spec.blocks
-        if block.until is not None
-    ]
-    if spec.scheduler is not None:
-        lines.append(f"Scheduler: {spec.scheduler.name} judges runs by {first} every {spec.scheduler.every} steps.")
+def _added_lines(plan: Plan) -> list[str]:
+    """Return the replicates that results have added so far."""
     added = Counter(run.origin for run in plan.wanted)
     words = {"duplicate": "for repeated proposals", "until": "for wide intervals", "confirm": "to confirm"}
-    if any(added[origin] for origin in ADAPTIVE):
-        parts = [f"{added[origin]} {words[origin]}" for origin in ADAPTIVE if added[origin]]
-        lines.append(f"Replicates that results have added: {', '.join(parts)}.")
-    if spec.confirm is not None:
-        top, seeds = spec.confirm.top, spec.confirm.seeds
-        budget = f", beyond the {spec.budget.runs} of the budget" if spec.budget.runs is not None else ""
-        fresh = f"the best {top} configurations on {seeds} fresh seeds each"
-        lines.append(f"Confirm: in the end {fresh}, {top * seeds} runs{budget}.")
-    return lines
+    parts = [f"{added[origin]} {words[origin]}" for origin in ADAPTIVE if added[origin]]
+    return [f"Replicates that results have added: {', '.join(parts)}."] if parts else []
 
 
 def _cost_lines(plan: Plan) -> list[str]:

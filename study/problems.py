@@ -86,11 +86,16 @@ def did_you_mean(word: object, known: Sequence[str]) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
-    """Return the known name that is most like `word`, or None. The last part of a dotted name may stand for it."""
-    endings = [name for name in known if name.rpartition(".")[2] == word]
-    matches = endings or difflib.get_close_matches(word[:200], known, n=1, cutoff=0.6)
+    """Return the known name that is most like `word`, in any case of its letters, or None.
+
+    The last part of a dotted name may stand for it, and so may a word of that: `lr` for `train.generator_lr`.
+    """
+    word, lower = word[:200].lower(), {name.lower(): name for name in reversed(known)}
+    endings = [name for name in known if name.lower().rpartition(".")[2] == word]
+    matches = endings or [lower[name] for name in difflib.get_close_matches(word, lower, n=1, cutoff=0.6)]
     if matches:
         return matches[0]
-    by_ending = {name.rpartition(".")[2]: name for name in known}
-    endings = difflib.get_close_matches(word[:200].rpartition(".")[2], by_ending, n=1, cutoff=0.75)
+    by_ending = {name.lower().rpartition(".")[2]: name for name in reversed(known)}
+    endings = difflib.get_close_matches(word.rpartition(".")[2], by_ending, n=1, cutoff=0.75)
+    endings = endings or [name for name in reversed(by_ending) if word in name.split("_")]
     return by_ending[endings[0]] if endings else None

@@ -13,6 +13,7 @@
                      rungs.json    its objectives while it trained, where a scheduler judges it
                      pruned.json   why it was ended early, if it was
                      checkpoint-<step>-<hash>.safetensors   its state, while it is unfinished: see `study.checkpoints`
+                     progress.jsonl                         what it reported so far, likewise: see `study.run_log`
                      samples.npz   uint8 images, and samples.png, the same as a picture
                      weights.safetensors
                      events.out.tfevents.*
@@ -32,12 +33,15 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 CHECKPOINT = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.safetensors")
 """Name of a checkpoint: its step, and the beginning of the SHA-256 of its content."""
+
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}(\.\w+)?")
+"""Name of a file that is being written, or that a killed process left half written."""
 
 
 class StudyFolder:
@@ -62,28 +66,45 @@ class StudyFolder:
 
     def run_folders(self) -> list[RunFolder]:
         """Return the folders of all planned runs, in the order of their keys."""
-        if not self.runs.is_dir():
-            return []
-        return [RunFolder(path) for path in sorted(self.runs.iterdir()) if (path / "run.json").is_file()]
+        folders = map(self.run, sorted(names_in(self.runs)))
+        return [folder for folder in folders if folder.run.is_file()]
+
+
+class _File:
+    """A file of a run's folder; a study has thousands of these folders, and few of their paths are ever asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, folder: None, _: type) -> _File: ...
+
+    @overload
+    def __get__(self, folder: RunFolder, _: type) -> Path: ...
+
+    def __get__(self, folder: RunFolder | None, _: type) -> _File | Path:
+        return self if folder is None else folder.root / self.name
 
 
 class RunFolder:
-    """The paths of one run's folder."""
+    """The paths of one run's folder; `RunFolder.result.name` is a file's name alone."""
+
+    run = _File("run.json")
+    result = _File("result.json")
+    measures = _File("measures.json")
+    full_measures = _File("full_measures.json")
+    maps = _File("maps.npz")
+    failure = _File("failure.json")
+    rungs = _File("rungs.json")
+    pruned = _File("pruned.json")
+    samples = _File("samples.npz")
+    picture = _File("samples.png")
+    weights = _File("weights.safetensors")
+    log = _File("progress.jsonl")
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.key = root.name
-        self.run = root / "run.json"
-        self.result = root / "result.json"
-        self.measures = root / "measures.json"
-        self.full_measures = root / "full_measures.json"
-        self.maps = root / "maps.npz"
-        self.failure = root / "failure.json"
-        self.rungs = root / "rungs.json"
-        self.pruned = root / "pruned.json"
-        self.samples = root / "samples.npz"
-        self.picture = root / "samples.png"
-        self.weights = root / "weights.safetensors"
 
     def checkpoint(self, step: int, digest: str) -> Path:
         """Return the path of the checkpoint of a step whose content has a SHA-256 that begins with `digest`."""
@@ -93,6 +114,20 @@ class RunFolder:
         """Return the checkpoints that are there, those of the most steps first; what is in them is not looked at."""
         matches = [match for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match]
         return [self.root / match[0] for match in sorted(matches, key=lambda match: int(match[1]), reverse=True)]
+
+    def newest_step(self) -> int:
+        """Return the step of the newest checkpoint, 0 where there is none."""
+        return max((int(match[1]) for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match), default=0)
+
+    def remove_checkpoints(self) -> None:
+        """Remove the checkpoints of a run that has ended."""
+        for path in self.checkpoints():
+            path.unlink(missing_ok=True)
+
+    def remove_temporaries(self) -> None:
+        """Remove what a killed process left half written; nobody else may be writing here."""
+        for name in filter(TEMPORARY.fullmatch, names_in(self.root)):
+            (self.root / name).unlink(missing_ok=True)
 
 
 Status = Literal["finished", "pruned", "failed", "unfinished", "planned"]
@@ -105,11 +140,11 @@ def run_status(folder: RunFolder) -> Status:
     a network file system may for a while go on denying a file that it was once asked for in vain; a listing is fresh.
     """
     names = names_in(folder.root)
-    if folder.result.name in names:
+    if RunFolder.result.name in names:
         return "finished"
-    if folder.pruned.name in names:
+    if RunFolder.pruned.name in names:
         return "pruned"
-    if folder.failure.name in names:
+    if RunFolder.failure.name in names:
         return "failed"
     return "unfinished" if any(CHECKPOINT.fullmatch(name) for name in names) else "planned"
 
@@ -150,8 +185,13 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on a clean exit flush it to disk and rename it to `path`."""
+def atomic_path(path: Path, name: Callable[[Path], Path] | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit flush it to disk and rename it to `path`.
+
+    Args:
+        path: What the file is to be called.
+        name: From the temporary path to the final one, for a name that depends on what was written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # the suffix stays, because some writers choose their format by it
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
@@ -162,7 +202,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(stat.S_IMODE(mode))
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(path if name is None else name(temporary))
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

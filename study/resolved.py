@@ -7,17 +7,15 @@ first planned, which a changed specification may have overtaken.
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import os
 import platform
 from collections.abc import Collection
 from datetime import UTC, datetime
 
 from study.plan import Plan
+from study.provenance import versions
 from study.records import StudyFolder, atomic_path, read_json, write_json
 from study.spec import StudySpec, as_json
-
-PACKAGES = ("torch", "numpy", "ray", "optuna")
 
 
 def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime) -> None:
@@ -40,10 +38,7 @@ def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: d
             {"key": run.key, "block": run.block, "label": run.label} for run in plan.wanted if run.origin == "grid"
         ],
         "extra": list(plan.extra),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
+        "versions": versions(),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cpus": os.cpu_count()},
         "launched_at": launched_at.astimezone(UTC).isoformat(timespec="seconds"),
     }

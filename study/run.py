@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
+import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -22,24 +21,32 @@ from analysis.measures.point_samples import point_panels
 from analysis.measures.samples import sample_panels
 from analysis.measures.source import measures_hash
 from analysis.measures.suite import quick_suite
+from analysis.measures.translation import translation_panels
 from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
+from iae_models.products import product_of
 from iae_models.state import save_weights
-from iae_models.training import Progress, TrainState, evaluation_model, initial_state, train
+from iae_models.training import TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
+from study.checkpoints import Checkpoints
 from study.pictures import Pixels, contact_sheet, write_png
+from study.provenance import device_name, versions
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.run_log import Line, RunLog
 from study.rungs import measure_objectives, with_rungs
 from study.scatter import scatter_sheet
+from study.stop_request import StopRequested, is_stop_requested
 from study.trial import WorkerSettings
 
 
-def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progress]:
+def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
     """Train one run to its end, report by report, then measure it and write its results.
 
-    `result.json` is written last, so that its presence means that all else is there.
+    It goes on from the run's last checkpoint; what was reported there comes again first, since whoever listened may not
+    have heard it. `result.json` is written last, so that its presence means that all else is there.
 
     Raises:
+        StopRequested: The study is asked to stop, and the run is at a checkpoint.
         Diverged: A loss or parameter left the finite numbers.
         ValueError: The run's record does not fit its name, or its data set is not the published one.
         DataMissing: Its data set is not there.
@@ -48,41 +55,59 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Progres
     config, replicate = _configuration(run)
     _prepare_torch(place)
     data = _data(config.data.name, place.data_root, place.device)
-    state = initial_state(config, replicate, torch.device(place.device))
-    _remove_events(run)
-    with SummaryWriter(run.root) as events:
+    state = initial_state(config, replicate, torch.device(place.device), place.product)
+    code = code_hash_of(config.model.variant)
+    checkpoints = Checkpoints(run, {"key": run.key, "code_hash": code, "device": place.device}, place.checkpoint_s)
+    checkpoints.resume(state)
+    with RunLog(run, state.step) as log, _events(run, log.past) as events:
+        yield from log.past[-1:]
         objectives = partial(_objectives, state, data, config, replicate, place)
         steps = train(state, data, config)
         for progress in with_rungs(steps, run, state, config.train.steps, place.judge_every, objectives):
-            for name, value in progress.values.items():
-                events.add_scalar(name, value, progress.step)
-            yield progress
+            line = Line(progress.step, log.time_s + time.perf_counter() - begin, progress.values)
+            if log.add(line):
+                _draw(events, line)
+            is_stopped = is_stop_requested(StudyFolder(Path(place.study)))
+            if is_stopped or checkpoints.is_due:
+                log.sync()
+                checkpoints.save(state)
+            yield line
+            if is_stopped:
+                raise StopRequested
         trained = time.perf_counter()
         measures, accuracy = _measure(run, state, data, config, replicate, place)
         for measure in measures:
             if measure["subject"] == "model" and measure["value"] is not None:
                 events.add_scalar(f"measure/{measure['split']}/{measure['name']}", measure["value"], config.train.steps)
     end = time.perf_counter()
+    train_time_s = log.attempts.lost_s + log.time_s + trained - begin
     write_json(run.measures, {"key": run.key, "measures": measures})
     result = {
         "key": run.key,
         "status": "finished",
         "steps": config.train.steps,
-        "train_time_s": trained - begin,
+        "train_time_s": train_time_s,
         "measure_time_s": end - trained,
-        "wall_time_s": end - begin,
+        "wall_time_s": train_time_s + end - trained,
+        "attempts": log.attempts.number,
+        "resumed_from": list(log.attempts.resumed_from),
+        "steps_repeated": log.attempts.steps_repeated,
         "started_at": started_at,
         "finished_at": _now(),
-        "code_hash": code_hash_of(config.model.variant),
+        "code_hash": code,
         "measures_hash": measures_hash(),
-        "device": _device_name(place.device),
-        "threads": place.threads,
-        "versions": _versions(),
+        "device": device_name(place.device),
+        "threads": torch.get_num_threads(),
+        "product": product_of(state.variant),
+        "versions": versions(),
         "data_fingerprint": data.fingerprint,
         "classifier": accuracy,
         "values": model_values(measures),
     }
+    if checkpoints.problem:
+        result["checkpoint_problem"] = checkpoints.problem
     write_json(run.result, result)
+    run.remove_checkpoints()
 
 
 def model_values(measures: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
@@ -110,6 +135,10 @@ def _prepare_torch(place: WorkerSettings) -> None:
     # On a GPU a few kernels have no deterministic form; there it is asked for, not demanded.
     torch.use_deterministic_algorithms(True, warn_only=place.device != "cpu")
     torch.backends.cudnn.benchmark = False
+    if place.device == "cuda":
+        torch.cuda.empty_cache()  # what a run before this one took, neighbours may need
+    # No result reads memory that nothing was written to, and filling it all takes a twentieth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=1)
@@ -129,7 +158,8 @@ def _measure(
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     model = evaluation_model(state, data)
     # The network as it was before the first step: the same seed makes it again, so nothing of it was kept meanwhile.
-    untrained = evaluation_model(initial_state(config, replicate, torch.device(place.device)), data)
+    first = initial_state(config, replicate, torch.device(place.device), product_of(state.variant))
+    untrained = evaluation_model(first, data)
     folder = StudyFolder(Path(place.study)).classifiers
     classifier = _classifier(config.data.name, place.data_root, place.device, folder)
     measures = [
@@ -147,6 +177,9 @@ def _measure(
 
 def _pictures(model: Variant, data: ImageData, replicate: int) -> tuple[dict[str, npt.NDArray[Any]], Pixels]:
     """Return the sample arrays of a model, and the picture of them."""
+    if model.code == "image":
+        translated = translation_panels(model, data, replicate)
+        return {**translated}, contact_sheet(translated)
     if DATASETS[data.name].holds_images:
         panels: dict[str, npt.NDArray[Any]] = {**sample_panels(model, data, replicate)}
         return panels, contact_sheet(panels)
@@ -162,21 +195,21 @@ def _objectives(
     return measure_objectives(place.judge_by, state, data, classifier, replicate, config.data.num_labels)
 
 
-def _remove_events(run: RunFolder) -> None:
-    """Remove what an interrupted attempt left, or TensorBoard would draw both."""
+@contextlib.contextmanager
+def _events(run: RunFolder, past: Sequence[Line]) -> Iterator[SummaryWriter]:
+    """Yield a writer for TensorBoard that has drawn the past, and remove what former attempts drew."""
     for path in run.root.glob("events.out.tfevents.*"):
         path.unlink()
+    with SummaryWriter(run.root) as events:
+        began = time.time() - (past[-1].time_s if past else 0.0)
+        for line in past:
+            _draw(events, line, began + line.time_s)
+        yield events
 
 
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return f"cpu ({platform.machine()})"
-    return f"cuda ({torch.cuda.get_device_name()})"
-
-
-def _versions() -> dict[str, str]:
-    packages = ("torch", "numpy", "ray", "optuna")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+def _draw(events: SummaryWriter, line: Line, at: float | None = None) -> None:
+    for name, value in line.values.items():
+        events.add_scalar(name, value, line.step, at)
 
 
 def _now() -> str:

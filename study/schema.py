@@ -15,12 +15,14 @@ Reference: JSON Schema, draft 2020-12. https://json-schema.org/draft/2020-12
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import inspect
 import json
 import re
+import sys
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.measure_names import MEASURES
@@ -30,6 +32,7 @@ from study.algorithms import SAMPLER_OPTIONS, SCHEDULER_OPTIONS, Option, Schedul
 from study.block_reader import BLOCK_KEYS, MAX_BLOCKS
 from study.blocks import Block
 from study.objectives import Objective
+from study.output import print_whole
 from study.parameters import NAME, NOT_SEARCHED, known_values
 from study.replicates import BLOCK_REPLICATE_KEYS, REPLICATE_KEYS, Aggregate, Confirm, Replicates, Until
 from study.search_space import Axis, FloatRange
@@ -172,7 +175,7 @@ def _resources() -> Schema:
         "max_concurrent": _or_null(_integer(1)),
         "lane_size": _integer(1),
         "device": {"enum": list(typing.get_args(Device))},
-        "checkpoint_s": _POSITIVE,
+        "checkpoint_s": {"type": "number", "minimum": 0},
     }
     return _described(Resources, keys)
 
@@ -280,5 +283,13 @@ def _attributes(cls: type[Any]) -> dict[str, str]:
     return {name: " ".join(about.split()) for name, about in entries}
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    argparse.ArgumentParser("python -m study.schema", description="Print the JSON Schema of study files.").parse_args(
+        arguments
+    )
+    return 0 if print_whole(json.dumps(study_schema(), indent=2, ensure_ascii=False)) else 1
+
+
 if __name__ == "__main__":
-    print(json.dumps(study_schema(), indent=2, ensure_ascii=False))
+    sys.exit(main())

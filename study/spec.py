@@ -124,7 +124,7 @@ class Resources:
         max_concurrent: Most lanes at a time, or None for as many as fit.
         lane_size: Runs that one lane trains.
         device: Where runs are trained; "auto" is a GPU where one is visible.
-        checkpoint_s: Seconds between two checkpoints of a run, about.
+        checkpoint_s: Seconds between two checkpoints of a run, about; 0 is every point at which it reports.
     """
 
     cpus_per_lane: float = 1.0
@@ -210,7 +210,9 @@ def load_study(path: Path | str, overrides: Sequence[str] = (), smoke: bool = Fa
         # a fault in the smoke section is reported now, and not on the day when it is needed
         problems += read_spec(document, sources, (), True, stem)[1]
     if problems:
-        raise SpecError(problems)
+        # what else is said of a value that is no YAML as it must be says it again
+        unread = {problem.mark for problem in document.problems}
+        raise SpecError([*document.problems, *(problem for problem in problems if problem.mark not in unread)])
     return spec
 
 
@@ -285,6 +287,9 @@ def read_spec(
     budget = _read_budget(fields, blocks, is_tiny=smoke and "smoke" not in fields)
     search, scheduler = read_search(fields), read_scheduler(fields)
     check_combinations(fields, search, scheduler, objectives, blocks)
+    warnings: list[str] = []
+    if not problems:
+        warnings += [*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)]
     spec = StudySpec(
         name=name,
         question=fields.text("question"),
@@ -302,7 +307,7 @@ def read_spec(
         sources=sources,
         path=file,
         overrides=tuple(overrides),
-        warnings=(*warnings_of(objectives, blocks), *misleading(search, scheduler, blocks, budget.runs)),
+        warnings=tuple(warnings),
     )
     _check_smoke(fields)
     return spec, problems
@@ -338,13 +343,16 @@ def _read_resources(fields: Fields) -> Resources:
     if gpus > 1 and gpus != int(gpus):
         own.report(f"must be at most 1 or a whole number, but got {gpus:g}", "gpus_per_lane")
     devices: dict[str, Device] = {name: name for name in typing.get_args(Device)}
+    device = devices[own.text("device", "auto", options=tuple(devices))]
+    if device == "cuda" and gpus == 0:
+        own.report("must be above 0 where device is cuda, but got 0", "gpus_per_lane")
     return Resources(
         cpus_per_lane=own.number("cpus_per_lane", 1, 0, above=True),
         gpus_per_lane=gpus,
         max_concurrent=own.integer("max_concurrent", 1, 1) if own.stated("max_concurrent") else None,
         lane_size=own.integer("lane_size", 1, 1),
-        device=devices[own.text("device", "auto", options=tuple(devices))],
-        checkpoint_s=own.number("checkpoint_s", 30, 0, above=True),
+        device=device,
+        checkpoint_s=own.number("checkpoint_s", 30, 0),
     )
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from study.failures import record_failure
+from study.failures import Kind, is_out_of_memory, record_failure
 from study.records import StudyFolder, run_status
+from study.stop_request import StopRequested, is_stop_requested
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,20 @@ class WorkerSettings:
         data_root: Folder of the data sets; None stands for the loader's default.
         device: A torch device, "cpu" or "cuda".
         threads: Threads of one training process.
+        checkpoint_s: Seconds between two checkpoints of a run.
         judge_every: Training steps between two points at which runs are judged; None where none is.
         judge_by: Measures that they are judged by.
+        product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the fastest.
     """
 
     study: str
     data_root: str | None = None
     device: str = "cpu"
     threads: int = 1
+    checkpoint_s: float = 30.0
     judge_every: int | None = None
     judge_by: tuple[str, ...] = ()
+    product: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,13 @@ class Report:
         key: The run.
         status: "running", or how it ended.
         step: Training steps done.
-        time_s: Seconds since the run began.
+        time_s: Seconds that the run took so far, without those of steps that were repeated.
         values: Losses by name at this step; empty at the end.
         reason: Why it failed or was ended early.
     """
 
     key: str
-    status: Literal["running", "finished", "pruned", "failed"]
+    status: Literal["running", "finished", "pruned", "failed", "stopped"]
     step: int
     time_s: float
     values: Mapping[str, float] = field(default_factory=dict)
@@ -63,27 +68,45 @@ def perform(key: str, place: WorkerSettings) -> Iterator[Report]:
     """Train, measure and record one run, one report at a time; the last one says how it ended.
 
     An error of the run itself becomes its `failure.json`. A run that is finished already stays as it is: a driver whose
-    file system shows it an old state may ask twice.
+    file system shows it an old state may ask twice. Where the study is asked to stop, a run ends at a checkpoint, or
+    does not begin.
     """
-    run = StudyFolder(Path(place.study)).run(key)
+    study = StudyFolder(Path(place.study))
+    run = study.run(key)
     if run_status(run) == "finished":
         yield Report(key, "finished", 0, 0.0)
         return
+    if is_stop_requested(study):
+        yield Report(key, "stopped", 0, 0.0)
+        return
     begin = time.perf_counter()
-    step = 0
+    step, time_s = 0, 0.0
+
+    def end(status: Literal["finished", "failed", "stopped"], reason: str = "") -> Report:
+        return Report(key, status, step, time_s + time.perf_counter() - begin, reason=reason)
+
     try:
         # Torch takes seconds to import and the driver, which imports this module, has no need of it.
         from study.run import train_and_measure
 
-        for progress in train_and_measure(run, place):
-            step = progress.step
-            yield Report(key, "running", step, time.perf_counter() - begin, dict(progress.values))
+        for line in train_and_measure(run, place):
+            step, time_s, begin = line.step, line.time_s, time.perf_counter()
+            yield Report(key, "running", step, time_s, dict(line.values))
+    except StopRequested:
+        yield end("stopped")
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this run's own
         reason = one_line(error)
-        record_failure(run, "diverged" if is_divergence(error) else "error", reason, step, traceback.format_exc())
-        yield Report(key, "failed", step, time.perf_counter() - begin, reason=reason)
+        record_failure(run, kind_of(error), reason, step, traceback.format_exc())
+        yield end("failed", reason)
     else:
-        yield Report(key, "finished", step, time.perf_counter() - begin)
+        yield end("finished")
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return what sort of failure an error of a run is."""
+    if is_divergence(error):
+        return "diverged"
+    return "memory" if is_out_of_memory(error) else "error"
 
 
 def is_divergence(error: Exception) -> bool:

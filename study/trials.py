@@ -1,4 +1,4 @@
-"""The runs of a study folder as a table, a JSON list or CSV, from its records alone. Imports no torch, ray or pandas.
+"""The runs of a study folder as a table, JSON or CSV. Imports no torch, ray or pandas.
 
     python -m study.trials DIR [-f table|json|csv]
 

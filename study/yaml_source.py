@@ -99,11 +99,13 @@ def parse_document(text: str, file: str, single_line: bool = False) -> Document:
     if len(text) > MAX_BYTES:
         raise _error(Mark(file), f"the text must be at most {MAX_BYTES} characters long, but got {len(text)}")
     try:
-        node = _Loader(text).get_single_node()
+        loader = _Loader(text)
+        node = loader.get_single_node()
     except yaml.YAMLError as error:
         raise _syntax_error(error, text, file, single_line) from error
     except RecursionError as error:
-        raise _error(Mark(file), f"values must be nested at most {MAX_DEPTH} deep") from error
+        mark = Mark(file) if single_line else Mark(file, loader.line + 1, loader.column + 1)
+        raise _error(mark, f"values must be nested at most {MAX_DEPTH} deep") from error
     if node is None:
         raise _error(Mark(file), "must hold a study, but is empty")
     reader = _Reader(file, single_line)
@@ -158,6 +160,9 @@ class _Reader:
             value = self.read(value_node, place, depth + 1)
             if key is None:
                 continue
+            if key == "<<":
+                message = "there must be no merge key, which YAML 1.2 does not have; write the keys, or use extends"
+                self.problems.append(Problem(self.mark(key_node), place, message))
             if key in values:
                 message = f"a key must be given once, but {shown(key)} was already given in line {marks[key].line}"
                 self.problems.append(Problem(self.mark(key_node), place, message))
@@ -221,7 +226,9 @@ def _read_text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _error(mark, f"must be UTF-8 text, but is not: {error}") from error
+        mark = Mark(str(path), data.count(b"\n", 0, error.start) + 1, error.start - data.rfind(b"\n", 0, error.start))
+        reason = f"the byte 0x{data[error.start]:02x} is no part of it"
+        raise _error(mark, f"must be UTF-8 text, but is not: {reason}") from error
 
 
 def _similar_file(path: Path) -> str:

@@ -37,7 +37,7 @@ class Model(Protocol):
 
     @property
     def code(self) -> str:
-        """The kind of code, "gaussian" or "categorical"."""
+        """The kind of code, "gaussian", "categorical" or "image"."""
 
     @property
     def code_dim(self) -> int:

@@ -49,7 +49,9 @@ from analysis.measures.measurement import Estimate, Measurement, invalid, undefi
 from analysis.measures.points import CENTRES, POINTS, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
+from analysis.measures.strokes import STROKE_DATA, STROKES, stroke_shares
 from analysis.measures.subjects import kmeans_codes, measure_controls
+from analysis.measures.translation import translation_suite
 from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.priors import CategoricalPrior
 
@@ -60,7 +62,7 @@ RECONSTRUCTIONS = (
     *("mse_single", "mse_mean", "r2_mean", *SHARES, *LABELS),
     *("dispersion_ratio", "energy_score_pixel", "energy_score_feature", "critic_accuracy"),
 )
-PRIOR_SHARES = ("share_z_pixel_prior", "share_n_pixel_prior", "share_zn_pixel_prior")
+PRIOR_SHARES = ("share_z_pixel_prior", "share_n_pixel_prior", "share_zn_pixel_prior", *STROKES)
 GAUSSIAN_CODES = ("information_low", "information_high", "prior_moment_kl")
 CATEGORICAL_CODES = (
     *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami", "label_information_gain"),
@@ -100,8 +102,11 @@ def quick_suite(
             have the values that they have among all.
 
     Returns:
-        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it.
+        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it. Of a
+        model whose code is an image those of `TRANSLATION` instead.
     """
+    if model.code == "image":
+        return translation_suite(model, untrained, data, replicate, only)
     with torch.inference_mode():
         bench = make_bench(data, classifier, replicate)
         if only is not None:
@@ -157,8 +162,14 @@ def _measure_prior_shares(bench: Bench, model: Model) -> Table:
     for split in LIMITS:
         stream = bench.stream(f"model/{split}/prior")
         x_hat = decode(model, model.sample_prior(NUM_PRIOR_CODES, stream), stream)
-        table[split] = variance_shares(x_hat, "pixel_prior")
+        table[split] = variance_shares(x_hat, "pixel_prior") | _stroke_shares(bench, x_hat)
     return table
+
+
+def _stroke_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
+    if bench.data.name in STROKE_DATA:
+        return stroke_shares(x_hat)
+    return dict.fromkeys(STROKES, undefined("the data are not drawn in strokes", unit="fraction"))
 
 
 def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:

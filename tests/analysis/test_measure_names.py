@@ -4,6 +4,7 @@ from analysis.measure_names import MEASURES
 from analysis.measures.points import POINTS
 from analysis.measures.suite import CATEGORICAL_CODES, CODES, GAUSSIAN_CODES
 from analysis.measures.suite import MEASURES as MEASURED
+from analysis.measures.translation import TRANSLATION
 from iae_models.config import field_types
 
 
@@ -25,8 +26,8 @@ def test_labels_have_labels_of_their_own():
 
 
 def test_exactly_the_measures_of_the_suite_are_described():
-    assert set(MEASURES) == set(MEASURED) | set(POINTS)
-    assert not set(MEASURED) & set(POINTS)
+    assert set(MEASURES) == set(MEASURED) | set(POINTS) | set(TRANSLATION)
+    assert len(MEASURES) == len(MEASURED) + len(POINTS) + len(TRANSLATION)
 
 
 def test_what_the_suite_skips_is_undefined_here():
@@ -34,9 +35,11 @@ def test_what_the_suite_skips_is_undefined_here():
         return {
             name
             for name, info in MEASURES.items()
-            if name not in POINTS and any((rule.field, rule.value) == (field, value) for rule in info.undefined)
+            if name not in (*POINTS, *TRANSLATION)
+            and any((rule.field, rule.value) == (field, value) for rule in info.undefined)
         }
 
+    assert undefined("model.code", "image") == set(MEASURED)
     assert undefined("model.code", "gaussian") == set(CATEGORICAL_CODES)
     assert undefined("model.code", "categorical") == set(GAUSSIAN_CODES)
     assert undefined("model.latent_dim", 0) == set(CODES) - set(CATEGORICAL_CODES)

@@ -110,7 +110,7 @@ def test_circles_and_wrong_paths_are_refused_where_they_are_named(write: Write) 
     (problem,) = problems_of(path)
     assert problem == "base.yaml:1:10: extends: must not go round in a circle, but got own.yaml → base.yaml → own.yaml"
     for text, message in {
-        "bas.yaml": "must be a YAML file, but there is no such file; did you mean",
+        "bas.yaml": "must be a YAML file, but there is no such file: bas.yaml; did you mean",
         "[base.yaml]": "must be the path of a study file, but got ['base.yaml']",
         "null": "must be the path of a study file, but got nothing",
         ".": "must be a YAML file, but is a directory",

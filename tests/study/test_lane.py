@@ -14,7 +14,7 @@ def train(monkeypatch):
     def generator(run, place):
         assert place.threads == 3
         for step in (10, 20):
-            yield types.SimpleNamespace(step=step, values={"loss/x": float(step)})
+            yield types.SimpleNamespace(step=step, time_s=1.0, values={"loss/x": float(step)})
             if run.key == "bad":
                 raise ValueError("no good")
 

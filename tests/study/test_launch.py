@@ -17,6 +17,7 @@ from study.launch_options import command_of, launch_parser
 from study.lock import hold
 from study.plan import make_plan
 from study.records import StudyFolder, read_json, run_status, write_json
+from study.stop_request import request_stop
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,8 +77,16 @@ def write(tmp_path):
 def report(monkeypatch):
     """Put a recorder in the place of the report; return the folders that it was asked for."""
     written = []
+
+    def write(root):
+        written.append(root)
+        tables = root / "report" / "tables"
+        tables.mkdir(parents=True, exist_ok=True)
+        (tables / "problems.csv").write_text("problem\n" + "runs/a-0/measures.json: is torn\n" * 7)
+        return root / "report" / "index.html"
+
     module = types.ModuleType("analysis.report")
-    module.write_report = lambda folder: written.append(folder) or folder / "report" / "index.html"
+    module.write_report = write
     monkeypatch.setitem(sys.modules, "analysis.report", module)
     return written
 
@@ -225,10 +234,12 @@ def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
         finish(lane[0].key)
         dispatcher.lane_ended([lane[0].key])
     (folder.root / "study.yaml").write_text("former: text\n")
+    request_stop(folder, "a launch that was killed")
     assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
     out = capsys.readouterr().out
     assert "Nothing to do: all 16 runs of small are finished." in out
     assert report == [folder.root]
+    assert not folder.stop.exists()
     for command in ("study.trials", "analysis.report", "optuna-dashboard sqlite:///", "tensorboard --logdir"):
         assert command in out
     assert folder.optuna.is_file()
@@ -253,6 +264,23 @@ def test_runs_of_other_code_are_used_and_said_or_refused(spec_of, folder, dispat
     assert "1 of them by other model code (0ld, now " in capsys.readouterr().out
     assert launch.main([*arguments, "--same-code"]) == 2
     assert "were made by other model code (0ld)" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray", "report")
+def test_a_record_that_the_study_can_tell_is_mended_and_problems_are_shown(
+    spec_of, folder, dispatch, finish, tmp_path, capsys
+):
+    (run,) = dispatch(spec_of("parameters: {model.latent_dim: 2}\n")).next_lane()
+    finish(run.key)
+    path = folder.run(run.key).run
+    former = read_json(path)
+    path.write_text("")
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
+    out = capsys.readouterr().out
+    assert f"Mended: {path} could not be read" in out
+    assert read_json(path) | {"created_at": ""} == former | {"created_at": ""}
+    assert out.count("Problem: runs/a-0/measures.json: is torn") == 5
+    assert "and 2 more problems" in out
 
 
 @pytest.mark.usefixtures("no_ray", "report")
@@ -400,7 +428,6 @@ def status_of(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.fault
 @pytest.mark.timeout(600)
 def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spec_of, folder, tmp_path):
     spec, path = spec_of(STUDY), str(tmp_path / "spec.yaml")
@@ -420,7 +447,9 @@ def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spe
     assert driver.end(signal.SIGINT) == 130
     assert time.monotonic() - pressed < 30
     text = driver.log.read_text()
-    assert re.search(r"Interrupted: \d runs are finished and \d are left\.", text)
+    assert re.search(r"Interrupted: \d runs are finished and \d(?: \(\d from a checkpoint\))? are left\.", text)
+    assert "Stopping, as Ctrl-C asks" in text
+    assert not folder.stop.exists()
     assert f"python -m study.launch {path} --out {folder.root}" in text
 
     # again; a worker is killed, and the study goes to its end

@@ -42,3 +42,11 @@ def test_nothing_to_show_is_still_a_picture(panels, tmp_path):
     write_png(sheet, tmp_path / "picture.png")
     with Image.open(tmp_path / "picture.png") as picture:
         assert picture.size == (sheet.shape[1] * ZOOM, sheet.shape[0] * ZOOM)
+
+
+def test_codes_that_are_images_stand_between_originals_and_reconstructions():
+    originals = np.full((2, 3, 4, 4), 100, np.uint8)
+    codes, reconstructions = np.full((2, 1, 1, 4, 4), 30, np.uint8), np.full((2, 5, 3, 4, 4), 200, np.uint8)
+    sheet = contact_sheet({"originals": originals, "codes": codes, "reconstructions": reconstructions})
+    row = sheet[4, :, 1]
+    assert [int(value) for value in row[row != 255]] == [100] * 4 + [30] * 4 + [200] * 20

@@ -1,6 +1,8 @@
 """One real run, small and short, as a worker does it."""
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,9 @@ from iae_models.state import load_weights
 from study.plan import grid_runs
 from study.planned import record_run
 from study.records import StudyFolder, read_json, write_json
+from study.run_log import read_log
 from study.spec import load_study
+from study.stop_request import request_stop, withdraw_stop
 from study.trial import WorkerSettings, perform
 
 STUDY = """
@@ -123,6 +127,95 @@ def test_a_run_alone_is_bitwise_the_run_behind_another(study, runs, tmp_path):
     for name in ("weights", "picture", "measures"):
         assert getattr(first, name).read_bytes() == getattr(second, name).read_bytes()
     assert not (second.root / "events.out.tfevents.former").exists()
+
+
+JUDGED = {"judge_every": 5, "judge_by": ("critic_accuracy",)}
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory, study, runs):
+    """A folder in which the second run was made undisturbed, with rungs; with its reports."""
+    folder = StudyFolder(tmp_path_factory.mktemp("judged"))
+    record_run(folder, runs[1])
+    shutil.copytree(study[0].classifiers, folder.classifiers)
+    return folder, list(perform(runs[1].key, WorkerSettings(str(folder.root), **JUDGED)))
+
+
+def curves_of(run):
+    (events,) = run.root.glob("events.out.tfevents.*")
+    curves = EventAccumulator(str(events), {"scalars": 0}).Reload()
+    return {name: [(event.step, event.value) for event in curves.Scalars(name)] for name in curves.Tags()["scalars"]}
+
+
+def test_an_interrupted_run_goes_on_and_ends_bitwise_as_an_undisturbed_one(judged, runs, tmp_path):
+    undisturbed, reports = judged
+    place = WorkerSettings(str(tmp_path), checkpoint_s=0.0, **JUDGED)
+    folder, key = StudyFolder(tmp_path), runs[1].key
+    record_run(folder, runs[1])
+    shutil.copytree(undisturbed.classifiers, folder.classifiers)
+    run = folder.run(key)
+
+    def attempt(num):
+        """Perform the run up to so many reports, and return them."""
+        going = perform(key, place)
+        reports = [next(going) for _ in range(num)]
+        going.close()
+        return reports
+
+    seen = attempt(1)  # cut off at a rung, before it was judged: the rung comes again
+    assert [report.step for report in seen] == [5]
+    seen += attempt(3)
+    assert [report.step for report in seen[1:]] == [5, 5, 10]
+    run.checkpoints()[0].write_bytes(b"damaged")
+    seen += attempt(3)
+    assert [report.step for report in seen[4:]] == [5, 10, 12]
+    seen += perform(key, place)
+    assert [(report.status, report.step) for report in seen[7:]] == [("running", 12), ("finished", 12)]
+    same = {(report.step, name): value for report in reports for name, value in report.values.items()}
+    for report in seen:
+        assert {(report.step, name): value for name, value in report.values.items()}.items() <= same.items()
+    other = undisturbed.run(key)
+    for name in ("weights", "picture", "measures", "rungs"):
+        assert getattr(run, name).read_bytes() == getattr(other, name).read_bytes()
+    assert curves_of(run) == curves_of(other)
+    result = read_json(run.result)
+    assert (result["attempts"], result["resumed_from"], result["steps_repeated"]) == (4, [5, 5, 12], 5)
+    assert result["train_time_s"] > read_log(run)[1][-1].time_s
+    assert (read_json(other.result)["attempts"], read_json(other.result)["resumed_from"]) == (1, [])
+    assert run.checkpoints() == []
+
+
+def test_a_run_of_edited_code_begins_anew(runs, tmp_path, monkeypatch):
+    place = WorkerSettings(str(tmp_path), checkpoint_s=0.0)
+    folder, key = StudyFolder(tmp_path), runs[0].key
+    record_run(folder, runs[0])
+    attempt = perform(key, place)
+    assert [next(attempt).step, next(attempt).step] == [5, 10]
+    attempt.close()
+    monkeypatch.setattr("study.run.code_hash_of", lambda _: "edited")
+    attempt = perform(key, place)
+    assert next(attempt).step == 5
+    attempt.close()
+    assert read_log(folder.run(key))[0].steps_repeated == 10
+
+
+def test_a_run_that_is_asked_to_stop_saves_a_checkpoint_and_ends(runs, tmp_path):
+    place = WorkerSettings(str(tmp_path), checkpoint_s=1000.0)
+    folder, key = StudyFolder(tmp_path), runs[0].key
+    record_run(folder, runs[0])
+    attempt = perform(key, place)
+    assert next(attempt).step == 5
+    assert folder.run(key).checkpoints() == []
+    request_stop(folder, "test")
+    assert [(report.status, report.step) for report in attempt] == [("running", 10), ("stopped", 10)]
+    assert folder.run(key).newest_step() == 10
+    assert [report.status for report in perform(key, place)] == ["stopped"]
+    withdraw_stop(folder)
+    attempt = perform(key, replace(place, checkpoint_s=0.0))
+    assert [next(attempt).step, next(attempt).step] == [10, 12]
+    attempt.close()
+    head = json.loads(folder.run(key).log.read_text().splitlines()[0])
+    assert (head["number"], head["resumed_from"], head["steps_repeated"]) == (2, [10], 0)
 
 
 def test_a_record_that_does_not_fit_its_folder_fails_that_run(runs, tmp_path):

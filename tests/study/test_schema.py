@@ -72,6 +72,8 @@ def test_it_knows_every_key(tmp_path: Path) -> None:
     assert is_loaded(EVERYTHING, tmp_path)
     assert is_valid(EVERYTHING)
     assert is_valid("extends: other.yaml\n")
+    assert is_valid("parameters: {model.variant: my_package.my_module:MyVariant}")
+    assert not is_valid("parameters: {model.variant: my_module}")
     assert set(SCHEMA["$defs"]["parameters"]["properties"]) == set(field_types())
     for name, value in default_values().items():
         plain = list(value) if isinstance(value, tuple) else value
@@ -118,7 +120,7 @@ def test_it_knows_every_key(tmp_path: Path) -> None:
         ("name: asha", "name: pbt"),
         ("confirm: {top: 3, seeds: 5}", "confirm: {top: 3}"),
         ("device: auto", "device: tpu"),
-        ("checkpoint_s: 30", "checkpoint_s: 0"),
+        ("checkpoint_s: 30", "checkpoint_s: -1"),
         ("smoke: {parameters", "smoke: {parameter"),
     ],
 )

@@ -158,7 +158,7 @@ def test_smoke_and_set_replace_what_is_stated(write):
                 "be a boolean, but got 'off'; did you mean false?"
             ),
         ),
-        ("model.width=", "--set model.width=: parameters.model.width: width must be a number, but got None"),
+        ("model.width=", "--set model.width=: parameters.model.width: width must be a number, but got nothing"),
         (
             "model.width=[1",
             "--set model.width=[1: must be YAML, but is not: expected ',' or ']', but got '<stream end>'",
@@ -231,6 +231,51 @@ name: c
 
 
 @pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("confirm: {top: 1, seed: 5}", ["1:19: confirm: there must be no key 'seed' here; did you mean 'seeds'?"]),
+        (
+            "scheduler: {name: ash, evry: 9, options: {popsize: 3}}",
+            [
+                "1:19: scheduler.name: must be one of asha, hyperband, median, but got 'ash'; did you mean 'asha'?",
+                "1:24: scheduler: there must be no key 'evry' here; did you mean 'every'?",
+            ],
+        ),
+        ("scheduler: asha", ["1:12: scheduler: must be a mapping with the keys name, every, options, but got 'asha'"]),
+        (
+            "search: {sampler: TPE, options: {popsize: 3}}",
+            ["1:19: search.sampler: must be one of tpe, gp, nsga2, cmaes, qmc, random, but got 'TPE'; did you mean"],
+        ),
+        (
+            "search: {sampler: gp, options: {popsize: 3}}",
+            ["1:42: search.options.popsize: popsize is an option of cmaes, and not of gp"],
+        ),
+        ("objectives: [{}]", ["1:14: objectives[0]: must have a measure"]),
+        (
+            "objectives: [{mesure: rate}]",
+            ["1:15: objectives[0]: there must be no key 'mesure' here; did you mean 'meas"],
+        ),
+        ("objectives: [rate]", ["1:14: objectives[0]: must be a mapping; write {measure: rate}"]),
+        ("replicates: 2.0", ["1:13: replicates: must be an integer of at least 1, but got 2.0; did you mean 2?"]),
+        ("replicates: 99999999999999999999", ["1:13: replicates: an integer must have at most 64 bits, but got '999"]),
+        ("blocks: [{}]", ["1:10: blocks[0]: must have a name"]),
+        ("blocks: [{nmae: a}]", ["1:11: blocks[0]: there must be no key 'nmae' here; did you mean 'name'?"]),
+        ("parameters: " + "{a: " * 50 + "1" + "}" * 50, ["1:173: values must be nested at most 40 deep"]),
+        ("name: x\nquestion: caf\xe9", ["2:14: must be UTF-8 text, but is not: the byte 0xe9 is no part of it"]),
+        ("resources: {cpus: 2}", ["1:13: resources: there must be no key 'cpus' here; did you mean 'cpus_per_lane'?"]),
+    ],
+)
+def test_a_mistake_is_said_once_with_its_place(tmp_path, text, lines):
+    path = tmp_path / "s.yaml"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(SpecError) as error:
+        load_study(path)
+    found = [line.removeprefix(f"{path}:") for line in str(error.value).splitlines()]
+    assert len(found) == len(lines)
+    assert all(line.startswith(start) for line, start in zip(found, lines, strict=True)), found
+
+
+@pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ("model.noise_dim: {search: {low: 5, high: 2}}", "low must be less than high, but got low 5 and high 2"),
@@ -267,7 +312,21 @@ name: c
         ("model.category_probabilities: {search: {choices: [[1]]}}", "give its values in grid"),
         ("model.noise_dim: {grid: 5}", "must be a list, but got 5"),
         ("model.noise_dim: {grid: [5, 5]}", "must hold each value once, but got 5 again"),
-        ("model.noise_dim: {grid: [5, true]}", "noise_dim must be an integer, but got True"),
+        ("model.noise_dim: {grid: [5, true]}", "noise_dim must be an integer, but got true"),
+        ("train.steps: 1e3", "steps must be an integer, but got 1000.0; did you mean 1000?"),
+        ("train.steps: 1_000", "steps must be an integer, but got '1_000'; did you mean 1000?"),
+        ("train.generator_lr: '1e-3'", "generator_lr must be a number, but got '1e-3'; did you mean 0.001?"),
+        ("model.noise_dim: [5, 50]", "must be an integer, but got [5, 50]; write {grid: [5, 50]} for several values"),
+        ("model.noise_dim: {low: 1, high: 9}", "must have grid, search or both; write {search: {low: 1, high: 9}}"),
+        ("model.width: {grid: [1, 1.0]}", "must hold each value once, but got 1.0 again"),
+        ("model.noise_dim: {search: {choices: [5, 7, 5]}}", "must hold each value once, but got 5 again"),
+        ("model.noise_dim: {grid: [1], when: {model.latent_dim: []}}", "must hold at least one value, but got []"),
+        ("model.noise_dim: {grid: [1, 2], zip: 3}", "zip: must be a text, but got 3"),
+        ("lr: 1e-3", "there must be no parameter 'lr'; did you mean 'train.generator_lr'?"),
+        ("Model.Width: 1", "there must be no parameter 'Model.Width'; did you mean 'model.width'?"),
+        ("<<: {model.width: 1}", "there must be no merge key, which YAML 1.2 does not have"),
+        ("model.width: !!float 1", "a value must have no tag of its own, but got 'tag:yaml.org,2002:float'"),
+        ("train.steps: 99999999999999999999", "an integer must have at most 64 bits"),
         (
             "model.noise_dim: {grid: [5, 50], search: {low: 1, high: 9}}",
             "must lie in the searched range 1 to 9, but got 50",
@@ -471,6 +530,30 @@ blocks: [{name: g, parameters: {model.code: gaussian}}, {name: c, parameters: {m
     gaussian, categorical = load_study(write(text)).blocks
     assert gaussian.axes == ()
     assert categorical.axes == (Axis("model.num_categories", (10, 30)),)
+
+
+def test_a_key_that_is_active_nowhere_is_said(write):
+    text = """
+parameters:
+  model.latent_dim: {grid: [2, 5], when: {model.noise_dim: [7, 8]}}
+  model.noise_dim: {grid: [1, 2]}
+  model.input_noise: {grid: [0.1, 0.2], when: {model.latent_dim: 5}}
+  model.r1_gamma: {grid: [0.1], when: {model.width: 0.5}}
+"""
+    spec = load_study(write(text))
+    assert spec.blocks[0].idle == ("model.latent_dim", "model.input_noise", "model.r1_gamma")
+    assert [warning.split()[0] for warning in spec.warnings] == list(spec.blocks[0].idle)
+    wide = text + "blocks: [{name: a}, {name: b, parameters: {model.width: 0.5, model.noise_dim: 7}}]"
+    spec = load_study(write(wide))
+    assert [axis.name for axis in spec.blocks[1].axes] == ["model.latent_dim", "model.input_noise", "model.r1_gamma"]
+    assert spec.warnings == ()
+
+
+def test_a_budget_that_nothing_can_use_is_said(write):
+    text = "parameters: {model.latent_dim: {grid: [2, 5]}}\nbudget: {runs: %d}\nreplicates: %s"
+    assert load_study(write(text % (4, 2))).warnings == ()
+    assert load_study(write(text % (9, "{number: 2, until: {half_width: 0.1, max: 3}}"))).warnings == ()
+    assert "room for 5 runs beyond the grids, but no block searches" in load_study(write(text % (9, 2))).warnings[0]
 
 
 def test_inactive_keys_stand_at_their_default_and_equal_cells_merge(write):

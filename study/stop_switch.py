@@ -1,0 +1,99 @@
+"""How the driver comes to stop: at Ctrl-C, at SIGTERM, or because the study folder asks for it."""
+# ruff: noqa: ARG002 - the signatures are Ray's
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from ray.tune.stopper import Stopper
+
+from study.dispatch import Dispatcher
+from study.stop_request import request_stop, requested_stop
+
+LOOK_S = 0.25
+"""Seconds between two looks for a request in the study folder."""
+
+
+class StopSwitch(Stopper):
+    """Ends a Tune experiment. Ray asks it between two steps of the experiment, many times a second.
+
+    The first Ctrl-C, SIGTERM and a request in the folder let runs come to a checkpoint: nothing is handed out any more,
+    and workers see the request at their next report. A second Ctrl-C, and a request that says "now", end it at once.
+
+    Args:
+        dispatcher: Who hands out.
+        say: Shows a sentence to the person at the terminal.
+
+    Attributes:
+        is_stopping: Whether the study is asked to stop.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
+        self.is_stopping = False
+        self._dispatcher = dispatcher
+        self._say = say
+        self._signal = 0
+        self._last_look = 0.0
+
+    def __call__(self, trial_id: str, result: dict[str, object]) -> bool:
+        """Stop no single lane."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Look for a reason to stop, and return False.
+
+        Raises:
+            KeyboardInterrupt: The study is to stop at once.
+        """
+        if self._signal and not self.is_stopping:
+            self._ask("Ctrl-C" if self._signal == signal.SIGINT else signal.Signals(self._signal).name)
+        if time.monotonic() - self._last_look >= LOOK_S:
+            self._last_look = time.monotonic()
+            how, by = requested_stop(self._dispatcher.folder) or ("", "")
+            if how == "now":
+                self._say(f"Stopping now, as {by} asks.")
+                raise KeyboardInterrupt
+            if how and not self.is_stopping:
+                self._begin(by)
+        return False
+
+    def press(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal; a second Ctrl-C does not wait for anything."""
+        if number == signal.SIGINT and (self._signal or self.is_stopping):
+            raise KeyboardInterrupt
+        self._signal = self._signal or number
+
+    def __getstate__(self) -> dict[str, object]:
+        """Give Ray nothing to pickle."""
+        return {}
+
+    def _ask(self, by: str) -> None:
+        try:
+            request_stop(self._dispatcher.folder, by)
+        except OSError as error:  # the workers cannot be told
+            self._say(f"Stopping now, because the request to stop cannot be written: {error}")
+            raise KeyboardInterrupt from error
+        self._begin(by)
+
+    def _begin(self, by: str) -> None:
+        self.is_stopping = True
+        self._dispatcher.stop()
+        self._say(
+            f"Stopping, as {by} asks: runs save a checkpoint at their next report, and those that are being measured "
+            "finish. Ctrl-C again stops at once."
+        )
+
+
+@contextlib.contextmanager
+def signals_to(switch: StopSwitch) -> Iterator[None]:
+    """Let SIGINT and SIGTERM press a switch."""
+    former = {number: signal.signal(number, switch.press) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

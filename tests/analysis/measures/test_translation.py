@@ -1,0 +1,113 @@
+"""Translations whose content, secrets and diversity are known."""
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.measures.suite import quick_suite
+from analysis.measures.translation import NOISE, TRANSLATION, diversity, retrieval, translation_panels
+from iae_models.data import ImageData, Split
+
+SHAPE = (1, 28, 28)
+
+
+class Translation:
+    """Codes are images in negative; the decoder turns them back and adds `noise_dim` numbers to the first pixels.
+
+    With a secret, the code is the same for all but for faint brightness in its last rows, `secret` of the image.
+    """
+
+    capabilities = frozenset({"infer", "generate"})
+    code = "image"
+    code_dim = 0
+
+    def __init__(self, noise_dim=0, encoder_noise_dim=0, secret=None):
+        self.noise_dim, self.encoder_noise_dim, self.secret = noise_dim, encoder_noise_dim, secret
+
+    def infer(self, x, eps):
+        z = 1 - x
+        if self.secret is not None:
+            return 0.5 + self.secret * (x - 0.5)
+        z[:, 0, 0, : eps.shape[1]] += eps
+        return z
+
+    def generate(self, z, n):
+        x = 0.5 + (z - 0.5) / self.secret if self.secret is not None else 1 - z
+        x[:, 0, 1, : n.shape[1]] += n
+        return x
+
+    def sample_noise(self, num, generator):
+        return torch.randn(num, self.noise_dim, generator=generator)
+
+    def sample_encoder_noise(self, num, generator):
+        return torch.randn(num, self.encoder_noise_dim, generator=generator)
+
+
+def make_data(paired_name="edges_shoes_28", num=60):
+    x = torch.randint(256, (num, *SHAPE), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    split = Split(x, torch.arange(num) % 3, codes=255 - x)
+    return ImageData(paired_name, "none", 3, split, split, split)
+
+
+def values(model, data, **options):
+    found = quick_suite(model, model, data, None, 0, **options)
+    return {item.name: item for item in found if (item.subject, item.split) == ("model", "validation")}
+
+
+def test_a_perfect_translation():
+    found = values(Translation(), make_data())
+    assert set(found) == set(TRANSLATION)
+    for name in ("image_retrieval", "image_retrieval_noisy", "code_retrieval"):
+        assert found[name].value == 1
+    assert found["cycle_error"].value == pytest.approx(0, abs=1e-6)
+    assert found["decoder_diversity"].status == found["encoder_diversity"].status == "undefined"
+
+
+def test_a_secret_is_lost_in_noise():
+    found = values(Translation(secret=0.002), make_data())
+    assert found["image_retrieval"].value == 1
+    assert found["image_retrieval_noisy"].value < 0.2
+    assert found["code_retrieval"].value < 0.5
+    assert NOISE > 0.002
+
+
+def test_chance_and_untrained_stand_beside():
+    found = quick_suite(Translation(), Translation(), make_data(), None, 0)
+    chance = [item for item in found if item.subject == "chance"]
+    assert {item.value for item in chance} == {1 / 60}
+    assert {item.subject for item in found} == {"model", "untrained", "chance"}
+    unpaired = values(Translation(), make_data("digits_two_styles"))
+    assert unpaired["code_retrieval"].status == "undefined"
+
+
+def test_only_some_are_measured_alike():
+    data, model = make_data(), Translation(noise_dim=3)
+    (one,) = quick_suite(model, model, data, None, 0, only=["decoder_diversity"])
+    assert one == values(model, data)["decoder_diversity"]
+
+
+def test_diversity_is_the_share_of_the_noise():
+    generator = torch.Generator().manual_seed(1)
+    shared = torch.randn(4000, 1, 2, 2, generator=generator)
+    first, second = (shared + 0.5 * torch.randn(4000, 1, 2, 2, generator=generator) for _ in range(2))
+    share = diversity(first, second)
+    # 0.25 of 1.25
+    assert share.value == pytest.approx(0.2, abs=0.01)
+    assert share.low < 0.2 < share.high
+    assert diversity(shared, shared).value == 0
+
+
+def test_retrieval_of_one_image_for_all_is_chance():
+    truth = torch.rand(50, *SHAPE)
+    assert retrieval(truth[:1].expand(50, -1, -1, -1), truth).value == 1 / 50
+
+
+@pytest.mark.parametrize(("noises", "columns"), [((3, 0), 1), ((0, 3), 5)])
+def test_columns_of_the_picture_share_their_noise(noises, columns):
+    panels = translation_panels(Translation(*noises), make_data(), 0)
+    assert panels["originals"].shape == (8, *SHAPE)
+    assert panels["codes"].shape == (8, columns, *SHAPE)
+    assert panels["reconstructions"].shape == (8, 5, *SHAPE)
+    assert {item.dtype for item in panels.values()} == {np.dtype("uint8")}
+    first = panels["reconstructions"][:, 0]
+    assert (np.abs(first[:, :, 2:].astype(int) - panels["originals"][:, :, 2:]) <= 1).all()

@@ -1,0 +1,116 @@
+"""The verb that stops a study, and the switch in its driver."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from study import stop
+from study.lock import hold
+from study.stop_request import request_stop, requested_stop, withdraw_stop
+from study.stop_switch import StopSwitch, signals_to
+
+GRID = "parameters: {model.latent_dim: {grid: [2, 3, 4]}}\n"
+
+
+@pytest.fixture
+def dispatcher(dispatch, spec_of, folder):
+    folder.root.mkdir()
+    return dispatch(spec_of(GRID))
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def switch(dispatcher, said, monkeypatch):
+    monkeypatch.setattr("study.stop_switch.LOOK_S", 0.0)
+    return StopSwitch(dispatcher, said.append)
+
+
+@pytest.mark.parametrize(("number", "by"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_the_first_signal_asks_for_checkpoints_and_says_so(switch, dispatcher, folder, said, number, by):
+    dispatcher.next_lane()
+    assert not switch.stop_all()
+    with signals_to(switch):
+        signal.raise_signal(number)
+    assert (switch.is_stopping, said) == (False, [])
+    assert not switch.stop_all()
+    assert (switch.is_stopping, requested_stop(folder)) == (True, ("checkpoint", by))
+    assert dispatcher.next_lane() == []
+    assert len(said) == 1
+    assert said[0].startswith(f"Stopping, as {by} asks: runs save a checkpoint")
+    assert "Ctrl-C again stops at once" in said[0]
+    assert not switch.stop_all()
+    assert len(said) == 1
+    switch.press(signal.SIGTERM, None)  # asks for nothing more
+    with pytest.raises(KeyboardInterrupt):
+        switch.press(signal.SIGINT, None)
+
+
+def test_two_signals_at_a_time_do_not_wait(switch):
+    switch.press(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        switch.press(signal.SIGINT, None)
+
+
+def test_a_request_in_the_folder_is_obeyed(switch, dispatcher, folder, said):
+    request_stop(folder, "study.stop")
+    assert not switch.stop_all()
+    assert switch.is_stopping
+    assert dispatcher.is_stopped
+    request_stop(folder, "study.stop", "now")
+    with pytest.raises(KeyboardInterrupt):
+        switch.stop_all()
+    assert said[-1] == "Stopping now, as study.stop asks."
+
+
+def test_a_request_that_cannot_be_written_stops_at_once(switch, said, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("study.stop_switch.request_stop", full)
+    switch.press(signal.SIGTERM, None)
+    with pytest.raises(KeyboardInterrupt):
+        switch.stop_all()
+    assert "No space left on device" in said[0]
+
+
+def test_signals_are_given_back(switch):
+    former = signal.getsignal(signal.SIGINT)
+    with signals_to(switch):
+        assert signal.getsignal(signal.SIGINT) == switch.press
+    assert signal.getsignal(signal.SIGINT) == former
+
+
+@pytest.mark.parametrize(
+    ("flags", "how", "words"), [([], "checkpoint", "save a checkpoint"), (["--now"], "now", "at once")]
+)
+def test_the_verb_asks_whoever_holds_the_folder_and_waits_for_nothing(folder, capsys, flags, how, words):
+    with hold(folder.lock):
+        assert stop.main([str(folder.root), *flags]) == 0
+    assert requested_stop(folder) == (how, "study.stop")
+    out = capsys.readouterr().out
+    assert out.startswith(f"Asked process {os.getpid()} on ")
+    assert words in out
+    assert "To go on later: " in out
+    withdraw_stop(folder)
+
+
+def test_the_verb_says_that_nobody_runs_there(folder, capsys, tmp_path):
+    assert stop.main([str(tmp_path / "nothing")]) == 2
+    assert "there is no" in capsys.readouterr().err
+    with hold(folder.lock):
+        pass
+    assert stop.main([str(folder.root)]) == 1
+    assert capsys.readouterr().err == f"Nobody runs {folder.root}.\n"
+    code = "import os, sys; from pathlib import Path; from study.lock import hold; "
+    code += "lock = hold(Path(sys.argv[1])); lock.__enter__(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code, str(folder.lock)], check=False)
+    assert stop.main([str(folder.root)]) == 1
+    assert "which was killed." in capsys.readouterr().err
+    assert requested_stop(folder) is None

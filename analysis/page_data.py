@@ -45,7 +45,8 @@ def maps(analysis: Analysis) -> list[dict[str, Any]]:
     """Return the maps of each measure over the grid, one for each family and kind of encoder."""
     cells = analysis.cells[analysis.cells["subject"] == "model"].dropna(subset=["code_size", "noise_dim"])
     found = []
-    for (family, trained), group in cells.groupby(["family", "trained_encoder"], sort=True):
+    groups = sorted(cells.groupby(["family", "trained_encoder"]), key=lambda item: _rank(*item[0]))
+    for (family, trained), group in groups:
         names = [name for name in plots.LIMITS if (group["name"] == name).any()]
         names += sorted(set(group["name"]) - set(names))
         sizes, noises = sorted(group["code_size"].unique()), sorted(group["noise_dim"].unique())
@@ -77,6 +78,11 @@ def maps(analysis: Analysis) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _rank(family: object, trained: object) -> tuple[bool, str, bool]:
+    """Sort Gaussian codes before the others, and trained encoders before frozen ones."""
+    return not str(family).startswith("gaussian"), str(family), trained is False
 
 
 def _scale(name: str, group: pd.DataFrame) -> dict[str, Any]:

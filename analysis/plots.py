@@ -173,7 +173,7 @@ def _hatch(cell: pd.Series[Any], place: tuple[int, int], axes: Axes) -> None:
     if not math.isfinite(cell["mean"]):
         axes.text(place[0] + 0.5, place[1] + 0.5, "–", ha="center", va="center")
     elif cell["uncalibrated"]:
-        axes.add_patch(Rectangle(place, 1, 1, fill=False, hatch="////", edgecolor=(1, 1, 1, 0.55), linewidth=0))
+        axes.add_patch(Rectangle(place, 1, 1, fill=False, hatch="//", linewidth=0))
 
 
 def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measure: str) -> None:

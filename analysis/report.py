@@ -143,8 +143,8 @@ def _page(analysis: Analysis, figures: dict[str, str], tables: Sequence[str], pr
     sections += [
         (anchor, title, "\n".join(figures[name] for name in names)) for anchor, (title, names) in SECTIONS.items()
     ]
+    sections.insert(3, ("cells", "Cells", _map_section()))
     sections += [
-        ("map", "Cells", _map_section()),
         ("runs", "Runs", _runs_section()),
         ("provenance", "Provenance", _provenance(analysis, tables, problems)),
     ]
@@ -227,8 +227,8 @@ def _with_interval(row: pd.Series, name: str, write: Callable[[float], str]) -> 
 
 def _map_section() -> str:
     return (
-        f"<p>Click on a cell for its runs and samples. Hatched cells are not calibrated: a critic tells (x, x̂'s code) "
-        f"pairs apart with an accuracy above {CALIBRATED}. ± is the half width of the 95 % seed-level interval.</p>"
+        "<p>Click on a cell for its runs and samples. Hatched cells are not calibrated: a critic tells (x, ẑ) from "
+        f"(x̂, ẑ) with an accuracy above {CALIBRATED}. ± is the half width of the 95 % seed-level interval.</p>"
         '<div id="maps"></div><div id="cell" hidden></div>'
     )
 

@@ -125,6 +125,9 @@ def _lay_out(figure: Figure) -> None:
         engine.execute(figure)
         # with any engine, even "none", every file would be drawn twice
         figure.set_layout_engine(None)
+        for axes in figure.axes:
+            # the solver's last digits differ from process to process, and SVG files hash them
+            axes.set_position([round(value, 6) for value in axes.get_position(original=True).bounds])
 
 
 def _figure_html(name: str, caption: str, svg: bytes) -> str:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -114,20 +115,27 @@ def _run(
         Why the history and why the searches could not be written, or "" and "".
     """
     history = HistoryWriter(folder.history)
-    recover(folder, history)
     store = OptunaStore(folder, lambda: dispatcher.studies, storage=dispatcher.spec.search.storage)
     display = display_for(console, dispatcher, lanes.number, launched_at)
     limit_s = INTERRUPTED_S
     try:
+        recover(folder, history)
         run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display), display.say)
         limit_s = math.inf
     except Exception:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
         dispatcher.stop(traceback.format_exc())
     finally:
-        display.close()
-        recover(folder, history)
-        store.close(limit_s)
+        for step in (display.close, partial(recover, folder, history), partial(store.close, limit_s)):
+            _attempt(step, dispatcher)
     return history.problem, store.problem
+
+
+def _attempt(step: Callable[[], None], dispatcher: Dispatcher) -> None:
+    """Take one of the last steps, each of which is taken whatever becomes of the others."""
+    try:
+        step()
+    except Exception:  # noqa: BLE001 - what is finished stays finished
+        dispatcher.stop(traceback.format_exc())
 
 
 def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:

@@ -30,6 +30,7 @@ class WorkerSettings:
         checkpoint_s: Seconds between two checkpoints of a run.
         judge_every: Training steps between two points at which runs are judged; None where none is.
         judge_by: Measures that they are judged by.
+        product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the fastest.
     """
 
     study: str
@@ -39,6 +40,7 @@ class WorkerSettings:
     checkpoint_s: float = 30.0
     judge_every: int | None = None
     judge_by: tuple[str, ...] = ()
+    product: str | None = None
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ PAGE = "index.html"
 PNG_DPI = 150
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "effect": ("What training adds", ("training_effect",)),
-    "decomposition": ("Decomposition", ("decomposition_maps", "controls", "share_bars")),
+    "decomposition": ("Decomposition", ("decomposition_maps", "controls", "share_bars", "along_axes")),
     "clustering": ("Clustering", ("clustering",)),
     "samples": (
         "Samples",

@@ -102,7 +102,7 @@ def _read_drafts(fields: Fields, shared: Mapping[str, Parameter], replicates: Re
 
 
 def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Parameter], replicates: Replicates) -> _Draft:
-    if "name" not in fields and fields.is_mapping:
+    if fields.lacks("name"):
         fields.report("must have a name")
     name = read_name(fields, default_name)
     path = fields.child("parameters")

@@ -18,9 +18,6 @@ class Fields:
         path: Dotted path of the mapping, empty for the file as a whole.
         known: Every key that it may have.
         problems: Where problems are appended.
-
-    Attributes:
-        is_mapping: Whether it is one.
     """
 
     def __init__(self, node: Located, path: str, known: Sequence[str], problems: list[Problem]) -> None:
@@ -30,8 +27,8 @@ class Fields:
         self.values: dict[str, Located] = {}
         self.keys: dict[str, Mark] = node.keys
         self._misspelt: set[str | None] = set()
-        self.is_mapping = isinstance(node.value, dict)
-        if not self.is_mapping:
+        self._is_mapping = isinstance(node.value, dict)
+        if not self._is_mapping:
             self.report(f"must be a mapping with the keys {', '.join(known)}, but got {shown(node.plain)}")
             return
         self.values = node.value
@@ -53,10 +50,14 @@ class Fields:
         """Return whether a key is there and is not null."""
         return key in self.values and self.values[key].value is not None
 
+    def lacks(self, key: str) -> bool:
+        """Return whether there is a mapping without a key, unless another one is that key misspelt."""
+        return self._is_mapping and key not in self.values and key not in self._misspelt
+
     def require(self, *keys: str) -> None:
         """Report each of the keys that the mapping lacks, unless another one is that key misspelt."""
         for key in keys if self.keys else ():
-            if key not in self.values and key not in self._misspelt:
+            if self.lacks(key):
                 self.report(f"must have {key}, but has {', '.join(self.values)}")
 
     def child(self, key: str) -> str:

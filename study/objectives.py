@@ -98,7 +98,7 @@ def _read_objective(fields: Fields) -> Objective | None:
         if "measure" in fields and isinstance(fields.values["measure"].value, str):
             hint = did_you_mean(measure, list(MEASURES))
             fields.report(f"must be a known measure, but got {shown(measure)}{hint}", "measure")
-        elif fields.keys:
+        elif fields.lacks("measure"):
             fields.report("must have a measure")
         return None
     split = fields.text("split", "validation")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from study.failures import failure_reason
 from study.plan import Plan, other_code
 from study.planned import PlannedRun, name_of
-from study.records import CHECKPOINT, RunFolder, StudyFolder, run_status
+from study.records import RunFolder, StudyFolder, run_status
 
 Row = tuple[str, str, str]
 """A word for what is counted, the count, and what there is to say about it; the count or the rest may be empty."""
@@ -28,8 +28,8 @@ def as_lines(rows: Sequence[Row], width: int) -> str:
 
 def progress_of(run: PlannedRun, folder: RunFolder) -> str:
     """Return how far the newest checkpoint of a run is, such as "step 400 of 1300", or ""."""
-    steps = [int(match[1]) for path in folder.checkpoints()[:1] if (match := CHECKPOINT.fullmatch(path.name))]
-    return f"step {steps[0]} of {run.config.train.steps}" if steps else ""
+    step = folder.newest_step()
+    return f"step {step} of {run.config.train.steps}" if step else ""
 
 
 def _rows(plan: Plan, folder: StudyFolder) -> Iterator[Row]:

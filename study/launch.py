@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import os
 import shlex
 import shutil
@@ -40,6 +41,7 @@ from study.lock import FolderInUse, hold
 from study.output import print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import describe
+from study.planned import mend_records
 from study.records import StudyFolder, read_json, run_status
 from study.resolved import write_study
 from study.selection import confined
@@ -50,6 +52,9 @@ if TYPE_CHECKING:
     from study.session import Outcome
 
 FINISHED, FAILED, BAD_INPUT, IN_USE, INTERRUPTED = 0, 1, 2, 3, 130
+
+MAX_PROBLEMS = 5
+"""Files that could not be used and are named in the end."""
 
 LOAD_DATA = """
 import sys
@@ -109,7 +114,7 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
         try:
             study = read_json(folder.resolved)
         except ValueError as error:
-            raise BadInput(str(error)) from error
+            raise BadInput(f"{error} Remove it to have it written again.") from error
         found = (study.get("name"), study.get("smoke"))
         if found != (spec.name, spec.smoke):
             kind = {True: "the smoke test of ", False: ""}
@@ -228,10 +233,14 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
     signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
     plan = _plan(spec, folder, options.only)
+    with _writing(folder):
+        mended = mend_records(folder, plan.wanted)
     if options.same_code:
         _refuse_other_code(plan, folder)
     for warning in spec.warnings:
         print(f"Warning: {warning}")
+    for path in mended:
+        print(f"Mended: {path} could not be read, and is written anew.")
     print(f"{spec.name} in {folder.root}, {len(plan.wanted)} runs:")
     print(as_lines(difference(plan, folder), shutil.get_terminal_size().columns), flush=True)
     if plan.is_done:
@@ -319,6 +328,7 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
         from analysis.report import write_report
 
         report = f"Report  {write_report(folder.root)}"
+        _print_problems(folder)
     except Exception as error:  # noqa: BLE001 - the runs are safe, and the report can be written again
         report = f"No report: {type(error).__name__}: {error}"
         code = code or FAILED
@@ -334,6 +344,16 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
     print(f"\nStudy   {folder.root}\n{report}\nNext")
     print("\n".join(f"  {command:{width}}  {what}" for command, what in commands.items()))
     return code
+
+
+def _print_problems(folder: StudyFolder) -> None:
+    """Print which files the report could not use, and how many more there are."""
+    with (folder.report / "tables" / "problems.csv").open(newline="", encoding="utf-8") as file:
+        problems = [row["problem"] for row in csv.DictReader(file)]
+    for problem in problems[:MAX_PROBLEMS]:
+        print(f"Problem: {problem}")
+    if len(problems) > MAX_PROBLEMS:
+        print(f"and {len(problems) - MAX_PROBLEMS} more problems, which the report lists")
 
 
 def _all_ended(plan: Plan, spec: StudySpec) -> str:

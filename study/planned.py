@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from iae_models.config import (
@@ -17,7 +18,7 @@ from iae_models.config import (
     run_config,
 )
 from study.blocks import Block, label_of
-from study.records import StudyFolder, write_json
+from study.records import StudyFolder, read_json, write_json
 from study.spec import StudySpec
 
 Origin = Literal["grid", "search", "duplicate", "until", "confirm"]
@@ -139,6 +140,28 @@ def record_run(folder: StudyFolder, run: PlannedRun, *, anew: bool = False) -> N
     if run.sampler:
         record["sampler"] = dict(run.sampler)
     write_json(path, record)
+
+
+def mend_records(folder: StudyFolder, runs: Iterable[PlannedRun]) -> list[Path]:
+    """Write the records of grid runs anew that are there and cannot be read, and return their paths.
+
+    What a run of a grid is, the specification says. Of any other run nothing but its record does, so a plan refuses one
+    that is damaged.
+    """
+    mended = []
+    for run in runs:
+        path = folder.run(run.key).run
+        if run.origin == "grid" and path.is_file() and not _is_readable(path):
+            record_run(folder, run, anew=True)
+            mended.append(path)
+    return mended
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        return bool(read_json(path))
+    except ValueError:
+        return False
 
 
 def _cell(values: Mapping[str, Any], block: Block) -> tuple[RunConfig, str, str]:

@@ -23,6 +23,7 @@ from rich.text import Text
 from study.dispatch import Dispatcher
 from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
+from study.pace import time_left_s
 from study.plan_text import duration
 from study.planned import PlannedRun, name_of
 from study.recovery import ENDS
@@ -63,6 +64,17 @@ class DriverCallback(tune.Callback):
         self._history = history
         self._store = store
         self._display = display
+        self._actors: dict[str, str] = {}
+
+    @guarded()
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Note which worker a lane has."""
+        self._actors[trial.trial_id] = trial.temporary_state.ray_actor._actor_id.hex()
+
+    def was_killed(self, message: str, trial_id: str) -> bool:
+        """Return whether a message of Ray's is about the worker of a lane, which has no name before it has started."""
+        named = {actor for actor in self._actors.values() if actor in message}
+        return not named or self._actors.get(trial_id) in {None, *named}
 
     @guarded()
     def on_trial_result(
@@ -78,6 +90,8 @@ class DriverCallback(tune.Callback):
             if report.status in ENDS:
                 self._history.end(self.dispatcher.folder.run(report.key))
             self.dispatcher.note(report)
+            if report.status == "failed" and report.key not in self.dispatcher.standing.failed:
+                report = replace(report, status="stopped", reason=f"{report.reason}; it goes out again alone")
             self._display.report(report)
 
     @guarded()
@@ -164,7 +178,7 @@ class PlainLines:
             self._first = False
             return
         if report.status == "stopped":
-            self._print(f"{name_of(run)} stopped at step {report.step}")
+            self._print(f"{name_of(run)} stopped at step {report.step}{': ' if report.reason else ''}{report.reason}")
             return
         done = standing.ended
         word = "ended early" if report.status == "pruned" else report.status
@@ -207,15 +221,12 @@ def counts(standing: Standing) -> Text:
 def time_left(dispatcher: Dispatcher, num_lanes: int) -> str:
     """Return how long the rest will take, from the runs measured in this launch and so far as they are known."""
     standing = dispatcher.standing
-    progress = [report.step / dispatcher.runs[report.key].config.train.steps for report in standing.reports.values()]
-    if standing.wall_times_s:
-        run_time_s = sum(standing.wall_times_s) / len(standing.wall_times_s)
-    elif any(progress):
-        times = [report.time_s for report in standing.reports.values()]
-        run_time_s = sum(times) / sum(progress)
-    else:
-        return "time left unknown"
-    return f"about {duration(max(0.0, standing.left - sum(progress)) * run_time_s / num_lanes)} left"
+    progress = [
+        (report.step / dispatcher.runs[report.key].config.train.steps, report.time_s)
+        for report in standing.reports.values()
+    ]
+    seconds = time_left_s(standing.left, progress, standing.wall_times_s, num_lanes)
+    return "time left unknown" if seconds is None else f"about {duration(seconds)} left"
 
 
 def _best(dispatcher: Dispatcher) -> list[Text]:

@@ -35,7 +35,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 CHECKPOINT = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.safetensors")
 """Name of a checkpoint: its step, and the beginning of the SHA-256 of its content."""
@@ -66,29 +66,45 @@ class StudyFolder:
 
     def run_folders(self) -> list[RunFolder]:
         """Return the folders of all planned runs, in the order of their keys."""
-        if not self.runs.is_dir():
-            return []
-        return [RunFolder(path) for path in sorted(self.runs.iterdir()) if (path / "run.json").is_file()]
+        folders = map(self.run, sorted(names_in(self.runs)))
+        return [folder for folder in folders if folder.run.is_file()]
+
+
+class _File:
+    """A file of a run's folder; a study has thousands of these folders, and few of their paths are ever asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, folder: None, _: type) -> _File: ...
+
+    @overload
+    def __get__(self, folder: RunFolder, _: type) -> Path: ...
+
+    def __get__(self, folder: RunFolder | None, _: type) -> _File | Path:
+        return self if folder is None else folder.root / self.name
 
 
 class RunFolder:
-    """The paths of one run's folder."""
+    """The paths of one run's folder; `RunFolder.result.name` is a file's name alone."""
+
+    run = _File("run.json")
+    result = _File("result.json")
+    measures = _File("measures.json")
+    full_measures = _File("full_measures.json")
+    maps = _File("maps.npz")
+    failure = _File("failure.json")
+    rungs = _File("rungs.json")
+    pruned = _File("pruned.json")
+    samples = _File("samples.npz")
+    picture = _File("samples.png")
+    weights = _File("weights.safetensors")
+    log = _File("progress.jsonl")
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.key = root.name
-        self.run = root / "run.json"
-        self.result = root / "result.json"
-        self.measures = root / "measures.json"
-        self.full_measures = root / "full_measures.json"
-        self.maps = root / "maps.npz"
-        self.failure = root / "failure.json"
-        self.rungs = root / "rungs.json"
-        self.pruned = root / "pruned.json"
-        self.samples = root / "samples.npz"
-        self.picture = root / "samples.png"
-        self.weights = root / "weights.safetensors"
-        self.log = root / "progress.jsonl"
 
     def checkpoint(self, step: int, digest: str) -> Path:
         """Return the path of the checkpoint of a step whose content has a SHA-256 that begins with `digest`."""
@@ -124,11 +140,11 @@ def run_status(folder: RunFolder) -> Status:
     a network file system may for a while go on denying a file that it was once asked for in vain; a listing is fresh.
     """
     names = names_in(folder.root)
-    if folder.result.name in names:
+    if RunFolder.result.name in names:
         return "finished"
-    if folder.pruned.name in names:
+    if RunFolder.pruned.name in names:
         return "pruned"
-    if folder.failure.name in names:
+    if RunFolder.failure.name in names:
         return "failed"
     return "unfinished" if any(CHECKPOINT.fullmatch(name) for name in names) else "planned"
 

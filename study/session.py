@@ -7,14 +7,16 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from iae_models.config import VARIANTS, own_source
 from study.dispatch import Dispatcher
-from study.driver import Lanes, cluster, lanes_of, run_lanes
+from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
+from study.lanes import Lanes
 from study.optuna_store import OptunaStore
 from study.plan import Plan
 from study.planned import name_of
@@ -84,7 +86,7 @@ def run_plan(
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),
         )
-        dispatcher = Dispatcher(spec, folder, plan)
+        dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console)
     num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())
@@ -114,20 +116,27 @@ def _run(
         Why the history and why the searches could not be written, or "" and "".
     """
     history = HistoryWriter(folder.history)
-    recover(folder, history)
     store = OptunaStore(folder, lambda: dispatcher.studies, storage=dispatcher.spec.search.storage)
     display = display_for(console, dispatcher, lanes.number, launched_at)
     limit_s = INTERRUPTED_S
     try:
+        recover(folder, history)
         run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display), display.say)
         limit_s = math.inf
     except Exception:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
         dispatcher.stop(traceback.format_exc())
     finally:
-        display.close()
-        recover(folder, history)
-        store.close(limit_s)
+        for step in (display.close, partial(recover, folder, history), partial(store.close, limit_s)):
+            _attempt(step, dispatcher)
     return history.problem, store.problem
+
+
+def _attempt(step: Callable[[], None], dispatcher: Dispatcher) -> None:
+    """Take one of the last steps, each of which is taken whatever becomes of the others."""
+    try:
+        step()
+    except Exception:  # noqa: BLE001 - what is finished stays finished
+        dispatcher.stop(traceback.format_exc())
 
 
 def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:

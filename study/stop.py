@@ -1,4 +1,4 @@
-"""Ask a study that runs, in another terminal or on another machine, to stop.
+"""Ask a study that runs elsewhere to stop. It may run in another terminal or on another machine.
 
     python -m study.stop DIR [--now]
 
@@ -15,8 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from study.failures import BadInput
+from study.folder_argument import study_folder
 from study.lock import holder_of
-from study.records import StudyFolder
 from study.stop_request import request_stop
 
 ASKED, NOBODY, BAD_INPUT = 0, 1, 2
@@ -30,9 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--now", action="store_true", help="end at once, and repeat what came after the last checkpoint"
     )
     options = parser.parse_args(arguments)
-    folder = StudyFolder(options.dir)
-    if not folder.lock.is_file():
-        print(f"DIR must be the folder of a study that was launched, but {folder.root} holds no lock.", file=sys.stderr)
+    try:
+        folder = study_folder(options.dir)
+    except BadInput as error:
+        print(error, file=sys.stderr)
         return BAD_INPUT
     holder = holder_of(folder.lock)
     if holder is None or not holder.is_alive:

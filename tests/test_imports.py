@@ -51,7 +51,16 @@ def test_configurations_cost_no_torch() -> None:
 
 
 def test_plans_cost_no_torch_ray_or_optuna() -> None:
-    names = ["study", "study.records", "study.spec", "study.plan", "study.trials"]
+    names = [
+        "study",
+        "study.records",
+        "study.spec",
+        "study.plan",
+        "study.trials",
+        "study.status",
+        "study.best",
+        "study.reproduce",
+    ]
     import_without(["torch", "ray", "optuna"], names)
 
 

@@ -77,8 +77,16 @@ def write(tmp_path):
 def report(monkeypatch):
     """Put a recorder in the place of the report; return the folders that it was asked for."""
     written = []
+
+    def write(root):
+        written.append(root)
+        tables = root / "report" / "tables"
+        tables.mkdir(parents=True, exist_ok=True)
+        (tables / "problems.csv").write_text("problem\n" + "runs/a-0/measures.json: is torn\n" * 7)
+        return root / "report" / "index.html"
+
     module = types.ModuleType("analysis.report")
-    module.write_report = lambda folder: written.append(folder) or folder / "report" / "index.html"
+    module.write_report = write
     monkeypatch.setitem(sys.modules, "analysis.report", module)
     return written
 
@@ -259,6 +267,23 @@ def test_runs_of_other_code_are_used_and_said_or_refused(spec_of, folder, dispat
 
 
 @pytest.mark.usefixtures("no_ray", "report")
+def test_a_record_that_the_study_can_tell_is_mended_and_problems_are_shown(
+    spec_of, folder, dispatch, finish, tmp_path, capsys
+):
+    (run,) = dispatch(spec_of("parameters: {model.latent_dim: 2}\n")).next_lane()
+    finish(run.key)
+    path = folder.run(run.key).run
+    former = read_json(path)
+    path.write_text("")
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
+    out = capsys.readouterr().out
+    assert f"Mended: {path} could not be read" in out
+    assert read_json(path) | {"created_at": ""} == former | {"created_at": ""}
+    assert out.count("Problem: runs/a-0/measures.json: is torn") == 5
+    assert "and 2 more problems" in out
+
+
+@pytest.mark.usefixtures("no_ray", "report")
 def test_a_report_that_fails_does_not_lose_the_study(spec_of, folder, dispatch, finish, tmp_path, capsys):
     def fail(_):
         raise RuntimeError("no fonts")
@@ -403,7 +428,6 @@ def status_of(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.fault
 @pytest.mark.timeout(600)
 def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spec_of, folder, tmp_path):
     spec, path = spec_of(STUDY), str(tmp_path / "spec.yaml")

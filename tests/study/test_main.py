@@ -45,7 +45,7 @@ def test_every_command_explains_itself_and_refuses_what_it_does_not_know(name, c
     assert refused.value.code == 2
 
 
-@pytest.mark.parametrize("name", ["study.best", "study.trials"])
+@pytest.mark.parametrize("name", ["study.best", "study.status", "study.stop", "study.trials"])
 def test_a_folder_that_is_not_there_exits_with_2_and_names_the_nearest(name, tmp_path, capsys):
     (tmp_path / "decomposition" / "runs").mkdir(parents=True)
     assert importlib.import_module(name).main([str(tmp_path / "decompositoin")]) == 2

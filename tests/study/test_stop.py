@@ -103,7 +103,7 @@ def test_the_verb_asks_whoever_holds_the_folder_and_waits_for_nothing(folder, ca
 
 def test_the_verb_says_that_nobody_runs_there(folder, capsys, tmp_path):
     assert stop.main([str(tmp_path / "nothing")]) == 2
-    assert "holds no lock" in capsys.readouterr().err
+    assert "there is no" in capsys.readouterr().err
     with hold(folder.lock):
         pass
     assert stop.main([str(folder.root)]) == 1

@@ -1,0 +1,66 @@
+"""Counts training steps from outside: in every process that Python starts with this folder on its path.
+
+Each step that is trained appends a line, "<run key> <step>", to the file that $STEP_LOG names. A line that was written
+stays written, however the process dies. Where $NAN_AT is such a line, the losses of that step are not numbers.
+"""
+
+import importlib.abc
+import importlib.util
+import os
+import sys
+
+
+def _log_steps(module):
+    """Let `iae_models.training` log each step of the run that `study.run` is at."""
+    train_step = module._train_step
+
+    def logged(state, data, config):
+        values = train_step(state, data, config)
+        line = f"{_log_steps.run} {state.step}\n".encode()
+        os.write(_log_steps.file, line)
+        if line.decode().strip() == os.environ.get("NAN_AT"):
+            return {name: value * float("nan") for name, value in values.items()}
+        return values
+
+    module._train_step = logged
+
+
+def _name_runs(module):
+    """Let `study.run` say which run it is at."""
+    train_and_measure = module.train_and_measure
+
+    def named(run, place):
+        _log_steps.run = run.key
+        yield from train_and_measure(run, place)
+
+    module.train_and_measure = named
+
+
+PATCHES = {"iae_models.training": _log_steps, "study.run": _name_runs}
+
+
+class _Patcher(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the modules of `PATCHES` as ever, and patches them."""
+
+    def find_spec(self, name, _path=None, _target=None):
+        if name not in PATCHES:
+            return None
+        sys.meta_path.remove(self)
+        try:
+            self.spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
+        execute = self.spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            PATCHES[name](module)
+
+        self.spec.loader.exec_module = exec_module
+        return self.spec
+
+
+if "STEP_LOG" in os.environ:
+    _log_steps.run = "?"
+    _log_steps.file = os.open(os.environ["STEP_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    sys.meta_path.insert(0, _Patcher())

@@ -1,0 +1,55 @@
+"""Ctrl-C, SIGTERM, and a second launch."""
+
+import signal
+
+import pytest
+from harness.studies import Ledger, check_complete
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize(
+    ("name", "signals"),
+    [("Ctrl-C", [signal.SIGINT]), ("Ctrl-C twice", [signal.SIGINT, signal.SIGINT]), ("SIGTERM", [signal.SIGTERM])],
+)
+def test_an_interrupted_study_goes_on(name, signals, study, reference, launch, note):
+    first = launch(study)
+    assert first.wait_for_training()
+    for number in signals:
+        first.interrupt(number)
+    assert first.end() == 130, first.text
+    assert "Interrupted: " in first.text
+    assert f"python -m study.launch {study.path} --out {study.folder.root}" in first.text
+    assert "Traceback" not in first.text
+    ledger = Ledger(study.folder)
+    ledger.check()
+    second = launch(study)
+    assert second.end() == 0, second.text
+    ledger.check()
+    check_complete(study, reference)
+    note(name, 1, "exit code 130 and the command to go on; the next launch completes it")
+
+
+def test_two_launches_at_once(study, reference, launch, note):
+    first = launch(study)
+    assert first.wait_for(study.folder.lock.exists)
+    second = launch(study)
+    assert second.end() == 3
+    assert f"is in use by process {first.process.pid}" in second.text
+    assert first.end() == 0, first.text
+    check_complete(study, reference)
+    note("a second launch in the same folder", 1, "exit code 3; it names the process that holds the folder")
+
+
+def test_a_lock_whose_holder_died(study, reference, launch, note):
+    first = launch(study)
+    assert first.wait_for_training()
+    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    assert str(first.process.pid) in study.folder.lock.read_text()
+    ledger = Ledger(study.folder)
+    ledger.check()
+    second = launch(study)
+    assert second.end() == 0, second.text
+    ledger.check()
+    check_complete(study, reference)
+    note("a lock whose holder was killed", 1, "the next launch takes it and completes the study")

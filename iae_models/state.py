@@ -54,6 +54,7 @@ def load_state(state: TrainState, path: Path) -> None:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)
+    set_product(state.variant, metadata["product"])  # first, since the state is whole if it is refused
     state.variant.load_state_dict(_part(tensors, "variant/"))
     for name, value in _part(tensors, "average/").items():
         state.average[name].copy_(value)
@@ -61,7 +62,6 @@ def load_state(state: TrainState, path: Path) -> None:
         stream.set_state(tensors[f"stream/{name}"])
     for name, optimizer in state.optimizers.items():
         _load_optimizer(optimizer, _part(tensors, f"optimizer/{name}/"))
-    set_product(state.variant, metadata["product"])
     state.step = int(metadata["step"])
 
 

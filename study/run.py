@@ -97,7 +97,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
         "code_hash": code,
         "measures_hash": measures_hash(),
         "device": device_name(place.device),
-        "threads": place.threads,
+        "threads": torch.get_num_threads(),
         "product": product_of(state.variant),
         "versions": versions(),
         "data_fingerprint": data.fingerprint,
@@ -135,6 +135,8 @@ def _prepare_torch(place: WorkerSettings) -> None:
     # On a GPU a few kernels have no deterministic form; there it is asked for, not demanded.
     torch.use_deterministic_algorithms(True, warn_only=place.device != "cpu")
     torch.backends.cudnn.benchmark = False
+    if place.device == "cuda":
+        torch.cuda.empty_cache()  # what a run before this one took, neighbours may need
     # No result reads memory that nothing was written to, and filling it all takes a twentieth of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -41,7 +41,12 @@ def run_lanes(dispatcher, lanes, place, callback, _say):
             trials[str(number)] = LaneTrainable(suggestion)
         assert trials or is_over, "nothing is out and nothing comes"
         for trial_id, trainable in list(trials.items()):
-            result = trainable.step()
+            try:
+                result = trainable.step()
+            except Exception:  # Ray loses the trial's worker
+                del trials[trial_id]
+                searcher.on_trial_complete(trial_id, error=True)
+                continue
             stops = scheduler.on_trial_result(None, None, result) == TrialScheduler.STOP
             callback.on_trial_result(0, [], None, result)
             if stops or result["done"]:

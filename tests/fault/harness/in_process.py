@@ -43,7 +43,7 @@ def run_lanes(dispatcher, lanes, place, callback, _say):
         for trial_id, trainable in list(trials.items()):
             try:
                 result = trainable.step()
-            except Exception:  # Ray loses the trial's worker
+            except Exception:  # noqa: BLE001 - Ray loses the worker
                 del trials[trial_id]
                 searcher.on_trial_complete(trial_id, error=True)
                 continue

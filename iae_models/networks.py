@@ -25,6 +25,7 @@ from iae_models.architectures import (
     architecture_of,
 )
 from iae_models.config import DATASETS, RunConfig
+from iae_models.layers import DoublingConvolution, HalvingConvolution, Linear
 
 
 def make(network: Network, config: RunConfig) -> nn.Module:
@@ -67,18 +68,18 @@ class Encoder(nn.Module):
         self.convolutions = nn.ModuleList()
         self.convolution_norms = nn.ModuleList()
         for width in architecture.encoder_convolutions:
-            self.convolutions.append(nn.Conv2d(channels, width, kernel, 2, (kernel - 2) // 2))
+            self.convolutions.append(HalvingConvolution(channels, width, kernel))
             self.convolution_norms.append(nn.BatchNorm2d(width))
             channels, height = width, height // 2
         features = channels * height * height
         self.layers = nn.ModuleList()
         for width in architecture.encoder_layers:
-            self.layers.append(nn.Linear(features, width))
+            self.layers.append(Linear(features, width))
             features = width
         first = (*architecture.encoder_convolutions, *architecture.encoder_layers)[0]
-        self.noise = nn.Linear(noise_dim, first, bias=False) if noise_dim else None
+        self.noise = Linear(noise_dim, first, bias=False) if noise_dim else None
         # a bias right before batch normalization would be absorbed by it
-        self.last = nn.Linear(features, network.outputs, bias=network.head == "linear")
+        self.last = Linear(features, network.outputs, bias=network.head == "linear")
         self.norm = nn.Identity() if network.head == "linear" else nn.BatchNorm1d(network.outputs)
 
     def logits(self, x: Tensor, eps: Tensor) -> Tensor:
@@ -113,14 +114,14 @@ class Decoder(nn.Module):
         self.output = architecture.output
         layers: list[nn.Module] = []
         for width in architecture.decoder_layers:
-            layers += [nn.Linear(input_dim, width), nn.ReLU(), nn.BatchNorm1d(width)]
+            layers += [Linear(input_dim, width), nn.ReLU(), nn.BatchNorm1d(width)]
             input_dim = width
         if architecture.decoder_channels:
             maps, first_map = _feature_maps(architecture, x_shape[0])
-            layers += [nn.Linear(input_dim, math.prod(first_map)), nn.ReLU()]
+            layers += [Linear(input_dim, math.prod(first_map)), nn.ReLU()]
         else:
             maps, first_map = [], x_shape
-            layers.append(nn.Linear(input_dim, math.prod(x_shape)))
+            layers.append(Linear(input_dim, math.prod(x_shape)))
         self.first_map = first_map
         self.layers = nn.Sequential(*layers)
         self.maps = nn.Sequential(*maps)
@@ -157,29 +158,29 @@ class ReconstructionDiscriminator(nn.Module):
         # a bias right before batch normalization would be absorbed by it
         bias = norm != "pre_activation"
         if architecture.discriminator_channels:
-            kernel, padding = architecture.kernel, (architecture.kernel - 2) // 2
+            kernel = architecture.kernel
             channels, height, _ = x_shape
             first, *rest = architecture.discriminator_channels
             height //= 2
-            self.first: nn.Module = nn.Conv2d(channels, first, kernel, 2, padding, bias=bias)
+            self.first: nn.Module = HalvingConvolution(channels, first, kernel, bias=bias)
             self.conditioning = _conditioning(conditioning, code_dim, first, height, architecture.conditioning_layer)
             layers = _activation(norm, nn.BatchNorm2d(first))
             for item in rest:
-                layers += [nn.Conv2d(first, item, kernel, 2, padding, bias=bias)]
+                layers += [HalvingConvolution(first, item, kernel, bias=bias)]
                 layers += _activation(norm, nn.BatchNorm2d(item))
                 first, height = item, height // 2
             layers.append(nn.Flatten())
             features, rest = first * height * height, list(architecture.discriminator_layers)
         else:
             features, *rest = architecture.discriminator_layers
-            self.first = nn.Linear(math.prod(x_shape), features, bias=bias)
+            self.first = Linear(math.prod(x_shape), features, bias=bias)
             # the same as concatenating the code to the point
-            self.conditioning = nn.Linear(code_dim, features, bias=False) if code_dim else None
+            self.conditioning = Linear(code_dim, features, bias=False) if code_dim else None
             layers = _activation(norm, nn.BatchNorm1d(features))
         for item in rest:
-            layers += [nn.Linear(features, item, bias=bias), *_activation(norm, nn.BatchNorm1d(item))]
+            layers += [Linear(features, item, bias=bias), *_activation(norm, nn.BatchNorm1d(item))]
             features = item
-        self.layers = nn.Sequential(*layers, nn.Linear(features, 1))
+        self.layers = nn.Sequential(*layers, Linear(features, 1))
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Return logits with shape (N, 1) for images (N, C, H, W) and codes (N, code_dim)."""
@@ -196,32 +197,32 @@ class RegularizationDiscriminator(nn.Sequential):
     def __init__(self, architecture: Architecture, code_dim: int) -> None:
         layers: list[nn.Module] = []
         for width in architecture.regularization_layers:
-            layers += [nn.Linear(code_dim, width), nn.ReLU()]
+            layers += [Linear(code_dim, width), nn.ReLU()]
             code_dim = width
-        super().__init__(*layers, nn.Linear(code_dim, 1))
+        super().__init__(*layers, Linear(code_dim, 1))
 
 
 def _feature_maps(architecture: Architecture, channels: int) -> tuple[list[nn.Module], tuple[int, ...]]:
     """Return the layers of a decoder from its first feature map on, and the shape of that map."""
     first, *rest = architecture.decoder_channels
     size, kernel = architecture.decoder_size, architecture.kernel
-    padding, shape = (kernel - 2) // 2, (first, size, size)
+    shape = (first, size, size)
     maps: list[nn.Module] = [nn.BatchNorm2d(first)]
     for width in rest:
-        maps += [nn.ConvTranspose2d(first, width, kernel, 2, padding), nn.ReLU(), nn.BatchNorm2d(width)]
+        maps += [DoublingConvolution(first, width, kernel), nn.ReLU(), nn.BatchNorm2d(width)]
         first = width
-    return [*maps, nn.ConvTranspose2d(first, channels, kernel, 2, padding)], shape
+    return [*maps, DoublingConvolution(first, channels, kernel)], shape
 
 
 def _conditioning(kind: str, code_dim: int, channels: int, height: int, hidden: int) -> nn.Module | None:
     if code_dim == 0:
         return None
     if kind == "location_invariant":
-        return nn.Sequential(nn.Linear(code_dim, channels), nn.Unflatten(1, (channels, 1, 1)))
+        return nn.Sequential(Linear(code_dim, channels), nn.Unflatten(1, (channels, 1, 1)))
     return nn.Sequential(
-        nn.Linear(code_dim, hidden),
+        Linear(code_dim, hidden),
         nn.ReLU(),
-        nn.Linear(hidden, height * height),
+        Linear(hidden, height * height),
         nn.Unflatten(1, (1, height, height)),
     )
 

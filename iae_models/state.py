@@ -1,7 +1,7 @@
 """Save and load: the weights of a finished run, and the complete state of a training one. Both are safetensors files.
 
 A state file holds every tensor that changes (parameters, batch-norm statistics, Adam moments and step counts, averaged
-weights, random streams) and the number of steps done.
+weights, random streams), the number of steps done, and which library multiplied.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from iae_models.config import RunConfig
+from iae_models.products import product_of, set_product
 from iae_models.training import TrainState
 from iae_models.variant import Variant, build
 
@@ -34,20 +35,26 @@ def load_weights(config: RunConfig, path: Path) -> Variant:
 def save_state(state: TrainState, path: Path, notes: Mapping[str, str] | None = None) -> None:
     """Write a complete checkpoint, with notes on what made it."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in state_tensors(state).items()}
-    save_file(tensors, path, metadata={**(notes or {}), "step": str(state.step)})
+    own = {"step": str(state.step), "product": product_of(state.variant)}
+    save_file(tensors, path, metadata={**(notes or {}), **own})
 
 
 def notes_of(path: Path) -> dict[str, str]:
     """Return the notes in a checkpoint."""
     with safe_open(path, framework="pt") as file:
-        return {name: value for name, value in file.metadata().items() if name != "step"}
+        return {name: value for name, value in file.metadata().items() if name not in ("step", "product")}
 
 
 def load_state(state: TrainState, path: Path) -> None:
-    """Put a checkpoint into a state made by `initial_state` from the same configuration."""
+    """Put a checkpoint into a state made by `initial_state` from the same configuration.
+
+    Raises:
+        ValueError: It was trained with a matrix product that is not there.
+    """
     with safe_open(path, framework="pt") as file:
-        step = int(file.metadata()["step"])
+        metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)
+    set_product(state.variant, metadata["product"])  # first, since the state is whole if it is refused
     state.variant.load_state_dict(_part(tensors, "variant/"))
     for name, value in _part(tensors, "average/").items():
         state.average[name].copy_(value)
@@ -55,7 +62,7 @@ def load_state(state: TrainState, path: Path) -> None:
         stream.set_state(tensors[f"stream/{name}"])
     for name, optimizer in state.optimizers.items():
         _load_optimizer(optimizer, _part(tensors, f"optimizer/{name}/"))
-    state.step = step
+    state.step = int(metadata["step"])
 
 
 def state_tensors(state: TrainState) -> dict[str, Tensor]:

@@ -61,11 +61,23 @@ class TrainState:
     step: int = 0
 
 
-def initial_state(config: RunConfig, replicate: int, device: torch.device | str = "cpu") -> TrainState:
-    """Return the untrained state of a run; it depends on the configuration and the replicate alone."""
+def initial_state(
+    config: RunConfig, replicate: int, device: torch.device | str = "cpu", product: str | None = None
+) -> TrainState:
+    """Return the untrained state of a run; its tensors depend on the configuration and the replicate alone.
+
+    Args:
+        config: The configuration.
+        replicate: The replicate.
+        device: Where it trains.
+        product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the fastest.
+
+    Raises:
+        ValueError: The library is not there.
+    """
     device = torch.device(device)
     # drawn on the CPU, so the initial weights are the same on every device
-    variant = build(config, replicate).to(device)
+    variant = build(config, replicate, product).to(device)
     optimizers = {player.name: _adam(player, config.train, device) for player in variant.players}
     streams = {
         name: torch.Generator(device).manual_seed(stream_seed(replicate, f"train/{name}")) for name in variant.samplers

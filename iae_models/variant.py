@@ -20,6 +20,7 @@ from iae_models.config import DATASETS, RunConfig, stream_seed, variant_info
 from iae_models.data import ImageData
 from iae_models.networks import make
 from iae_models.priors import MixturePrior, noise_of, prior_of
+from iae_models.products import fastest_product, set_product
 from iae_models.variants import VariantInfo
 
 Sampler = Callable[[ImageData, int, torch.Generator], Any]
@@ -217,10 +218,18 @@ def parameters_of(*modules: nn.Module | None) -> tuple[nn.Parameter, ...]:
     return tuple(parameter for module in modules if module is not None for parameter in module.parameters())
 
 
-def build(config: RunConfig, replicate: int) -> Variant:
+def build(config: RunConfig, replicate: int, product: str | None = None) -> Variant:
     """Build the variant that a configuration names, on the CPU.
 
     Each layer has a random stream of its own, named after it, so that a layer more or less changes no other one.
+
+    Args:
+        config: The configuration.
+        replicate: What the initial weights are drawn from.
+        product: Which library multiplies on a CPU; None stands for `fastest_product()`.
+
+    Raises:
+        ValueError: The library is not there.
     """
     module, _, name = variant_info(config.model.variant).place.partition(":")
     with torch.random.fork_rng(devices=[]):
@@ -229,6 +238,7 @@ def build(config: RunConfig, replicate: int) -> Variant:
             if hasattr(layer, "reset_parameters"):
                 torch.manual_seed(stream_seed(replicate, f"init/{path}"))
                 layer.reset_parameters()
+    set_product(variant, product or fastest_product())
     return variant
 
 

@@ -195,7 +195,10 @@ def train_again(
     shutil.copy(run.run, again.run)
     if study.classifiers.is_dir():
         shutil.copytree(study.classifiers, new.classifiers)
-    for steps in _child(WorkerSettings(str(place), _text(data_root), device_here(result), _threads(result)), run.key):
+    settings = WorkerSettings(
+        str(place), _text(data_root), device_here(result), _threads(result), product=result.get("product")
+    )
+    for steps in _child(settings, run.key):
         note(steps)
     return again
 

@@ -297,3 +297,12 @@ def _repeated(trial: FrozenTrial, first: int, repetition: Repetition) -> FrozenT
         user_attrs={"duplicate_of": first, "config_key": repetition.config_key, "kind": "duplicate"},
         system_attrs=dict(repetition.sampler.get("trial", {})),
     )
+
+
+def repetitions_of(runs: Iterable[PlannedRun], block: str) -> list[Repetition]:
+    """Return the former proposals of a block's search that became replicates."""
+    return [
+        Repetition(run.trial, run.config_key, run.sampler)
+        for run in runs
+        if run.proposed_by == block and run.trial is not None
+    ]

@@ -8,6 +8,7 @@ its run would be neither code's.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Mapping
@@ -50,8 +51,9 @@ class Checkpoints:
         self._run.remove_temporaries()
         for path in self._run.checkpoints():
             if is_whole(path) and notes_of(path) == self._notes:
-                load_state(state, path)
-                return
+                with contextlib.suppress(ValueError):  # this machine cannot multiply as the former one did
+                    load_state(state, path)
+                    return
             path.unlink(missing_ok=True)
 
     def save(self, state: TrainState) -> None:

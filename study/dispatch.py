@@ -15,9 +15,9 @@ from dataclasses import replace
 import optuna
 
 from iae_models.config import config_key
-from study.block_search import BlockSearch, Proposal, Repetition
+from study.block_search import BlockSearch, Proposal, repetitions_of
 from study.configurations import Configurations
-from study.failures import failure_reason, record_failure, set_aside
+from study.failures import amend_failure, failure_reason, record_failure, set_aside
 from study.judge import Judge
 from study.known import known_configurations
 from study.plan import Plan, shares
@@ -25,6 +25,7 @@ from study.planned import PlannedRun, record_run, takes_from_search
 from study.records import StudyFolder, run_status
 from study.resolved import readmit
 from study.results import Result, hours_used, read_result
+from study.retries import MOST_LOSSES, Retries
 from study.rungs import JUDGED, Rung, pruned_reason, read_rungs, record_pruned, rung_in
 from study.scores import Score
 from study.spec import StudySpec
@@ -39,6 +40,7 @@ class Dispatcher:
         spec: The study.
         folder: Its folder, under the driver's lock.
         plan: What is to do.
+        num_larger: How often the share of a machine that a lane takes can grow.
         clock: Seconds of a clock that only moves forward.
 
     Attributes:
@@ -51,7 +53,13 @@ class Dispatcher:
     """
 
     def __init__(
-        self, spec: StudySpec, folder: StudyFolder, plan: Plan, clock: Callable[[], float] = time.monotonic
+        self,
+        spec: StudySpec,
+        folder: StudyFolder,
+        plan: Plan,
+        *,
+        num_larger: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -81,10 +89,11 @@ class Dispatcher:
         known = known_configurations(spec, folder, plan, self._configurations)
         repetitions = [run for run in plan.wanted if run.origin == "duplicate"]
         self.searches = {
-            block.name: BlockSearch(spec, block, known, _repetitions(repetitions, block.name)) for block in spec.blocks
+            block.name: BlockSearch(spec, block, known, repetitions_of(repetitions, block.name))
+            for block in spec.blocks
         }
         self.is_stopped = False
-        self._lost_once: set[str] = set()
+        self._retries = Retries(num_larger)
         self._clock = clock
         self._deadline = _deadline(spec, plan.results.values(), clock())
         self._extra = set(plan.extra)
@@ -115,6 +124,8 @@ class Dispatcher:
             self.is_stopped = True
         if self.is_stopped:
             return []
+        if any(self.growths(key) and not self.standing.reports[key].step for key in self._live):
+            return None  # it waits for a larger share of a machine, which others would go on taking away
         if not self._queue:
             self._propose()
         if not self._queue and not self._live and not self._is_confined:
@@ -122,14 +133,17 @@ class Dispatcher:
         if not self._queue:
             # A lane that is still out may lose its worker, and its runs then come back.
             return None if self._live else []
-        size = min(self.spec.resources.lane_size, len(self._queue))
-        lane = [self._queue.popleft() for _ in range(size)]
+        lane = self._take_from_queue()
         for run in lane:
             record_run(self.folder, run)
             set_aside(self.folder.run(run.key))
             self._live[run.key] = run
             self.standing.reports[run.key] = Report(run.key, "running", 0, 0.0)
         return lane
+
+    def growths(self, key: str) -> int:
+        """Return how often the share of a run has grown, because it ran out of memory."""
+        return self._retries.growths(key)
 
     def record_some(self, num: int = 5) -> None:
         """Write the `run.json` of some runs that wait; a thousand at once would keep the first lane waiting."""
@@ -160,32 +174,50 @@ class Dispatcher:
         self._end_early(run, self._judge.reason(rung), rung)
         return True
 
-    def lane_ended(self, keys: Sequence[str], *, stopped: bool = False) -> None:
+    def lane_ended(self, keys: Sequence[str], *, stopped: bool = False, starved: str = "") -> None:
         """Take a lane back, however it ended.
 
-        The run that it was at when its worker died is tried once more and then counts as lost; those behind it were not
-        even begun, and simply queue up again.
+        The run that it was at when its worker died goes on from its last checkpoint; those behind it were not even
+        begun, and simply queue up again. See `study.retries` for how often.
 
         Args:
             keys: Its runs.
             stopped: Whether we ended it ourselves, so that no worker died.
+            starved: Why its worker was killed for want of memory, if it was.
         """
         open_runs = [self._live[key] for key in keys if key in self._live and not self._settle(key)]
-        for position, run in enumerate(reversed(open_runs)):
-            is_culprit = not stopped and position == len(open_runs) - 1
-            if is_culprit and run.key in self._lost_once:
-                reason = "the worker process died twice while it had this run (killed, or out of memory)"
-                step = self.standing.reports[run.key].step if run.key in self.standing.reports else 0
-                record_failure(self.folder.run(run.key), "lost", reason, step)
-                self._settle(run.key)
+        begun = [run for run in open_runs if not self._retries.can_grow(self.folder.run(run.key))]
+        if begun and not stopped:
+            self._worker_died(begun[0], starved)
+        for run in reversed(open_runs):
+            if self._settle(run.key):
                 continue
-            if is_culprit:
-                self._lost_once.add(run.key)
             self.standing.reports.pop(run.key, None)
             del self._live[run.key]
+            if self._retries.can_grow(self.folder.run(run.key)):
+                self._retries.grow(self.folder.run(run.key))
             self._queue.appendleft(run)
         for key in self.standing.pruned.keys() & set(keys):
             self.folder.run(key).remove_checkpoints()
+
+    def _worker_died(self, run: PlannedRun, starved: str) -> None:
+        """Write why a run failed whose worker died, if that was one time too many, or if memory was not enough."""
+        folder = self.folder.run(run.key)
+        step = self.standing.reports[run.key].step
+        if starved:
+            record_failure(folder, "memory", starved, step)
+        elif self._retries.is_given_up(folder):
+            reason = f"the worker process died {MOST_LOSSES} times with it at the same place (killed, or out of memory)"
+            record_failure(folder, "lost", reason, step)
+
+    def _take_from_queue(self) -> list[PlannedRun]:
+        """Return the next runs in the queue that go out together; one with a larger share goes alone."""
+        lane = [self._queue.popleft()]
+        while self._queue and len(lane) < self.spec.resources.lane_size:
+            if self.growths(lane[0].key) or self.growths(self._queue[0].key):
+                break
+            lane.append(self._queue.popleft())
+        return lane
 
     def _propose(self) -> None:
         """Queue what the search of the block proposes that has the most runs left: a configuration or a replicate."""
@@ -260,13 +292,15 @@ class Dispatcher:
         self.standing.total = total - len(self._later)
 
     def _settle(self, key: str) -> bool:
-        """Close the books of a run if its folder says that it ended."""
+        """Close the books of a run if its folder says that it ended, and not for want of memory that there is yet."""
         if key not in self._live:
             return True
         folder = self.folder.run(key)
         status = run_status(folder)
-        if status not in ("finished", "failed"):
+        if status not in ("finished", "failed") or (status == "failed" and self._retries.can_grow(folder)):
             return False
+        if status == "failed" and self.growths(key):
+            amend_failure(folder, "alone, with the largest share of a machine")
         run = self._live.pop(key)
         self.standing.reports.pop(key, None)
         if status == "finished":
@@ -354,15 +388,6 @@ class Dispatcher:
             name = label if label == block else f"{block} {label}"
             is_better_high = self.spec.objectives[0].direction == "maximize"
             self.standing.remember(key, name, None if score.values is None else score.values[0], is_better_high)
-
-
-def _repetitions(runs: Iterable[PlannedRun], block: str) -> list[Repetition]:
-    """Return the former proposals of a block's search that became replicates."""
-    return [
-        Repetition(run.trial, run.config_key, run.sampler)
-        for run in runs
-        if run.proposed_by == block and run.trial is not None
-    ]
 
 
 def _deadline(spec: StudySpec, results: Iterable[Result], now: float) -> float | None:

@@ -6,21 +6,23 @@ Ray's own folders lie in a temporary place and are thrown away; see `study.plan`
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray import tune
+from ray.exceptions import OutOfMemoryError
 
 from study.dispatch import Dispatcher
-from study.failures import BadInput
 from study.lane import LaneTrainable
+from study.lanes import Lanes, fit_lanes
 from study.progress import DriverCallback
 from study.search import LaneSearcher, RungScheduler
 from study.spec import Resources
@@ -40,31 +42,6 @@ SWITCHES = {
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 """The folder that holds the packages, which workers import as well."""
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """How many lanes run side by side, and what each takes.
-
-    Attributes:
-        number: Lanes at a time.
-        cpus: CPU cores of each.
-        gpus: GPUs of each; 0 where none is visible.
-    """
-
-    number: int
-    cpus: float
-    gpus: float
-
-    @property
-    def device(self) -> str:
-        """The torch device that a lane trains on."""
-        return "cuda" if self.gpus else "cpu"
-
-    @property
-    def threads(self) -> int:
-        """Threads of one lane's process."""
-        return max(1, int(self.cpus))
 
 
 @contextlib.contextmanager
@@ -112,35 +89,13 @@ def worker_variables(threads: int, paths: Sequence[str] = ()) -> dict[str, str]:
 
 
 def lanes_of(resources: Resources) -> Lanes:
-    """Fit a study's lanes into the nodes of the connected Ray: a lane lies on one node, and a share on one GPU.
+    """Fit a study's lanes into the nodes of the connected Ray.
 
     Raises:
         BadInput: Not even one lane fits.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    sizes = [(float(node.get("CPU", 0)), float(node.get("GPU", 0))) for node in nodes]
-    share = resources.gpus_per_lane if any(gpus for _, gpus in sizes) else 0.0
-    number = sum(lanes_on(cpus, gpus, resources.cpus_per_lane, share) for cpus, gpus in sizes)
-    if number < 1:
-        found = " or ".join(f"{cpus:g} CPU and {gpus:g} GPU" for cpus, gpus in dict.fromkeys(sizes))
-        raise BadInput(
-            f"resources must fit at least one lane on a node, but a lane asks for {resources.cpus_per_lane:g} CPU and "
-            f"{share:g} GPU, and a node of Ray's has {found or 'nothing'}."
-        )
-    return Lanes(min(number, resources.max_concurrent or number), resources.cpus_per_lane, share)
-
-
-def lanes_on(cpus: float, gpus: float, cpus_per_lane: float, gpus_per_lane: float) -> int:
-    """Return how many lanes fit on one node side by side."""
-    number = _times(cpus, cpus_per_lane)
-    if gpus_per_lane > 1:
-        return min(number, _times(gpus, gpus_per_lane))
-    return min(number, int(gpus) * _times(1, gpus_per_lane)) if gpus_per_lane else number
-
-
-def _times(whole: float, part: float) -> int:
-    """Return how often a part fits into a whole; ten tenths do, whatever floating point says."""
-    return int(whole / part + 1e-9)
+    return fit_lanes(resources, [(float(node.get("CPU", 0)), float(node.get("GPU", 0))) for node in nodes])
 
 
 def run_lanes(
@@ -159,28 +114,54 @@ def run_lanes(
         KeyboardInterrupt: The study was asked to stop, and its lanes have ended or are not waited for.
     """
     switch = StopSwitch(dispatcher, say)
+    searcher = LaneSearcher(dispatcher, place, lanes.bundles)
     with tempfile.TemporaryDirectory(prefix="study-") as storage, signals_to(switch):
-        bundle = {"CPU": lanes.cpus} | ({"GPU": lanes.gpus} if lanes.gpus else {})
-        tuner = tune.Tuner(
-            tune.with_resources(LaneTrainable, tune.PlacementGroupFactory([bundle])),
-            tune_config=tune.TuneConfig(
-                search_alg=LaneSearcher(dispatcher, place),
-                scheduler=RungScheduler(dispatcher),
-                num_samples=-1,
-                max_concurrent_trials=lanes.number,
-                reuse_actors=True,
-                trial_name_creator=lambda trial: f"lane_{trial.trial_id}",
-                trial_dirname_creator=lambda trial: f"lane_{trial.trial_id}",
-            ),
-            run_config=tune.RunConfig(
-                name="lanes",
-                storage_path=storage,
-                callbacks=[callback],
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                stop=switch,
-                verbose=0,
-            ),
-        )
-        tuner.fit()
+        for attempt in itertools.count():
+            tuner = _tuner(searcher, lanes.number, callback, switch, Path(storage) / str(attempt))
+            try:
+                tuner.fit()
+            except RuntimeError as error:
+                reason = memory_monitor_in(error)
+                if not reason:
+                    raise
+                searcher.take_back(reason, partial(callback.was_killed, reason))
+            else:
+                break
     if switch.is_stopping:
         raise KeyboardInterrupt
+
+
+def memory_monitor_in(error: BaseException) -> str:
+    """Return what Ray's memory monitor said when it killed workers, where that is why Ray Tune broke down, or "".
+
+    Tune knows errors of actors and of their tasks, and this one is neither.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OutOfMemoryError):
+        cause = cause.__cause__ or cause.__context__
+    return str(cause or "")
+
+
+def _tuner(
+    searcher: LaneSearcher, number: int, callback: DriverCallback, switch: StopSwitch, storage: Path
+) -> tune.Tuner:
+    return tune.Tuner(
+        LaneTrainable,
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=RungScheduler(searcher.dispatcher),
+            num_samples=-1,
+            max_concurrent_trials=number,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"lane_{trial.trial_id}",
+            trial_dirname_creator=lambda trial: f"lane_{trial.trial_id}",
+        ),
+        run_config=tune.RunConfig(
+            name="lanes",
+            storage_path=str(storage),
+            callbacks=[callback],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            stop=switch,
+            verbose=0,
+        ),
+    )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Literal
 
 from study.records import RunFolder, read_json, write_json
 
-Kind = Literal["diverged", "error", "lost"]
-"""A loss became NaN; an exception was raised; or the worker died without a word."""
+Kind = Literal["diverged", "error", "memory", "lost"]
+"""A loss became NaN; an exception was raised; memory was not enough; or the worker died without a word."""
+
+NO_MEMORY = re.compile(r"(?i)out of memory|(can't|cannot) allocate memory|not enough memory|_STATUS_ALLOC_FAILED")
+"""What errors say that are raised where memory is allocated, of the processor or of a GPU."""
 
 
 class BadInput(ValueError):
@@ -36,6 +40,19 @@ def record_failure(run: RunFolder, kind: Kind, reason: str, step: int = 0, trace
         "failed_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_json(run.failure, value)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory was not enough: Python's, torch's, Ray's or one of a library's."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and NO_MEMORY.search(str(error)) is not None
+
+
+def amend_failure(run: RunFolder, remark: str) -> None:
+    """Add a remark to the reason in a run's `failure.json`."""
+    record = read_json(run.failure)
+    write_json(run.failure, record | {"reason": f"{record['reason']} ({remark})"})
 
 
 def set_aside(run: RunFolder) -> None:

@@ -17,9 +17,15 @@ from study.trial import Report, WorkerSettings, perform
 class LaneTrainable(tune.Trainable):
     """Advances the runs of a lane by one report at a time.
 
-    Its configuration is `{"lane": [run keys], "place": fields of a WorkerSettings}`. Nothing of a run's own raises
-    here: see `study.trial.perform`. A step returns `{"reports": [fields of a Report], "done": bool}`.
+    Its configuration is `{"lane": [run keys], "place": fields of a WorkerSettings, "bundle": {resource: amount}}`.
+    Nothing of a run's own raises here: see `study.trial.perform`. A step returns `{"reports": [fields of a Report],
+    "done": bool}`.
     """
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """Return what a lane takes of a machine."""
+        return tune.PlacementGroupFactory([config["bundle"]])
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin a lane in a new worker."""

@@ -64,6 +64,17 @@ class DriverCallback(tune.Callback):
         self._history = history
         self._store = store
         self._display = display
+        self._actors: dict[str, str] = {}
+
+    @guarded()
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Note which worker a lane has."""
+        self._actors[trial.trial_id] = trial.temporary_state.ray_actor._actor_id.hex()
+
+    def was_killed(self, message: str, trial_id: str) -> bool:
+        """Return whether a message of Ray's is about the worker of a lane, which has no name before it has started."""
+        named = {actor for actor in self._actors.values() if actor in message}
+        return not named or self._actors.get(trial_id) in {None, *named}
 
     @guarded()
     def on_trial_result(
@@ -79,6 +90,8 @@ class DriverCallback(tune.Callback):
             if report.status in ENDS:
                 self._history.end(self.dispatcher.folder.run(report.key))
             self.dispatcher.note(report)
+            if report.status == "failed" and report.key not in self.dispatcher.standing.failed:
+                report = replace(report, status="stopped", reason=f"{report.reason}; it goes out again alone")
             self._display.report(report)
 
     @guarded()
@@ -165,7 +178,7 @@ class PlainLines:
             self._first = False
             return
         if report.status == "stopped":
-            self._print(f"{name_of(run)} stopped at step {report.step}")
+            self._print(f"{name_of(run)} stopped at step {report.step}{': ' if report.reason else ''}{report.reason}")
             return
         done = standing.ended
         word = "ended early" if report.status == "pruned" else report.status

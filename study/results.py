@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from study.objectives import Objective
@@ -19,8 +19,8 @@ class Result:
     Attributes:
         code_hash: Hash of the model code that made it.
         run_time_s: Seconds of training and measuring.
-        wall_time_s: Seconds from the beginning of the run to its end.
-        started_at: When it began.
+        wall_time_s: Seconds that all its attempts took.
+        started_at: When the last attempt began.
         finished_at: When it ended.
         objectives: The trained model's value of each objective, in the study's order; None where it has no
             finite one.
@@ -57,12 +57,17 @@ def read_result(run: RunFolder, objectives: Sequence[Objective]) -> Result:
 
 
 def hours_used(results: Iterable[Result]) -> float:
-    """Return for how many hours at least one run was running."""
+    """Return for how many hours at least one run was running; an interrupted one counts as if it had had no break."""
     seconds, end = 0.0, datetime.min.replace(tzinfo=UTC)
-    for start, stop in sorted((result.started_at, result.finished_at) for result in results):
+    for start, stop in sorted(map(_span, results)):
         seconds += max(0.0, (stop - max(start, end)).total_seconds())
         end = max(end, stop)
     return seconds / 3600
+
+
+def _span(result: Result) -> tuple[datetime, datetime]:
+    """Return when a run began and ended; its last attempt alone does not last as long as it took."""
+    return min(result.started_at, result.finished_at - timedelta(seconds=result.wall_time_s)), result.finished_at
 
 
 def _time(text: str) -> datetime:

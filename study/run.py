@@ -24,6 +24,7 @@ from analysis.measures.suite import quick_suite
 from analysis.measures.translation import translation_panels
 from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
+from iae_models.products import product_of
 from iae_models.state import save_weights
 from iae_models.training import TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
@@ -54,7 +55,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
     config, replicate = _configuration(run)
     _prepare_torch(place)
     data = _data(config.data.name, place.data_root, place.device)
-    state = initial_state(config, replicate, torch.device(place.device))
+    state = initial_state(config, replicate, torch.device(place.device), place.product)
     code = code_hash_of(config.model.variant)
     checkpoints = Checkpoints(run, {"key": run.key, "code_hash": code, "device": place.device}, place.checkpoint_s)
     checkpoints.resume(state)
@@ -96,7 +97,8 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
         "code_hash": code,
         "measures_hash": measures_hash(),
         "device": device_name(place.device),
-        "threads": place.threads,
+        "threads": torch.get_num_threads(),
+        "product": product_of(state.variant),
         "versions": versions(),
         "data_fingerprint": data.fingerprint,
         "classifier": accuracy,
@@ -133,6 +135,10 @@ def _prepare_torch(place: WorkerSettings) -> None:
     # On a GPU a few kernels have no deterministic form; there it is asked for, not demanded.
     torch.use_deterministic_algorithms(True, warn_only=place.device != "cpu")
     torch.backends.cudnn.benchmark = False
+    if place.device == "cuda":
+        torch.cuda.empty_cache()  # what a run before this one took, neighbours may need
+    # No result reads memory that nothing was written to, and filling it all takes a twentieth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=1)
@@ -152,7 +158,8 @@ def _measure(
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     model = evaluation_model(state, data)
     # The network as it was before the first step: the same seed makes it again, so nothing of it was kept meanwhile.
-    untrained = evaluation_model(initial_state(config, replicate, torch.device(place.device)), data)
+    first = initial_state(config, replicate, torch.device(place.device), product_of(state.variant))
+    untrained = evaluation_model(first, data)
     folder = StudyFolder(Path(place.study)).classifiers
     classifier = _classifier(config.data.name, place.data_root, place.device, folder)
     measures = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -51,12 +51,15 @@ class LaneSearcher(Searcher):
     Args:
         dispatcher: Who decides.
         place: Where the workers find their runs.
+        bundles: What a lane takes of a machine, by resource, and then what it takes after each time that it was not
+            enough.
     """
 
-    def __init__(self, dispatcher: Dispatcher, place: WorkerSettings) -> None:
+    def __init__(self, dispatcher: Dispatcher, place: WorkerSettings, bundles: Sequence[Mapping[str, float]]) -> None:
         super().__init__()
         self.dispatcher = dispatcher
         self._place = asdict(place)
+        self._bundles = bundles
         self._lanes: dict[str, list[str]] = {}
 
     @guarded(otherwise=Searcher.FINISHED)
@@ -68,7 +71,8 @@ class LaneSearcher(Searcher):
         if not lane:
             return Searcher.FINISHED
         self._lanes[trial_id] = [run.key for run in lane]
-        return {"lane": self._lanes[trial_id], "place": self._place}
+        bundle = dict(self._bundles[self.dispatcher.growths(lane[0].key)])
+        return {"lane": self._lanes[trial_id], "place": self._place, "bundle": bundle}
 
     @guarded()
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -76,6 +80,19 @@ class LaneSearcher(Searcher):
         keys = self._lanes.pop(trial_id, [])
         is_ours = self.dispatcher.is_stopped or any(key in self.dispatcher.standing.pruned for key in keys)
         self.dispatcher.lane_ended(keys, stopped=not error and is_ours)
+
+    @guarded()
+    def take_back(self, reason: str, was_killed: Callable[[str], bool]) -> None:
+        """Take back all lanes, since Ray has killed workers for want of memory and Tune did not survive it.
+
+        Args:
+            reason: What Ray said.
+            was_killed: Returns whether it was the worker of a trial that is named.
+        """
+        for trial_id, keys in [*self._lanes.items()]:
+            del self._lanes[trial_id]
+            is_culprit = was_killed(trial_id)
+            self.dispatcher.lane_ended(keys, stopped=not is_culprit, starved=reason if is_culprit else "")
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: a study goes on from its run folders, not from Ray's."""

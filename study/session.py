@@ -14,8 +14,9 @@ from rich.console import Console
 
 from iae_models.config import VARIANTS, own_source
 from study.dispatch import Dispatcher
-from study.driver import Lanes, cluster, lanes_of, run_lanes
+from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
+from study.lanes import Lanes
 from study.optuna_store import OptunaStore
 from study.plan import Plan
 from study.planned import name_of
@@ -85,7 +86,7 @@ def run_plan(
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),
         )
-        dispatcher = Dispatcher(spec, folder, plan)
+        dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console)
     num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())

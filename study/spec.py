@@ -343,12 +343,15 @@ def _read_resources(fields: Fields) -> Resources:
     if gpus > 1 and gpus != int(gpus):
         own.report(f"must be at most 1 or a whole number, but got {gpus:g}", "gpus_per_lane")
     devices: dict[str, Device] = {name: name for name in typing.get_args(Device)}
+    device = devices[own.text("device", "auto", options=tuple(devices))]
+    if device == "cuda" and gpus == 0:
+        own.report("must be above 0 where device is cuda, but got 0", "gpus_per_lane")
     return Resources(
         cpus_per_lane=own.number("cpus_per_lane", 1, 0, above=True),
         gpus_per_lane=gpus,
         max_concurrent=own.integer("max_concurrent", 1, 1) if own.stated("max_concurrent") else None,
         lane_size=own.integer("lane_size", 1, 1),
-        device=devices[own.text("device", "auto", options=tuple(devices))],
+        device=device,
         checkpoint_s=own.number("checkpoint_s", 30, 0),
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from study.failures import record_failure
+from study.failures import Kind, is_out_of_memory, record_failure
 from study.records import StudyFolder, run_status
 from study.stop_request import StopRequested, is_stop_requested
 
@@ -30,6 +30,7 @@ class WorkerSettings:
         checkpoint_s: Seconds between two checkpoints of a run.
         judge_every: Training steps between two points at which runs are judged; None where none is.
         judge_by: Measures that they are judged by.
+        product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the fastest.
     """
 
     study: str
@@ -39,6 +40,7 @@ class WorkerSettings:
     checkpoint_s: float = 30.0
     judge_every: int | None = None
     judge_by: tuple[str, ...] = ()
+    product: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,17 @@ def perform(key: str, place: WorkerSettings) -> Iterator[Report]:
         yield end("stopped")
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this run's own
         reason = one_line(error)
-        record_failure(run, "diverged" if is_divergence(error) else "error", reason, step, traceback.format_exc())
+        record_failure(run, kind_of(error), reason, step, traceback.format_exc())
         yield end("failed", reason)
     else:
         yield end("finished")
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return what sort of failure an error of a run is."""
+    if is_divergence(error):
+        return "diverged"
+    return "memory" if is_out_of_memory(error) else "error"
 
 
 def is_divergence(error: Exception) -> bool:

@@ -186,7 +186,7 @@ class Product(Tape):
 
 
 def test_players_may_share_a_pass_and_rest(data: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "build", lambda settings, _: TwoPhases(settings))
+    monkeypatch.setattr(training, "build", lambda settings, *_: TwoPhases(settings))
     state = initial_state(config(), 0)
     (progress,) = train(state, data, config(report_every=6))
     # a mean over the player's own moves, however seldom it moves

@@ -106,6 +106,13 @@ def test_one_that_something_else_has_made_is_not_gone_on_from(run, data, other):
     assert run.checkpoints() == []
 
 
+def test_one_of_a_machine_that_multiplied_otherwise_is_not_gone_on_from(run, data, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(state_files, "product_of", lambda _: "abacus")
+        trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
+    assert trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=0)[0] == 0
+
+
 def test_what_a_killed_worker_left_half_written_goes_away(run, data):
     half = run.root / ".checkpoint.0123456789ab.safetensors"
     half.write_bytes(b"half")

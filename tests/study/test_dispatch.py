@@ -141,28 +141,85 @@ def test_a_failed_run_is_tried_again_at_the_next_launch(spec_of, folder, dispatc
     assert (again.standing.finished, again.standing.failed) == (4, {})
 
 
-def test_a_run_whose_worker_dies_twice_is_lost_and_the_others_behind_it_are_not(spec_of, folder, dispatch, finish):
+def test_a_run_whose_workers_die_is_lost_and_the_others_behind_it_are_not(spec_of, folder, dispatch, finish):
     dispatcher = dispatch(spec_of(GRID, "resources.lane_size=3"))
     lane = dispatcher.next_lane()
     first, culprit, behind = (run.key for run in lane)
     finish(first)
     dispatcher.note(Report(culprit, "running", 70, 1.0))
     dispatcher.lane_ended([first, culprit, behind])
-    assert [run.key for run in dispatcher.unfinished()][:2] == [culprit, behind]
-    lane = [run.key for run in dispatcher.next_lane()]
-    assert lane[:2] == [culprit, behind]
-    dispatcher.note(Report(culprit, "running", 90, 1.0))
-    dispatcher.lane_ended(lane)
+    for _ in range(2):
+        assert [run.key for run in dispatcher.unfinished()][:2] == [culprit, behind]
+        lane = [run.key for run in dispatcher.next_lane()]
+        assert lane[:2] == [culprit, behind]
+        dispatcher.note(Report(culprit, "running", 90, 1.0))
+        dispatcher.lane_ended(lane)
     failure = read_json(folder.run(culprit).failure)
     assert (failure["kind"], failure["step"]) == ("lost", 90)
-    assert "died twice" in dispatcher.standing.failed[culprit]
-    # the run behind it was never begun, so it has both attempts left
+    assert "died 3 times" in dispatcher.standing.failed[culprit]
+    # the run behind it was never begun, so it has all attempts left
     lane = [run.key for run in dispatcher.next_lane()]
     assert lane[0] == behind
     dispatcher.lane_ended(lane)
     assert run_status(folder.run(behind)) == "planned"
     work_off(dispatcher, finish)
     assert run_status(folder.run(behind)) == "finished"
+
+
+def test_a_run_whose_workers_die_goes_on_for_as_long_as_it_comes_further(spec_of, folder, dispatch):
+    dispatcher = dispatch(spec_of(GRID))
+    key = None
+    for step in (0, 0, 10, 10, 20, 30, 30):
+        if step:
+            folder.run(key).checkpoint(step, "0" * 64).touch()
+        (run,) = dispatcher.next_lane()
+        assert run.key == (key or run.key)
+        key = run.key
+        dispatcher.lane_ended([key])
+        assert run_status(folder.run(key)) != "failed"
+    dispatcher.next_lane()
+    dispatcher.lane_ended([key])
+    assert run_status(folder.run(key)) == "failed"
+
+
+def test_a_run_that_ran_out_of_memory_goes_out_alone_with_more_of_a_machine(spec_of, folder, dispatch, finish):
+    dispatcher = dispatch(spec_of(GRID, "resources.lane_size=2"), num_larger=2)
+    poor, other = (run.key for run in dispatcher.next_lane())
+    (beside, _) = (run.key for run in dispatcher.next_lane())
+    for growths in (1, 2):
+        record_failure(folder.run(poor), "memory", "MemoryError", 10)
+        dispatcher.note(Report(poor, "failed", 10, 1.0, reason="MemoryError"))
+        assert dispatcher.standing.failed == {}
+        if growths == 1:
+            finish(other)
+            dispatcher.note(Report(other, "finished", 100, 1.0))
+        dispatcher.lane_ended([poor, other][: 3 - growths])
+        assert [run.key for run in dispatcher.next_lane()] == [poor]
+        assert (dispatcher.growths(poor), dispatcher.growths(other)) == (growths, 0)
+        assert run_status(folder.run(poor)) == "planned"
+        assert dispatcher.next_lane() is None  # others would take away what it waits for
+        dispatcher.note(Report(poor, "running", 10, 1.0))
+    record_failure(folder.run(poor), "memory", "MemoryError", 20)
+    dispatcher.note(Report(poor, "failed", 20, 1.0, reason="MemoryError"))
+    dispatcher.lane_ended([poor])
+    assert dispatcher.standing.failed == {poor: "MemoryError (alone, with the largest share of a machine)"}
+    assert {path.name for path in folder.run(poor).root.glob("failure*")} == {
+        "failure.json",
+        "failure.1.json",
+        "failure.2.json",
+    }
+    (search,) = dispatcher.searches.values()
+    failed = [trial for trial in search.study.trials if trial.state == TrialState.FAIL]
+    assert [trial.user_attrs["kind"] for trial in failed] == ["memory"]
+    assert beside in {run.key for run in dispatcher.unfinished()}
+
+
+def test_without_a_larger_share_a_run_that_ran_out_of_memory_fails_at_once(spec_of, folder, dispatch):
+    dispatcher = dispatch(spec_of(GRID))
+    (run,) = dispatcher.next_lane()
+    record_failure(folder.run(run.key), "memory", "MemoryError")
+    dispatcher.note(Report(run.key, "failed", 0, 1.0, reason="MemoryError"))
+    assert dispatcher.standing.failed == {run.key: "MemoryError"}
 
 
 def test_the_last_lane_keeps_others_waiting_since_it_may_come_back(spec_of, dispatch, finish):

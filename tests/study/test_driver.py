@@ -1,7 +1,9 @@
 import pytest
+from ray.exceptions import OutOfMemoryError
 
 from study import driver
 from study.failures import BadInput
+from study.lanes import Lanes, larger_shares
 from study.spec import Resources
 
 
@@ -47,7 +49,7 @@ def test_a_lane_lies_on_one_node_and_its_share_on_one_gpu(nodes, sizes, cpus, gp
 
 def test_nodes_that_are_gone_and_a_limit_count(nodes):
     nodes((4, 0), dead=[(64, 8)])
-    assert driver.lanes_of(Resources()) == driver.Lanes(4, 1.0, 0.0)
+    assert driver.lanes_of(Resources()) == Lanes(4, 1.0, 0.0, ((4.0, 0.0),))
     assert driver.lanes_of(Resources(max_concurrent=3)).number == 3
 
 
@@ -79,3 +81,49 @@ def test_workers_start_with_what_makes_them_repeatable(monkeypatch, address):
     assert variables["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert variables["OMP_NUM_THREADS"] == variables["MKL_NUM_THREADS"] == "3"
     assert variables["PYTHONPATH"].startswith(str(driver.REPOSITORY))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "device", "message"),
+    [
+        ([(2, 0), (4, 0)], "cuda", "got cuda; a node has 2 CPU and 0 GPU or 4 CPU and 0 GPU."),
+        ([], "auto", "a lane asks for 1 CPU and 0 GPU, and a node of Ray's has nothing."),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(nodes, sizes, device, message):
+    nodes(*sizes)
+    with pytest.raises(BadInput) as error:
+        driver.lanes_of(Resources(device=device))
+    assert message in str(error.value)
+
+
+def test_a_gpu_is_left_alone_where_the_study_asks_for_none(nodes):
+    nodes((4, 1))
+    lanes = driver.lanes_of(Resources(device="cpu"))
+    assert (lanes.device, lanes.number, lanes.bundles) == ("cpu", 4, [{"CPU": 1.0}, {"CPU": 4.0}])
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "sizes", "shares"),
+    [
+        (1, 0.25, [(8, 1)], [(1, 0.5), (1, 1.0)]),
+        (1, 0.1, [(8, 2)], [(1, 0.2), (1, 0.4), (1, 0.8), (1, 1.0)]),
+        (2, 0.4, [(8, 1)], [(2, 0.8)]),
+        (1, 0.6, [(8, 1)], []),
+        (1, 1, [(8, 4)], []),
+        (1, 2, [(8, 4)], []),
+        (1, 0, [(2, 0), (8, 0)], [(8, 0)]),
+        (1.5, 0, [(2, 0)], []),
+        (0.5, 0, [(1, 0)], [(1, 0)]),
+    ],
+)
+def test_shares_grow_until_a_lane_is_alone(cpus, gpus, sizes, shares):
+    assert [*larger_shares(cpus, gpus, sizes)] == shares
+
+
+def test_ray_s_memory_monitor_is_found_behind_what_tune_raises():
+    killed = OutOfMemoryError("2 worker(s) were killed due to the node running low on memory")
+    error = RuntimeError("Caught unexpected exception")
+    error.__cause__ = killed
+    assert driver.memory_monitor_in(error) == str(killed)
+    assert driver.memory_monitor_in(RuntimeError("other")) == ""

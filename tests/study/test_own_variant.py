@@ -20,15 +20,6 @@ def block(language):
     return found
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Return a folder with the example's two files."""
-    place = tmp_path_factory.mktemp("own")
-    (place / "my_variants.py").write_text(block("python"), encoding="utf-8")
-    (place / "wasserstein.yaml").write_text(block("yaml"), encoding="utf-8")
-    return place
-
-
 def command(place, module, *arguments):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     line = [sys.executable, "-m", module, *arguments]
@@ -40,30 +31,39 @@ def launch(place, *arguments):
     return command(place, "study.launch", "wasserstein.yaml", *overrides, *arguments)
 
 
-@pytest.mark.slow
-def test_the_example_runs_and_its_files_outlive_its_module(place, tmp_path):
-    plan = launch(place, "--dry-run")
-    assert plan.returncode == 0, plan.stderr
-    assert "variant = my_variants:WassersteinAutoencoder" in plan.stdout
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a folder with the example's two files, in which it was launched."""
+    place = tmp_path_factory.mktemp("own")
+    (place / "my_variants.py").write_text(block("python"), encoding="utf-8")
+    (place / "wasserstein.yaml").write_text(block("yaml"), encoding="utf-8")
     done = launch(place)
     assert done.returncode == 0, done.stdout + done.stderr
+    return place
+
+
+@pytest.mark.slow
+def test_the_example_runs(place):
     folder = StudyFolder(place / "runs" / "wasserstein")
     hashes = {run.key: read_json(run.result)["code_hash"] for run in folder.run_folders()}
     assert len(hashes) == len(set(hashes.values())) == 2
     assert "versions of the code" not in (folder.root / "report" / "index.html").read_text(encoding="utf-8")
 
+
+@pytest.mark.slow
+def test_its_files_outlive_its_module(place, tmp_path):
     module = place / "my_variants.py"
-    module.write_text(module.read_text(encoding="utf-8").replace("2 * num", "2.5 * num"), encoding="utf-8")
+    module.write_text(block("python").replace("2 * num", "2.5 * num"), encoding="utf-8")
     changed = launch(place, "--same-code")
     assert changed.returncode == 2
     assert "1 of the 2 finished runs in runs/wasserstein were made by other model code" in changed.stderr
 
     module.unlink()
-    lost = launch(place)
+    lost = launch(place, "--dry-run")
     assert lost.returncode == 2
     (line,) = lost.stderr.splitlines()
     assert line.startswith("wasserstein.yaml:9:22: blocks[0].parameters.model.variant: variant must be in a module")
     assert "there is no module 'my_variants'" in line
     for module_name, *arguments in (("study.trials", "-f", "csv"), ("analysis.report",)):
-        read = command(tmp_path, module_name, str(folder.root), *arguments)
+        read = command(tmp_path, module_name, str(place / "runs" / "wasserstein"), *arguments)
         assert read.returncode == 0, read.stderr

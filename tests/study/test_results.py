@@ -40,3 +40,8 @@ def test_hours_count_once_where_runs_overlap(folder, finish):
     results = [read_result(folder.run(f"a-{number}"), ()) for number in range(3)]
     assert hours_used(results) == pytest.approx(2.0)
     assert hours_used([]) == 0
+
+
+def test_an_interrupted_run_uses_the_hours_of_all_its_attempts(folder, finish):
+    finish("a-0", seconds=7200.0, started="2026-01-01T03:00:00", ended="2026-01-01T04:00:00")
+    assert hours_used([read_result(folder.run("a-0"), ())]) == pytest.approx(2.0)

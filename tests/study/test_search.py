@@ -5,19 +5,20 @@ import pytest
 from ray.tune.search import Searcher
 
 from study.failures import record_failure
-from study.records import run_status
+from study.lane import LaneTrainable
+from study.records import read_json, run_status
 from study.search import LaneSearcher, guarded
 from study.trial import WorkerSettings
 
 GRID = "parameters: {model.latent_dim: {grid: [2, 3, 4]}}\n"
+BUNDLES = [{"CPU": 1.0, "GPU": 0.5}, {"CPU": 1.0, "GPU": 1.0}]
 
 
 @pytest.fixture
 def searcher_of(spec_of, folder, dispatch):
     def make(text=GRID, *overrides):
-        return LaneSearcher(
-            dispatch(spec_of(text, *overrides)), WorkerSettings(str(folder.root), device="cpu", threads=2)
-        )
+        place = WorkerSettings(str(folder.root), device="cpu", threads=2)
+        return LaneSearcher(dispatch(spec_of(text, *overrides), num_larger=1), place, BUNDLES)
 
     return make
 
@@ -28,6 +29,7 @@ def test_suggestions_are_lanes_and_stop_when_all_is_done(searcher_of, folder, fi
     for number in range(3):
         config = searcher.suggest(f"trial{number}")
         assert config["place"] == asdict(WorkerSettings(str(folder.root), device="cpu", threads=2))
+        assert LaneTrainable.default_resource_request(config).bundles == BUNDLES[:1]
         keys += config["lane"]
         assert all(folder.run(key).run.is_file() for key in config["lane"])
     assert searcher.suggest("waiting") is None
@@ -38,16 +40,31 @@ def test_suggestions_are_lanes_and_stop_when_all_is_done(searcher_of, folder, fi
     assert searcher.dispatcher.standing.finished == 3
 
 
-def test_a_lane_that_lost_its_worker_goes_out_once_more(searcher_of, folder, finish):
+def test_a_lane_that_lost_its_worker_goes_out_again(searcher_of, folder, finish):
     searcher = searcher_of(GRID, "resources.lane_size=3")
     lane = searcher.suggest("first")["lane"]
     finish(lane[0])
-    searcher.on_trial_complete("first", error=True)
-    again = searcher.suggest("second")["lane"]
-    assert again == lane[1:]
-    searcher.on_trial_complete("second", error=True)
+    for number in range(3):
+        searcher.on_trial_complete("first" if number == 0 else f"again {number}", error=True)
+        again = searcher.suggest(f"again {number + 1}")
+        assert again["bundle"] == BUNDLES[0]
+        assert again["lane"] == (lane[1:] if number < 2 else lane[2:])
     assert run_status(folder.run(lane[1])) == "failed"
-    assert searcher.suggest("third")["lane"] == lane[2:]
+
+
+def test_a_worker_that_ray_killed_for_want_of_memory_gets_more_of_a_machine(searcher_of, folder, finish):
+    searcher = searcher_of()
+    first, second = (searcher.suggest(name)["lane"][0] for name in ("one", "two"))
+    searcher.take_back("1 worker(s) were killed\nand a long table", lambda trial: trial == "two")
+    config = searcher.suggest("three")
+    assert (config["lane"], config["bundle"]) == ([second], BUNDLES[1])
+    assert read_json(folder.run(second).root / "failure.1.json")["reason"] == "1 worker(s) were killed"
+    assert searcher.suggest("four") is None  # until the larger share was found
+    finish(second)
+    searcher.on_trial_complete("three")
+    config = searcher.suggest("five")
+    assert (config["lane"], config["bundle"]) == ([first], BUNDLES[0])
+    assert searcher.dispatcher.problem == ""
 
 
 def test_results_that_say_nothing_do_no_harm(searcher_of, folder):

@@ -19,6 +19,10 @@ class Diverged(ArithmeticError):
     pass
 
 
+class OutOfMemoryError(RuntimeError):
+    """As torch's."""
+
+
 @pytest.fixture
 def train(monkeypatch):
     """Return a function that puts a generator in the place of training."""
@@ -60,8 +64,15 @@ def test_reports_come_as_training_goes_on_and_end_with_the_outcome(folder, train
             "loss/a/b became nan between steps 11 and 20",
         ),
         (ZeroDivisionError("division by zero"), "error", "ZeroDivisionError: division by zero"),
-        (MemoryError(), "error", "MemoryError"),
-        (RuntimeError("CUDA out of memory.\nTried to allocate …"), "error", "RuntimeError: CUDA out of memory."),
+        (MemoryError(), "memory", "MemoryError"),
+        (RuntimeError("CUDA out of memory.\nTried to allocate …"), "memory", "RuntimeError: CUDA out of memory."),
+        (OutOfMemoryError("no more"), "memory", "OutOfMemoryError: no more"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            "memory",
+            "RuntimeError: DefaultCPUAllocator: can't allocate memory",
+        ),
+        (RuntimeError("shapes do not fit"), "error", "RuntimeError: shapes do not fit"),
     ],
 )
 def test_whatever_happens_becomes_a_failure_of_this_run(folder, train, error, kind, reason):

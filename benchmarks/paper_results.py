@@ -45,8 +45,8 @@ NOTES = """
 - **Figures 11 and 12.** In the pictures InfoGAN's true posteriors are the four quadrants, as in the paper, and its q(z)
   is far from p(z). The FIAE without noise separates the points, with smaller divergences of both kinds, though not 0.
   InfoGAN had noise there and the FIAE had not, so this is no comparison at equal generators.
-- **Not run here.** All that awaits data or a GPU: every study of images. What stands behind those rows is that each of
-  their configurations trains and is tested; the study of docs/default_study.md is the only one of images so far.
+- **Not run here.** All that awaits data or a GPU: every study of images. What stands behind those rows is that their
+  smoke configurations train for a few steps; the study of docs/default_study.md is the only one of images so far.
 """
 
 

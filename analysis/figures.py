@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import plots
+from analysis.axis_figures import along_axes
 from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_figure, seed_words, split_words
 from analysis.point_figures import mixture, posteriors
 from analysis.sample_figures import cluster_columns, generated, reconstructions, translations
@@ -232,6 +233,7 @@ FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "decomposition_maps": decomposition_maps,
     "controls": controls,
     "share_bars": share_bars,
+    "along_axes": along_axes,
     "clustering": clustering,
     "reconstructions": reconstructions,
     "generated": generated,

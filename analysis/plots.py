@@ -387,6 +387,27 @@ def image_grid(images: np.ndarray, axes: Axes, gap: int = 2, first_row_gap: int 
     axes.set_axis_off()
 
 
+def along_axis(cells: pd.DataFrame, dots: pd.DataFrame, ticks: list[str], axes: Axes, measure: str) -> None:
+    """Draw the means of cells at places 0, 1, …, with seed-level intervals, and every seed as a dot.
+
+    Args:
+        cells: Rows of `statistics.cell_summary` for one measure, with their `place`.
+        dots: Runs of `statistics.joined` for it, with their `place`.
+        ticks: What stands at each place.
+        axes: Where to draw.
+        measure: Name of the measure, the title.
+    """
+    _, colour, marker, _ = SUBJECTS["model"]
+    place = cells["place"].to_numpy(float)
+    axes.plot(place, cells["mean"], "-", marker=marker, color=colour)
+    _intervals(axes, place, cells, colour)
+    axes.plot(dots["place"] + 0.12, dots["value"], ".", color=colour, alpha=0.45, ms=3)
+    axes.set_xticks(range(len(ticks)), ticks)
+    axes.set_xlim(-0.4, len(ticks) - 0.6)
+    axes.grid(axis="y")
+    axes.set_title(axis_label(measure))
+
+
 def coloured_points(points: np.ndarray, labels: np.ndarray, axes: Axes) -> None:
     """Draw points with shape (N, 2), coloured by their labels (N,), on square axes without ticks."""
     colours = np.array([mpl.colormaps["tab10"](index % 10) for index in labels])

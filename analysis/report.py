@@ -53,7 +53,7 @@ PAGE = "index.html"
 PNG_DPI = 150
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "effect": ("What training adds", ("training_effect",)),
-    "decomposition": ("Decomposition", ("decomposition_maps", "controls", "share_bars")),
+    "decomposition": ("Decomposition", ("decomposition_maps", "controls", "share_bars", "along_axes")),
     "clustering": ("Clustering", ("clustering",)),
     "samples": (
         "Samples",
@@ -125,9 +125,10 @@ def _lay_out(figure: Figure) -> None:
         engine.execute(figure)
         # with any engine, even "none", every file would be drawn twice
         figure.set_layout_engine(None)
-        for axes in figure.axes:
-            # the solver's last digits differ from process to process, and SVG files hash them
-            axes.set_position([round(value, 6) for value in axes.get_position(original=True).bounds])
+    for axes in figure.axes:
+        # the solver's last digits differ from run to run, and names within an SVG are made of them
+        left, bottom, width, height = (round(item, 9) for item in axes.get_position(original=True).bounds)
+        axes.set_position((left, bottom, width, height))
 
 
 def _figure_html(name: str, caption: str, svg: bytes) -> str:

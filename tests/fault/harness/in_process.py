@@ -29,7 +29,7 @@ NODE = {"Alive": True, "Resources": {"CPU": 2.0}}
 
 def run_lanes(dispatcher, lanes, place, callback, _say):
     """Do what Ray Tune does with a searcher, a scheduler and a callback, one step of a lane after the other."""
-    searcher, scheduler = LaneSearcher(dispatcher, place), RungScheduler(dispatcher)
+    searcher, scheduler = LaneSearcher(dispatcher, place, lanes.bundles), RungScheduler(dispatcher)
     trials, number, is_over = {}, 0, False
     while trials or not is_over:
         while len(trials) < lanes.number and not is_over:
@@ -41,7 +41,12 @@ def run_lanes(dispatcher, lanes, place, callback, _say):
             trials[str(number)] = LaneTrainable(suggestion)
         assert trials or is_over, "nothing is out and nothing comes"
         for trial_id, trainable in list(trials.items()):
-            result = trainable.step()
+            try:
+                result = trainable.step()
+            except Exception:  # noqa: BLE001 - Ray loses the worker
+                del trials[trial_id]
+                searcher.on_trial_complete(trial_id, error=True)
+                continue
             stops = scheduler.on_trial_result(None, None, result) == TrialScheduler.STOP
             callback.on_trial_result(0, [], None, result)
             if stops or result["done"]:

@@ -508,7 +508,7 @@ def check_records(folder, plan):
             "events",
         }
         assert len(list(run.root.glob("events.out.tfevents.*"))) == 1
-    assert len({run.config_key for run in plan.wanted}) == 5
+    assert len({run.key for run in plan.wanted}) == 5
     for path in folder.root.rglob("*.json"):
         assert str(folder.root) not in path.read_text()
     assert not list(folder.root.rglob("*.pkl"))

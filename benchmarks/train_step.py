@@ -31,7 +31,7 @@ CASES = ("1:100", "0.5:100", "0.25:64", "0.125:64", "0.0625:64")
 ROUND_FLOPS = 4e10
 """A round of one arm is about as many floating-point operations, and at least two steps."""
 
-SHORT, SINGLE = 2, 1e-3
+SHORT, SINGLE = 2, 5e-3
 LONG, DOUBLE = 20, 1e-6
 """Over how many steps losses are compared in single and in double precision, and their largest relative difference."""
 

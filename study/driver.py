@@ -83,6 +83,9 @@ def worker_variables(threads: int, paths: Sequence[str] = ()) -> dict[str, str]:
     return {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
+        # glibc would give a step's memory back to the kernel and ask for it again, a twentieth of a wide network's step
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TRIM_THRESHOLD_": str(2**30),
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS has no deterministic matrix product
         "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), *paths, os.environ.get("PYTHONPATH")))),
     }

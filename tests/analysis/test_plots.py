@@ -21,11 +21,11 @@ def texts(artist):
 
 def cells(rows):
     columns = ["code_size", "noise_dim", "mean", "low", "num_seeds", "num_wanted"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(uncalibrated=False)
 
 
 POINT_FIGURES = ("mixture", "posteriors")
-OTHER_FIGURES = (*POINT_FIGURES, "translations")
+OTHER_FIGURES = (*POINT_FIGURES, "translations", "along_axes")
 
 
 @pytest.mark.parametrize("name", [name for name in FIGURES if name not in OTHER_FIGURES])
@@ -75,11 +75,19 @@ def test_clustering_shows_categorical_runs_only(analysis):
     assert set(clustering_table(analysis)["num_categories"]) == {10, 30}
 
 
-def test_heat_map_hatches_what_is_undefined():
+def test_heat_map_hatches_what_is_not_calibrated_and_leaves_out_what_is_undefined():
     axes = Figure().subplots()
-    plots.heat_map(cells([[2, 0, math.nan, math.nan, 0, 3], [2, 10, 0.5, 0.4, 3, 3]]), axes, "dispersion_ratio")
+    rows = [[2, 0, math.nan, math.nan, 0, 3], [2, 10, 0.5, 0.4, 3, 3], [2, 50, 0.5, 0.4, 3, 3]]
+    plots.heat_map(cells(rows).assign(uncalibrated=[True, True, False]), axes, "dispersion_ratio")
     assert "–" in texts(axes)
-    assert [(patch.get_hatch(), patch.get_xy()) for patch in axes.patches] == [("////", (0, 0))]
+    assert [(patch.get_hatch(), patch.get_xy()) for patch in axes.patches] == [("//", (1, 0))]
+
+
+def test_a_large_map_has_no_numbers_in_its_cells():
+    axes = Figure().subplots()
+    rows = [[size, noise, 0.5, 0.4, 3, 3] for size in range(40) for noise in range(2)]
+    plots.heat_map(cells(rows), axes, "share_z_pixel")
+    assert not axes.texts and len(axes.get_yticks()) == 20
 
 
 def test_share_bars_stack_to_the_sum_of_the_shares():
@@ -179,3 +187,27 @@ def test_points_have_the_colour_of_their_label():
     first, second, third = axes.collections[0].get_facecolors()
     assert (first == third).all()
     assert (first != second).any()
+
+
+def test_a_block_that_varies_one_field_is_drawn_along_it(analysis):
+    """Two more cells differ from a planted one in their steps alone; the block of that one varies other fields."""
+    one = analysis.runs[(analysis.runs["origin"] == "grid") & (analysis.runs["model.latent_dim"] == 5)]
+    one = one[(one["model.noise_dim"] == 10) & (one["block"] == "gaussian")]
+    parts = [one.assign(block="steps", config_key=f"steps{steps}", **{"train.steps": steps}) for steps in (20000, 500)]
+    cells = analysis.cells[analysis.cells["config_key"] == one["config_key"].iloc[0]]
+    grid = analysis.grid[analysis.grid["config_key"] == one["config_key"].iloc[0]]
+    changed = replace(
+        analysis,
+        runs=pd.concat([analysis.runs, *parts]).reset_index(drop=True),
+        cells=pd.concat([analysis.cells, *(cells.assign(config_key=f"steps{steps}") for steps in (20000, 500))]),
+        grid=pd.concat([analysis.grid, *(grid.assign(config_key=f"steps{steps}") for steps in (20000, 500))]),
+    )
+    with mpl.rc_context(plots.STYLE):
+        drawing = FIGURES["along_axes"](changed)
+        drawing.figure.draw_without_rendering()
+    row = drawing.figure.axes
+    assert [axes.get_xlabel() for axes in row] == ["steps"] * len(row)
+    # the planted cell, at its own steps, is the third point
+    assert [text.get_text() for text in row[0].get_xticklabels()] == ["500", "2000", "20000"]
+    assert row[0].lines[0].get_xdata().tolist() == [0, 1, 2]
+    assert row[0].get_ylabel() == "steps"

@@ -29,7 +29,7 @@ def test_training_is_what_a_plain_script_does(data: ImageData) -> None:
 def test_another_training_is_refused(data: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
     other = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, discriminator_lr=2e-3))
     monkeypatch.setattr("benchmarks.train_step.script", lambda _, data, tuned: script(other, data, tuned=tuned))
-    with pytest.raises(ValueError, match=r"losses must agree within 0\.001"):
+    with pytest.raises(ValueError, match=r"losses must agree within 0\.005"):
         compare(CONFIG, data)
 
 

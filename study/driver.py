@@ -19,10 +19,12 @@ from typing import Any
 import ray
 from ray import tune
 from ray.exceptions import OutOfMemoryError
+from ray.tune.stopper import CombinedStopper, Stopper
 
 from study.dispatch import Dispatcher
 from study.lane import LaneTrainable
 from study.lanes import Lanes, fit_lanes
+from study.node_watch import NodeWatch
 from study.progress import DriverCallback
 from study.search import LaneSearcher, RungScheduler
 from study.spec import Resources
@@ -115,12 +117,14 @@ def run_lanes(
 
     Raises:
         KeyboardInterrupt: The study was asked to stop, and its lanes have ended or are not waited for.
+        NoNodeLeft: Ray has lost all nodes on which a lane fits.
     """
     switch = StopSwitch(dispatcher, say)
     searcher = LaneSearcher(dispatcher, place, lanes.bundles)
+    stopper = CombinedStopper(switch, NodeWatch(lanes.bundles[0]))
     with tempfile.TemporaryDirectory(prefix="study-") as storage, signals_to(switch):
         for attempt in itertools.count():
-            tuner = _tuner(searcher, lanes.number, callback, switch, Path(storage) / str(attempt))
+            tuner = _tuner(searcher, lanes.number, callback, stopper, Path(storage) / str(attempt))
             try:
                 tuner.fit()
             except RuntimeError as error:
@@ -146,7 +150,7 @@ def memory_monitor_in(error: BaseException) -> str:
 
 
 def _tuner(
-    searcher: LaneSearcher, number: int, callback: DriverCallback, switch: StopSwitch, storage: Path
+    searcher: LaneSearcher, number: int, callback: DriverCallback, stopper: Stopper, storage: Path
 ) -> tune.Tuner:
     return tune.Tuner(
         LaneTrainable,
@@ -164,7 +168,7 @@ def _tuner(
             storage_path=str(storage),
             callbacks=[callback],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            stop=switch,
+            stop=stopper,
             verbose=0,
         ),
     )

@@ -1,4 +1,4 @@
-"""Notices that a cluster has lost all nodes on which a lane fits. Ray itself would wait for ever that one comes back."""
+"""Notices that a cluster has lost all nodes on which a lane fits; Ray would wait for ever that one comes back."""
 # ruff: noqa: ARG002 - the signatures are Ray's
 
 from __future__ import annotations

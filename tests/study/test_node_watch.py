@@ -7,7 +7,7 @@ from study.search import problem_of
 
 @pytest.fixture
 def watch(monkeypatch):
-    """Return a function that lets a watch look at nodes of (CPUs, GPUs, whether they live), and says if it is content."""
+    """Return a function that lets a watch look at nodes, each a tuple of CPUs, GPUs and whether it lives."""
 
     def look(*nodes):
         found = [{"Alive": lives, "Resources": {"CPU": cpus, "GPU": gpus}} for cpus, gpus, lives in nodes]

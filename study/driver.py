@@ -42,6 +42,9 @@ SWITCHES = {
 }
 """Environment variables for Ray: it reports nothing home, writes no logs of its own, and leaves signals to us."""
 
+GONE_S = 15
+"""Seconds after which a Ray of our own whose control process has died is given up; nobody would start it again."""
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 """The folder that holds the packages, which workers import as well."""
 
@@ -65,6 +68,7 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         # A token would be written under HOME, and nobody but this process talks to this Ray.
         os.environ["RAY_AUTH_MODE"] = "disabled"
         options |= {"address": "local", "include_dashboard": False, "object_store_memory": 100 * 2**20}
+        options["_system_config"] = {"gcs_rpc_server_reconnect_timeout_s": GONE_S}
     else:
         options["address"] = address
     terminate = signal.getsignal(signal.SIGTERM)

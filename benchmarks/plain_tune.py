@@ -1,0 +1,50 @@
+"""Trials of plain Ray Tune that do nothing: what `overhead` compares with.
+
+    python -m benchmarks.plain_tune NUMBER [--reuse]
+
+Prints the seconds of `Tuner.fit`, without those that Ray takes to start.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from typing import Any
+
+import ray
+from ray import tune
+
+
+class Idle(tune.Trainable):
+    """One report, then the end."""
+
+    def step(self) -> dict[str, Any]:
+        """Report a loss."""
+        return {"loss": 0.5, "done": True}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray's signature
+        """Allow this actor's next trial."""
+        return True
+
+
+def main(arguments: list[str]) -> int:
+    """Run the trials, print the seconds and return the exit code."""
+    number, reuse = int(arguments[0]), "--reuse" in arguments
+    ray.init(include_dashboard=False, log_to_driver=False)
+    with tempfile.TemporaryDirectory(prefix="plain-") as storage:
+        tuner = tune.Tuner(
+            Idle,
+            param_space={"lr": tune.uniform(0, 1)},
+            tune_config=tune.TuneConfig(num_samples=number, reuse_actors=reuse),
+            run_config=tune.RunConfig(storage_path=storage, verbose=0),
+        )
+        begin = time.perf_counter()
+        tuner.fit()
+        print(f"seconds {time.perf_counter() - begin}")
+    ray.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

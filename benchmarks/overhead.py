@@ -101,14 +101,15 @@ def ours(number: int, lane_size: int, sleep: float) -> tuple[float, float, int, 
     """Run a study of so many runs that sleep.
 
     Returns:
-        Seconds, those that the driver was computing, the number of workers, and the megabytes that the driver's process has grown by.
+        Seconds, those that the driver was computing, the number of workers, and the megabytes that the driver's process
+        has grown by.
 
     Raises:
         RuntimeError: Not all runs are finished, or the driver met an error.
     """
     # the workers' runtime environment is made of this process's
     os.environ[SECONDS] = str(sleep)
-    study.driver.LaneTrainable = IdleLane  # type: ignore[misc]
+    study.driver.LaneTrainable = IdleLane  # type: ignore[misc, attr-defined]
     with tempfile.TemporaryDirectory(prefix="overhead-") as name, cluster(None, 1):
         root = Path(name)
         replicates = number // CELLS

@@ -4,7 +4,8 @@
 
 A run of ours is planned, recorded, handed to a worker by Ray Tune, reported, written to the history, finished in its
 folder, told to the search and copied for `optuna-dashboard`; only training and measuring are left out. A trial of plain
-Ray Tune is a class with one report, without and with `reuse_actors`. Ray's own start is in no number. Then runs of one
+Ray Tune is a class with one report, without and with `reuse_actors` (and `max_concurrent_trials`, or Ray starts an actor for each
+trial all the same). Ray's own start is in no number. Then runs of one
 second, for the share of time that workers work.
 """
 
@@ -64,7 +65,7 @@ def main() -> int:
     rows = []
     for reuse in (False, True):
         seconds = plain(options.plain, reuse=reuse)
-        name = "plain Ray Tune, reuse_actors" if reuse else "plain Ray Tune"
+        name = "plain Ray Tune, reuse_actors and max_concurrent_trials" if reuse else "plain Ray Tune"
         rows.append((name, str(options.plain), f"{seconds:.1f}", f"{1e3 * seconds / options.plain:.0f}", "", "", ""))
     for lane_size, number, sleep in ((1, options.runs, 0.0), (8, options.runs, 0.0), (1, options.busy, 1.0)):
         seconds, driver, workers, grown = ours(number, lane_size, sleep)
@@ -109,7 +110,7 @@ def ours(number: int, lane_size: int, sleep: float) -> tuple[float, float, int, 
     """
     # the workers' runtime environment is made of this process's
     os.environ[SECONDS] = str(sleep)
-    study.driver.LaneTrainable = IdleLane  # type: ignore[misc, attr-defined]
+    study.driver.LaneTrainable = IdleLane  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory(prefix="overhead-") as name, cluster(None, 1):
         root = Path(name)
         replicates = number // CELLS

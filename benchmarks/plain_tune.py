@@ -7,6 +7,7 @@ Prints the seconds of `Tuner.fit`, without those that Ray takes to start.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -36,7 +37,12 @@ def main(arguments: list[str]) -> int:
         tuner = tune.Tuner(
             Idle,
             param_space={"lr": tune.uniform(0, 1)},
-            tune_config=tune.TuneConfig(num_samples=number, reuse_actors=reuse),
+            tune_config=tune.TuneConfig(
+                num_samples=number,
+                reuse_actors=reuse,
+                # without it Ray starts an actor for every trial that waits, and reuses none
+                max_concurrent_trials=os.cpu_count() if reuse else None,
+            ),
             run_config=tune.RunConfig(storage_path=storage, verbose=0),
         )
         begin = time.perf_counter()

@@ -19,7 +19,10 @@ from analysis.point_figures import mixture, posteriors
 from analysis.sample_figures import cluster_columns, generated, reconstructions, translations
 from analysis.search_figures import objective_history, pareto, searched
 from analysis.statistics import estimate
-from analysis.tables import HEADLINE, Analysis
+from analysis.tables import CALIBRATED, HEADLINE, Analysis
+
+MAX_CURVES = 16
+"""Cells whose learning curves one figure shows."""
 
 MAP_MEASURES = (*HEADLINE, "critic_accuracy", "dispersion_ratio")
 
@@ -65,11 +68,13 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
     families = sorted(cells["family"].unique(), key=lambda name: (not name.startswith("gaussian"), name))
     if not families:
         return "No run of the grid has finished."
-    shown, names = families[:MAX_ROWS], [name for name in MAP_MEASURES if (cells["name"] == name).any()]
+    large = max(len(cells[cells["family"] == family].drop_duplicates("config_key")) for family in families)
+    most = MAX_ROWS if large <= plots.MAX_WRITTEN else MAX_ROWS // 2
+    shown, names = families[:most], [name for name in MAP_MEASURES if (cells["name"] == name).any()]
     columns = 3
     rows = -(-len(names) // columns)
     groups = [cells[cells["family"] == family] for family in shown]
-    maps = [plots.map_row_height(group) * max(2, group["code_size"].nunique()) for group in groups]
+    maps = [plots.map_height(group) for group in groups]
     heights = [rows * (height + 0.55) + 0.25 for height in maps]
     figure = new_figure(sum(heights))
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(shown), 1, height_ratios=heights)))
@@ -87,10 +92,10 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
     return Drawing(
         figure,
         "The decomposition over the size of the code and of the noise, trained models. Each cell: mean over seeds, "
-        "± half "
-        f"width of the {SEED_INTERVAL.replace('intervals', 'interval')}. Hatched: undefined. Cells that lack seeds "
-        "say how many of how many they have. Shades run from 0 to 1, for the critic from 0.5 to 1, for ρ from 0 over 1 "
-        "(white) to 2. "
+        f"± half width of the {SEED_INTERVAL.replace('intervals', 'interval')}. Hatched: not calibrated, a critic's "
+        f"accuracy is above {CALIBRATED}, so that the split describes the decoder more than the data. A dash: "
+        "undefined. Cells that lack seeds say how many of how many they have. Shades run from 0 to 1, for the critic "
+        "from 0.5 to 1, for ρ from 0 over 1 (white) to 2. "
         f"{seed_words(cells)} {split_words(analysis)}{left_out}",
     )
 
@@ -191,8 +196,12 @@ def clustering(analysis: Analysis) -> Drawing | str:
 def learning_curves(analysis: Analysis) -> Drawing | str:
     """Draw every logged value over steps, one column a code, with the seeds' range as a band."""
     runs = analysis.runs[(analysis.runs["origin"] == "grid") & analysis.runs["trained_encoder"]]
+    cells = list(dict.fromkeys(runs.sort_values(["family", "code_size", "noise_dim"])["config_key"]))
+    shown = [cells[index] for index in np.linspace(0, len(cells) - 1, min(len(cells), MAX_CURVES)).astype(int)]
+    runs = runs[runs["config_key"].isin(shown)]
     columns = ["key", "config_key", "label", "code", "code_size", "noise_dim"]
-    history = analysis.results.history.merge(runs[columns].rename(columns={"key": "run"}), on="run")
+    read = analysis.results.history.read(list(runs["key"]))
+    history = read.merge(runs[columns].rename(columns={"key": "run"}), on="run")
     history = history[history["value"].notna()]
     if history.empty:
         return "No history was recorded."
@@ -214,7 +223,8 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
         figure,
         "Losses and accuracies over training, trained encoders. Lines: means over the seeds of a cell; bands: from the "
         f"lowest to the highest seed (no interval). {history['run'].nunique()} runs."
-        + (f" {more} further values are not shown." if more > 0 else ""),
+        + (f" {more} further values are not shown." if more > 0 else "")
+        + (f" {len(shown)} of {len(cells)} cells are shown." if len(shown) < len(cells) else ""),
     )
 
 

@@ -9,16 +9,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.measure_names import MEASURES
+from analysis.outcomes import UNUSED_NOISE
 from analysis.statistics import GridMean, estimate, without_identities
-from analysis.tables import COMPARED, HEADLINE, Analysis, count_status, number, prose, signed
+from analysis.tables import CALIBRATED, COMPARED, HEADLINE, Analysis, count_status, number, prose, signed
 from analysis.wording import counted, listed, percent
 
 CODE_NAMES = {"gaussian": "Gaussian", "categorical": "categorical"}
-UNUSED_NOISE = 0.3
-"""Below this dispersion ratio the decoder is said to make little use of its noise."""
-
-CALIBRATED = 0.55
-"""Up to this critic accuracy a cell is said to be near calibration."""
 
 
 @dataclass(frozen=True)

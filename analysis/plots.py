@@ -19,9 +19,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
-from seaborn import heatmap
 
 from analysis.tables import axis_label, number
 
@@ -83,6 +83,9 @@ colour."""
 FLOOR = -0.3
 """Shares and R² below this are written beside the axis and not drawn."""
 
+MAX_WRITTEN, MAX_TICKS = 60, 20
+"""Cells of a map up to which their values are written into it, and rows up to which each has a tick."""
+
 WIDE_COLUMNS, ROOMY_COLUMNS = 2, 4
 """Columns of a map up to which a cell has room for half width and number of seeds side by side, and for "0." in one."""
 
@@ -110,41 +113,39 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
     """Draw one measure over (code size, noise dimension), with its seed-level half width.
 
     Args:
-        cells: Rows of `statistics.cell_summary` for one measure, split, subject and family, with `num_wanted`.
+        cells: Rows of `statistics.cell_summary` for one measure, split, subject and family, with `num_wanted` and
+            `uncalibrated`.
         axes: Where to draw.
         measure: Name of the measure, for title and colour limits.
     """
     cells = cells.dropna(subset=["code_size", "noise_dim"])
     values = cells.pivot_table(index="code_size", columns="noise_dim", values="mean", dropna=False)
-    texts = values.astype(object)
-    for _, cell in cells.iterrows():
-        texts.loc[cell["code_size"], cell["noise_dim"]] = _cell_text(cell, values.shape[1])
     low, high = LIMITS.get(measure, (float(cells["mean"].min()), float(cells["mean"].max())))
-    heatmap(
-        values,
-        annot=texts.to_numpy(),
-        fmt="",
-        vmin=low,
-        vmax=high if high > low else low + 1,
-        cmap=COLOURS.get(measure, "Blues"),
-        cbar=False,
-        linewidths=1.5,
-        xticklabels=[f"{value:g}" for value in values.columns],
-        yticklabels=[f"{value:g}" for value in values.index],
-        annot_kws={"fontsize": 8, "linespacing": 1.15},
-        ax=axes,
-    )
-    _hatch_undefined(values.to_numpy(), axes)
-    axes.invert_yaxis()
+    colours = mpl.colormaps[COLOURS.get(measure, "Blues")]
+    scale = Normalize(low, high if high > low else low + 1)
+    axes.pcolormesh(values.to_numpy(), cmap=colours, norm=scale, edgecolors="white", linewidth=1.5)
+    rows, columns = (list(index) for index in (values.index, values.columns))
+    written = values.size <= MAX_WRITTEN
+    for _, cell in (cells if written else cells[cells["uncalibrated"]]).iterrows():
+        place = columns.index(cell["noise_dim"]), rows.index(cell["code_size"])
+        _hatch(cell, place, axes)
+        if written and math.isfinite(cell["mean"]):
+            _write_cell(_cell_text(cell, len(columns)), place, _luminance(colours(scale(cell["mean"]))), axes)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, [f"{value:g}" for value in columns])
+    step = -(-len(rows) // MAX_TICKS)
+    axes.set_yticks(np.arange(len(rows))[::step] + 0.5, [f"{value:g}" for value in rows[::step]])
+    axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0, rotation=0)
-    axes.set(xlabel="", ylabel="")
     axes.set_title(math_label(measure))
 
 
-def map_row_height(cells: pd.DataFrame) -> float:
-    """Return the inches that a row of the maps of these cells needs for its lines of text."""
+def map_height(cells: pd.DataFrame) -> float:
+    """Return the inches that a map of these cells needs for its rows and their lines of text."""
+    rows, columns = cells["code_size"].nunique(), cells["noise_dim"].nunique()
+    if rows * columns > MAX_WRITTEN:
+        return min(2.5, max(1.0, 0.1 * rows))
     lacks_seeds = bool((cells["num_seeds"] < cells["num_wanted"]).any())
-    return 0.5 if lacks_seeds and cells["noise_dim"].nunique() > WIDE_COLUMNS else 0.36
+    return (0.5 if lacks_seeds and columns > WIDE_COLUMNS else 0.36) * max(2, rows)
 
 
 def _cell_text(cell: pd.Series[Any], columns: int) -> str:
@@ -158,13 +159,21 @@ def _cell_text(cell: pd.Series[Any], columns: int) -> str:
     return "\n".join([number(cell["mean"]), *([" · ".join(below)] if wide and below else below)])
 
 
-def _hatch_undefined(values: np.ndarray, axes: Axes) -> None:
-    for row, column in np.argwhere(np.isnan(values)):
-        axes.add_patch(
-            Rectangle((column, row), 1, 1, facecolor="white", hatch="////", edgecolor="#999999", linewidth=0)
-        )
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        axes.text(column + 0.5, row + 0.5, "–", ha="center", va="center", bbox=box)
+def _write_cell(text: str, place: tuple[int, int], luminance: float, axes: Axes) -> None:
+    ink = "black" if luminance > 0.4 else "white"
+    axes.text(place[0] + 0.5, place[1] + 0.5, text, color=ink, ha="center", va="center", linespacing=1.15)
+
+
+def _luminance(colour: Any) -> float:
+    return float(np.dot(colour[:3], (0.299, 0.587, 0.114)))
+
+
+def _hatch(cell: pd.Series[Any], place: tuple[int, int], axes: Axes) -> None:
+    """Draw lines over a cell that is not calibrated, and a dash into one that has no value."""
+    if not math.isfinite(cell["mean"]):
+        axes.text(place[0] + 0.5, place[1] + 0.5, "–", ha="center", va="center")
+    elif cell["uncalibrated"]:
+        axes.add_patch(Rectangle(place, 1, 1, fill=False, hatch="//", linewidth=0))
 
 
 def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measure: str) -> None:
@@ -199,7 +208,8 @@ def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measu
     if measure in SHARE_AXIS and (cells["mean"] > FLOOR).any():
         axes.set_ylim(SHARE_AXIS[measure], 1.03)
     _write_what_is_below(cells, axes)
-    axes.set_xticks(range(len(sizes)), [f"{value:g}" for value in sizes])
+    step = -(-len(sizes) // MAX_TICKS)
+    axes.set_xticks(range(0, len(sizes), step), [f"{value:g}" for value in sizes[::step]])
     axes.set_xlim(-0.4, len(sizes) - 0.6)
     axes.grid(axis="y")
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))

@@ -31,16 +31,17 @@ from analysis.drawing import Drawing
 from analysis.figures import FIGURES
 from analysis.findings import answers, headline
 from analysis.importance import parameter_importance
+from analysis.page_data import embedded
 from analysis.results import load_results
 from analysis.search_figures import importance_bars
 from analysis.tables import (
+    CALIBRATED,
     Analysis,
     analyse,
     csv_tables,
     html_table,
     label_of,
     number,
-    run_table,
     signed,
     status_table,
     typeset,
@@ -76,12 +77,14 @@ def write_report(study_dir: Path | str) -> Path:
     importance, notes = parameter_importance(
         analysis.configurations, analysis.runs, analysis.results.study["objectives"]
     )
-    problems = list(analysis.results.problems)
+    problems: list[str] = []
     builders: dict[str, Callable[[], Drawing | str]] = {name: _builder(name, analysis) for name in FIGURES}
     builders["importance"] = lambda: importance_bars(importance)
     figures = {name: _draw(name, build, folder.report / "figures", problems) for name, build in builders.items()}
     for note in notes:
         figures["importance"] += f'<p class="note">{html.escape(note)}</p>'
+    known = analysis.results.problems
+    problems = [*known, *(line for line in analysis.results.history.problems if line not in known), *problems]
     tables = {**csv_tables(analysis), "importance": importance, "problems": pd.DataFrame({"problem": problems})}
     write_tables(tables, folder.report / "tables")
     page = _page(analysis, figures, list(tables), problems)
@@ -144,8 +147,9 @@ def _page(analysis: Analysis, figures: dict[str, str], tables: Sequence[str], pr
     sections += [
         (anchor, title, "\n".join(figures[name] for name in names)) for anchor, (title, names) in SECTIONS.items()
     ]
+    sections.insert(3, ("cells", "Cells", _map_section()))
     sections += [
-        ("runs", "Runs", _runs_section(analysis)),
+        ("runs", "Runs", _runs_section()),
         ("provenance", "Provenance", _provenance(analysis, tables, problems)),
     ]
     body = "\n".join(
@@ -159,6 +163,7 @@ def _page(analysis: Analysis, figures: dict[str, str], tables: Sequence[str], pr
         navigation="".join(f'<a href="#{anchor}">{title}</a>' for anchor, title, _ in sections),
         body=body,
         footer=f"Written by <code>{html.escape(_command(analysis))}</code>.",
+        data=embedded(analysis),
         style=(here / "report.css").read_text(encoding="utf-8"),
         script=(here / "report.js").read_text(encoding="utf-8"),
     )
@@ -224,37 +229,21 @@ def _with_interval(row: pd.Series, name: str, write: Callable[[float], str]) -> 
     return f"{text} [{write(row[f'{name}_low'])}, {write(row[f'{name}_high'])}]"
 
 
-def _runs_section(analysis: Analysis) -> str:
-    table = run_table(analysis)
-    measures = [name for name in table.columns if name not in analysis.runs.columns]
-    head = [
-        "run",
-        "block",
-        "configuration",
-        "seed",
-        "origin",
-        "status",
-        "seconds",
-        *(label_of(name) for name in measures),
-    ]
-    rows = [
-        [
-            str(row["key"]),
-            _text(row["block"]),
-            _text(row["label"]),
-            number(row["replicate"], 0),
-            _text(row["origin"]),
-            _text(row["status"]) + (f": {row['reason']}" if row["reason"] else ""),
-            number(row["wall_time_s"], 0),
-            *(number(row[name], 3) for name in measures),
-        ]
-        for _, row in table.iterrows()
-    ]
-    search = (
-        '<p><input type="search" data-table="run-table" placeholder="filter: z=5 frozen" aria-label="Filter runs"> '
-        '<output data-table="run-table"></output></p>'
+def _map_section() -> str:
+    return (
+        "<p>Click on a cell for its runs and samples. Hatched cells are not calibrated: a critic tells (x, ẑ) from "
+        f"(x̂, ẑ) with an accuracy above {CALIBRATED}. ± is the half width of the 95 % seed-level interval.</p>"
+        '<div id="maps"></div><div id="cell" hidden></div>'
     )
-    return search + html_table(head, rows, 'id="run-table" class="sortable runs"')
+
+
+def _runs_section() -> str:
+    return (
+        '<p><input type="search" id="run-search" placeholder="z=5 frozen critic_accuracy&lt;0.7" '
+        'aria-label="Search runs"> <span id="run-choices"></span> <output id="run-count"></output></p>'
+        '<div id="run-table" class="scroll"></div>'
+        '<noscript><p>Without a script: <a href="tables/runs.csv">runs.csv</a>.</p></noscript>'
+    )
 
 
 def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[str]) -> str:

@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from study.records import RunFolder, StudyFolder, read_json, run_status
+from analysis.history import History
+from study.records import RunFolder, StudyFolder, names_in, read_json, run_status
 
 RUN_COLUMNS = ("key", "config_key", "replicate", "block", "origin", "label", "trial", "status", "reason")
 RESULT_COLUMNS = (
@@ -36,7 +35,9 @@ CONFIG_COLUMNS = (
     "data.name",
 )
 MEASURE_COLUMNS = ("run", "name", "split", "subject", "value", "low", "high", "n", "unit", "status", "reason", "suite")
-HISTORY_COLUMNS = ("run", "step", "time_s", "name", "value")
+
+PLAIN = (str, int, float, bool, list)
+"""Types of values that a table can hold."""
 
 USABLE = ("ok", "saturated")
 """Statuses of a measure whose value enters means. A saturated one is a bound, and is counted where it is shown."""
@@ -54,7 +55,7 @@ class StudyResults:
             longer wants, and else what `run.json` says.
         measures: One row a measured value; `value` is NaN wherever `status` is none of `USABLE`. Where the full suite
             has measured what the run itself has, too, the row is the full suite's; `suite` says which.
-        history: One row a logged value, ordered by run, name and step.
+        history: The logged losses, which are read when they are asked for.
         study: The resolved study as `study.json` has it, with `name`, `question`, `blocks`, `objectives`, `runs` and
             `extra` always there and of the right type.
         problems: One line for each file or value that could not be used, naming it.
@@ -63,7 +64,7 @@ class StudyResults:
     folder: StudyFolder
     runs: pd.DataFrame
     measures: pd.DataFrame
-    history: pd.DataFrame
+    history: History
     study: dict[str, Any]
     problems: tuple[str, ...]
 
@@ -85,7 +86,8 @@ def load_results(study_dir: Path | str) -> StudyResults:
     problems: list[str] = []
     study = _load_study(folder, problems)
     runs, measures = _load_runs(folder, study, problems)
-    history = _load_history(folder, problems)
+    history = History(folder.history)
+    problems += history.problems
     return StudyResults(folder, runs, measures, history, study, tuple(problems))
 
 
@@ -129,9 +131,9 @@ def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
 def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows: dict[str, dict[str, Any]] = {}
     measures: list[dict[str, Any]] = []
-    for root in sorted(folder.runs.iterdir()) if folder.runs.is_dir() else []:
-        if root.is_dir():
-            run = RunFolder(root)
+    for name in sorted(names_in(folder.runs)):
+        run = folder.run(name)
+        if run.root.is_dir():
             row, found = _load_run(run, problems)
             rows[run.key] = row
             measures.extend(found)
@@ -241,7 +243,10 @@ def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.Da
     table = table.reindex(columns=list(MEASURE_COLUMNS))
     defaults = {"split": "test", "subject": "model", "unit": "", "status": "ok", "reason": "", "suite": "quick"}
     for name, default in defaults.items():
-        table[name] = table[name].where(table[name].map(lambda item: isinstance(item, str)), default).astype(object)
+        known = (
+            table[name].notna() if table[name].dtype == "str" else table[name].map(lambda item: isinstance(item, str))
+        )
+        table[name] = table[name].where(known, default).astype(str)
     table = table.astype({"run": str, "name": str})
     for name in ("value", "low", "high", "n"):
         table[name] = _numbers(table[name])
@@ -257,33 +262,6 @@ def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.Da
     for _, item in table[table.duplicated([*identity, "suite"])].iterrows():
         problems.append(f"runs/{item['run']}/measures.json: {item['name']} is there twice; the last one is used.")
     return table.drop_duplicates(identity, keep="last").reset_index(drop=True)
-
-
-def _load_history(folder: StudyFolder, problems: list[str]) -> pd.DataFrame:
-    parts = sorted(folder.history.glob("part-*.parquet")) if folder.history.is_dir() else []
-    tables = [part for part in (_load_part(path, problems) for path in parts) if part is not None and len(part)]
-    if not tables:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in HISTORY_COLUMNS})
-    table = pd.concat(tables, ignore_index=True)
-    # A run that was resumed has logged some steps twice; the later part is the one that was kept.
-    table = table.drop_duplicates(["run", "name", "step"], keep="last")
-    return table.sort_values(["run", "name", "step"], ignore_index=True)
-
-
-def _load_part(path: Path, problems: list[str]) -> pd.DataFrame | None:
-    try:
-        table: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        problems.append(f"{_place(path)}: must be a Parquet file, but is not: {_one_line(error)}")
-        return None
-    missing = [name for name in HISTORY_COLUMNS if name not in table.columns]
-    if missing:
-        problems.append(f"{_place(path)}: must have the columns {list(HISTORY_COLUMNS)}, but {missing} are missing.")
-        return None
-    table = table[list(HISTORY_COLUMNS)]
-    for name in ("step", "time_s", "value"):
-        table[name] = _numbers(table[name])
-    return table.astype({"run": str, "name": str})
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -321,7 +299,7 @@ def _number(value: Any) -> float:
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool | list)
+    return isinstance(value, PLAIN)
 
 
 def _list(value: Any) -> list[Any]:

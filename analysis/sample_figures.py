@@ -99,13 +99,15 @@ def _samples(analysis: Analysis, code: str, names: tuple[str, ...]) -> list[tupl
     ]
     runs = runs.sort_values(["family", "code_size", "noise_dim", "replicate"])
     panels: dict[str, tuple[str, dict[str, np.ndarray]]] = {}
-    for _, run in runs.iterrows():
-        key = str(run["config_key"])
-        if key in panels or len(panels) == MAX_PANELS:
+    for key, cell, label in zip(runs["key"], runs["config_key"], runs["label"], strict=True):
+        run = analysis.results.folder.run(str(key))
+        if str(cell) in panels or not run.samples.is_file():
             continue
-        arrays, _ = load_samples(analysis.results.folder.run(str(run["key"])))
+        arrays, _ = load_samples(run)
         if all(name in arrays and _is_images(arrays[name], name) for name in names):
-            panels[key] = (str(run["label"]), arrays)
+            panels[str(cell)] = str(label), arrays
+        if len(panels) == MAX_PANELS:
+            break
     return list(panels.values())
 
 

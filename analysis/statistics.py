@@ -24,10 +24,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
+
+Z95 = 1.959964
+"""97.5 % quantile of the normal distribution."""
 
 FROZEN_FIELD = "model.train_encoder"
 AXES = ("model.latent_dim", "model.num_categories", "model.noise_dim")
@@ -153,17 +157,18 @@ def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
     table["trained_encoder"] = table[FROZEN_FIELD].map(lambda value: value is not False).astype(bool)
     fields = [name for name in table.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]
     plain = [name for name in fields if name not in (*AXES, FROZEN_FIELD, "model.code")]
-    text = {name: table[name].map(_text).astype(str) for name in plain}
+    text = {name: _texts(table[name]) for name in (*plain, *AXES, "model.code")}
+    varied = [name for name in plain if text[name].nunique() > 1]
     table["family"] = table["code"]
     for code in table["code"].unique():
         rows = table["code"] == code
         grid = rows & (table["origin"] == "grid") & table["model.code"].notna()
-        varying = [name for name in plain if text[name][grid & (text[name] != "–")].nunique() > 1]
+        varying = [name for name in varied if text[name][grid & (text[name] != "–")].nunique() > 1]
         for name in varying:
             table.loc[rows, "family"] += ", " + name.partition(".")[2] + "=" + text[name][rows]
     identity = pd.Series("", index=table.index, dtype=str)
-    for name in (*plain, *AXES, "model.code"):
-        identity = identity + name + "=" + table[name].map(_text).astype(str) + ";"
+    for name in (*varied, *AXES, "model.code"):
+        identity = identity + name + "=" + text[name] + ";"
     table["pair"] = identity.where(table["model.code"].notna(), "")
     return table
 
@@ -213,8 +218,8 @@ def cell_summary(values: pd.DataFrame) -> pd.DataFrame:
         image_half_width=("image_half_width", "mean"),
         num_undefined=("undefined", "sum"),
         num_saturated=("saturated", "sum"),
-        status=("status", _worst),
     ).reset_index()
+    summary["status"] = _status_of(table, summary, [*CELL, "name", "split", "subject"])
     group = ["family", "trained_encoder", "name", "split", "subject"]
     squares = summary["sd"].fillna(0) ** 2 * (summary["num_seeds"] - 1).clip(lower=0)
     keys = [summary[name] for name in group]
@@ -336,14 +341,25 @@ def pareto_front(points: np.ndarray) -> np.ndarray:
     return ~dominated
 
 
+def _texts(column: pd.Series[Any]) -> pd.Series[str]:
+    """Write every value of a column as it stands in labels, numbers once for each different one."""
+    if column.dtype == object:
+        return column.map(_text).astype(str)
+    different = column.dropna().unique()
+    return column.map({value: _text(value) for value in different.tolist()}).fillna("–").astype(str)
+
+
 def _text(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _worst(statuses: pd.Series[str]) -> str:
-    """Summarize statuses of one cell: "ok" if any run has a value, else the most frequent one."""
-    if statuses.isin(["ok", "saturated"]).any():
-        return "ok"
-    return str(statuses.value_counts().index[0])
+def _status_of(values: pd.DataFrame, summary: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
+    """Summarize the statuses of each cell: "ok" if any run has a value, else the most frequent one."""
+    lacking = values[values["undefined"]].fillna(dict.fromkeys(("code_size", "noise_dim"), math.inf))
+    counts = lacking.groupby([*keys, "status"], sort=True).size().sort_values(kind="stable").reset_index()
+    most = counts.drop_duplicates(keys, keep="last").set_index(keys)["status"]
+    places = summary[keys].fillna(dict.fromkeys(("code_size", "noise_dim"), math.inf))
+    found = most.reindex(pd.MultiIndex.from_frame(places)).set_axis(summary.index)
+    return found.where(summary["num_seeds"] == 0, "ok")

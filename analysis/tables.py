@@ -8,10 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
-from analysis.measure_names import MEASURES
+from analysis.full_measure_names import measure_info
 from analysis.results import StudyResults
 from analysis.statistics import (
     GridMean,
@@ -31,6 +35,12 @@ HEADLINE = ("share_z_pixel", "share_z_feature", "label_preservation", "r2_mean")
 
 COMPARED = (*HEADLINE, "label_information", "rate", "critic_accuracy", "prior_accuracy")
 """The measures for which trained encoders are compared with every control, whichever comes out ahead."""
+
+CALIBRATED = 0.55
+"""Up to this accuracy of a critic a cell is said to be near calibration."""
+
+CRITICS = ("joint_accuracy", "critic_accuracy")
+"""Measures of calibration; the first one that a cell has decides whether it is calibrated."""
 
 RUN_TABLE_MEASURES = (
     *(*HEADLINE, "dispersion_ratio", "critic_accuracy", "clustering_error", "classification_error"),
@@ -53,7 +63,8 @@ class Analysis:
         grid: Those of grid runs on the reported split.
         searched: Those of searched runs on the reported split.
         cells: One row for each measure and cell of the grid, see `statistics.cell_summary`; `num_wanted` is how many
-            seeds the study wants of that cell.
+            seeds the study wants of that cell, and `uncalibrated` whether a critic tells its reconstructions from
+            images.
         pairs: Trained minus frozen, one row for each measure, cell and seed.
         paired: The same, averaged over cells and seeds.
         controls: One row for each of `COMPARED` and code, trained beside its controls over the same cells.
@@ -86,6 +97,7 @@ def analyse(results: StudyResults) -> Analysis:
     cells = cell_summary(grid)
     wanted = runs[runs["origin"] == "grid"].groupby("config_key")["key"].nunique()
     cells["num_wanted"] = cells["config_key"].map(wanted).fillna(0).astype(int)
+    cells["uncalibrated"] = _uncalibrated(cells)
     evidence = without_identities(grid)
     pairs = control_differences(evidence)
     return Analysis(
@@ -102,6 +114,14 @@ def analyse(results: StudyResults) -> Analysis:
         controls=controls_table(evidence, pairs),
         configurations=configuration_objectives(values[values["trained_encoder"]], results.study["objectives"]),
     )
+
+
+def _uncalibrated(cells: pd.DataFrame) -> pd.Series[bool]:
+    model = cells[(cells["subject"] == "model") & cells["mean"].notna()]
+    accuracy = pd.Series(dtype=float)
+    for name in CRITICS:
+        accuracy = accuracy.combine_first(model[model["name"] == name].set_index("config_key")["mean"])
+    return cells["config_key"].map(accuracy) > CALIBRATED
 
 
 def controls_table(grid: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -135,7 +155,7 @@ def controls_table(grid: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 
 def run_table(analysis: Analysis) -> pd.DataFrame:
     """Return one row a run, extra ones last: what it is, its status, and the reported measures of the model."""
-    columns = ["key", "block", "label", "replicate", "origin", "status", "reason", "wall_time_s", "code_hash"]
+    columns = ["key", "config_key", "block", "label", "replicate", "origin", "status", "reason", "wall_time_s"]
     order = ["block", "code_size", "noise_dim", "config_key", "replicate"]
     table = pd.concat([part.sort_values(order)[columns] for part in (analysis.runs, analysis.extra)]).set_index("key")
     measures = analysis.results.measures
@@ -179,15 +199,29 @@ def csv_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """Write each table as CSV, in full precision."""
+    """Write each table as CSV in full precision, and as Parquet, which keeps the types."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
+        plain = pa.table({str(column): _arrow(table[column]) for column in table})
+        pa_csv.write_csv(plain, folder / f"{name}.csv")
+        pq.write_table(plain, folder / f"{name}.parquet")
+
+
+def _arrow(column: pd.Series[Any]) -> pa.Array:
+    """Return a column without NaN; values of several types become text."""
+    if column.dtype == object:
+        return pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
+    return pa.Array.from_pandas(column)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or value != value
 
 
 def label_of(name: str) -> str:
     """Return a measure's short name for people; an unknown measure keeps its own."""
-    return MEASURES[name].label if name in MEASURES else name
+    info, (_, _, detail) = measure_info(name), name.partition("/")
+    return name if info is None else f"{info.label}, {detail}" if detail else info.label
 
 
 PROSE = {
@@ -205,7 +239,8 @@ def prose(name: str) -> str:
 
 def axis_label(name: str) -> str:
     """Return a measure's label with its unit, where it has one."""
-    unit = MEASURES[name].unit if name in MEASURES else "ratio"
+    info = measure_info(name)
+    unit = "ratio" if info is None else info.unit
     return label_of(name) if unit in ("fraction", "ratio") else f"{label_of(name)} ({unit})"
 
 

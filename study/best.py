@@ -99,8 +99,8 @@ def as_text(spec: StudySpec, found: Ranking, top: int) -> str:
         )
     elif number > 1:
         parts.append(
-            f"These values chose the best of {number}, so its own is partly luck and would be worse on fresh\n"
-            "seeds. `confirm: {top: 3, seeds: 5}` in the study runs the best again on such."
+            f"These values chose the best of {number}, so its own is partly luck: on fresh seeds\n"
+            "it would be worse. `confirm: {top: 3, seeds: 5}` in the study tells by how much."
         )
     parts.append("± is half the 95 % interval of the mean over seeds, by Student's t.")
     return "\n\n".join(parts)

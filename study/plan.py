@@ -211,9 +211,10 @@ def _used_by_block(spec: StudySpec, runs: Iterable[PlannedRun]) -> dict[str, int
 
 def _began(run: RunFolder) -> bool:
     """Return whether a run that was ended early had begun, and so took a place in the budget."""
+    record = read_json(run.pruned)
     try:
-        return int(read_json(run.pruned)["step"]) > 0
-    except (KeyError, TypeError, ValueError, FileNotFoundError):
+        return int(record["step"]) > 0
+    except (KeyError, TypeError, ValueError):
         return True
 
 

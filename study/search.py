@@ -33,16 +33,23 @@ def guarded(otherwise: Any = None) -> Callable[[Method], Method]:
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
             try:
                 return method(self, *args, **kwargs)
-            except OSError as error:  # such as a full disk: its place is not in our code
-                self.dispatcher.stop(f"The study was stopped: {type(error).__name__}: {error}".splitlines()[0])
-                return otherwise
-            except Exception:  # noqa: BLE001 - Ray would end the experiment, running lanes and all
-                self.dispatcher.stop(traceback.format_exc())
+            except Exception as error:  # noqa: BLE001 - Ray would end the experiment, running lanes and all
+                self.dispatcher.stop(problem_of(error))
                 return otherwise
 
         return wrapper  # type: ignore[return-value]
 
     return decorate
+
+
+def problem_of(error: Exception) -> str:
+    """Return what to say of an unexpected error: its traceback, but one line where the file system refused something.
+
+    The place of a full disk is not in our code.
+    """
+    if isinstance(error, OSError):
+        return f"The study was stopped: {type(error).__name__}: {error}".splitlines()[0]
+    return "".join(traceback.format_exception(error))
 
 
 class LaneSearcher(Searcher):

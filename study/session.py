@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +22,7 @@ from study.planned import name_of
 from study.progress import DriverCallback, display_for
 from study.records import StudyFolder
 from study.recovery import recover
+from study.search import problem_of
 from study.spec import StudySpec
 from study.trial import WorkerSettings
 
@@ -123,8 +123,8 @@ def _run(
         recover(folder, history)
         run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display), display.say)
         limit_s = math.inf
-    except Exception:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
-        dispatcher.stop(traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
+        dispatcher.stop(problem_of(error))
     finally:
         for step in (display.close, partial(recover, folder, history), partial(store.close, limit_s)):
             _attempt(step, dispatcher)
@@ -135,8 +135,8 @@ def _attempt(step: Callable[[], None], dispatcher: Dispatcher) -> None:
     """Take one of the last steps, each of which is taken whatever becomes of the others."""
     try:
         step()
-    except Exception:  # noqa: BLE001 - what is finished stays finished
-        dispatcher.stop(traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - what is finished stays finished
+        dispatcher.stop(problem_of(error))
 
 
 def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:

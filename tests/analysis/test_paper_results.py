@@ -56,6 +56,14 @@ def test_values_are_means_with_t_intervals_over_seeds():
     assert "Changed from the file: `train.steps=100`." in lines[-2]
 
 
+def test_bars_in_names_do_not_end_a_cell():
+    infogan = {"block": "infogan", "label": "infogan", "failed": 0, "values": {"posterior_kl": [1.0, 2.0]}}
+    lines = page({"four_points": FIGURE_5B | {"study": "four_points", "cells": [infogan]}}).splitlines()
+    (line,) = (line for line in lines if line.startswith("| Fig. 11"))
+    assert line.replace("\\|", "").count("|") == 6
+    assert "KL(p(z\\|x)" in line
+
+
 def test_what_is_kept_is_what_was_measured(synthetic, tmp_path):
     planted = synthetic.Planted(gaussian=((2, 10),), categorical=(), frozen=True, replicates=3, searched=2)
     study = synthetic.write_study(tmp_path / "study", planted)

@@ -21,7 +21,7 @@ def texts(artist):
 
 def cells(rows):
     columns = ["code_size", "noise_dim", "mean", "low", "num_seeds", "num_wanted"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(uncalibrated=False)
 
 
 POINT_FIGURES = ("mixture", "posteriors")
@@ -75,11 +75,19 @@ def test_clustering_shows_categorical_runs_only(analysis):
     assert set(clustering_table(analysis)["num_categories"]) == {10, 30}
 
 
-def test_heat_map_hatches_what_is_undefined():
+def test_heat_map_hatches_what_is_not_calibrated_and_leaves_out_what_is_undefined():
     axes = Figure().subplots()
-    plots.heat_map(cells([[2, 0, math.nan, math.nan, 0, 3], [2, 10, 0.5, 0.4, 3, 3]]), axes, "dispersion_ratio")
+    rows = [[2, 0, math.nan, math.nan, 0, 3], [2, 10, 0.5, 0.4, 3, 3], [2, 50, 0.5, 0.4, 3, 3]]
+    plots.heat_map(cells(rows).assign(uncalibrated=[True, True, False]), axes, "dispersion_ratio")
     assert "–" in texts(axes)
-    assert [(patch.get_hatch(), patch.get_xy()) for patch in axes.patches] == [("////", (0, 0))]
+    assert [(patch.get_hatch(), patch.get_xy()) for patch in axes.patches] == [("//", (1, 0))]
+
+
+def test_a_large_map_has_no_numbers_in_its_cells():
+    axes = Figure().subplots()
+    rows = [[size, noise, 0.5, 0.4, 3, 3] for size in range(40) for noise in range(2)]
+    plots.heat_map(cells(rows), axes, "share_z_pixel")
+    assert not axes.texts and len(axes.get_yticks()) == 20
 
 
 def test_share_bars_stack_to_the_sum_of_the_shares():

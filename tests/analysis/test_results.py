@@ -45,7 +45,7 @@ def test_a_complete_study_has_no_problems(small_study):
         assert [value if value == value else None for value in rows["value"]] == [
             item["value"] for item in recorded[key]
         ]
-    assert len(results.history) == 10 * 2 * 20
+    assert len(results.history.read()) == 10 * 2 * 20
     assert results.study["objectives"][0]["measure"] == "critic_accuracy"
 
 
@@ -72,7 +72,7 @@ def test_a_folder_of_something_else_is_no_study(tmp_path):
 def test_a_folder_with_nothing_but_runs_is_a_study_without_runs(tmp_path):
     (tmp_path / "runs").mkdir()
     results = load_results(tmp_path)
-    assert results.runs.empty and results.measures.empty and results.history.empty
+    assert results.runs.empty and results.measures.empty and results.history.read().empty
     assert results.problems == (f"{tmp_path.name}/study.json: there is no such file.",)
 
 
@@ -207,15 +207,15 @@ def test_broken_history_parts_are_left_out(copy):
     parts[0].write_bytes(parts[0].read_bytes()[:100])
     pq.write_table(pa.table({"run": ["a"]}), copy / "history" / "part-000009.parquet")
     results = load_results(copy)
-    assert len(results.history) == 5 * 2 * 20
+    assert len(results.history.read()) == 5 * 2 * 20
     assert len(results.problems) == 2 and all("part-" in problem for problem in results.problems)
 
 
 def test_a_step_that_was_logged_twice_has_its_later_value(copy):
-    history = load_results(copy).history
+    history = load_results(copy).history.read()
     again = {name: [history[name][0]] for name in history.columns} | {"value": [99.0]}
     pq.write_table(pa.table(again), copy / "history" / "part-000009.parquet")
-    loaded = load_results(copy).history
+    loaded = load_results(copy).history.read()
     assert len(loaded) == len(history) and loaded["value"][0] == 99.0
 
 

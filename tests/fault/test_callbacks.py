@@ -84,4 +84,4 @@ def test_an_inner_function_that_raises(place, at, study, template, note):
     outcome = (
         "the study goes on" if code == 0 else f"exit code 1 after {num_finished} runs; the next launch completes it"
     )
-    note(f"exception in {place.partition(':')[2]}, call {at}", 1, outcome)
+    note(f"exception in {place.partition(':')[2]}", 1, outcome)

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from harness.crash_points import KILLED, crash_at, full_from, in_child
+from harness.crash_points import KILLED, Forks
 from harness.in_process import launched, replayed, without_ray
 from harness.studies import STUDY, Ledger, write_study
 
@@ -15,18 +15,25 @@ SMALL = STUDY.replace("replicates: 2\nbudget: {runs: 8}", "replicates: 1\nbudget
 """One run of a grid and two proposals."""
 
 
-@pytest.mark.parametrize(("name", "make_act"), [("crash", crash_at), ("disk is full from there on", full_from)])
-def test_every_point_of_every_write(name, make_act, template, tmp_path, note):
+@pytest.fixture(scope="module")
+def forks(template):
+    forks = Forks(template)
+    yield forks
+    forks.close()
+
+
+@pytest.mark.parametrize(("name", "act"), [("a crash", "crash_at"), ("a disk that is full from then on", "full_from")])
+def test_every_point_of_every_write(name, act, template, forks, tmp_path, note):
     undisturbed = write_study(tmp_path / "undisturbed", SMALL)
     with without_ray(replayed(template)):
         assert launched(undisturbed)[0] == 0
     for point in itertools.count(1):
         study = write_study(tmp_path / str(point), SMALL)
         log = tmp_path / f"{point}.log"
-        code = in_child(make_act, point, study, template, log)
+        code = forks.launch(act, point, study, log)
         if code == 0:
             break
-        check_end(code, make_act, log)
+        check_end(code, act, log)
         goes_on(study, undisturbed, template)
     assert point > 50
     note(
@@ -34,9 +41,9 @@ def test_every_point_of_every_write(name, make_act, template, tmp_path, note):
     )
 
 
-def check_end(code, make_act, log):
+def check_end(code, act, log):
     """Check that the faulty launch ended as its fault would have it."""
-    if make_act is crash_at:
+    if act == "crash_at":
         assert code == KILLED
         return
     text = log.read_text()

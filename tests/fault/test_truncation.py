@@ -17,6 +17,23 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(1200)]
 BLOCK = 512
 
 
+JUDGED = """
+name: judged
+parameters:
+  model.width: 0.03
+  model.latent_dim: 2
+  train.steps: 100
+  train.report_every: 25
+  train.batch_size: 16
+blocks:
+  - name: noise
+    parameters: {model.noise_dim: {grid: [2, 4, 6], search: {low: 1, high: 1000, log: true}}}
+objectives: [{measure: critic_accuracy}]
+scheduler: {name: median, every: 25, options: {n_startup_trials: 1}}
+budget: {runs: 8}
+"""
+
+
 class Diverged(ArithmeticError):
     """What training raises when a loss leaves the finite numbers."""
 
@@ -89,6 +106,49 @@ def test_a_file_that_is_cut_off(name, half_done, template, tmp_path, note):
     )
 
 
+@pytest.fixture(scope="session")
+def judged(template, tmp_path_factory):
+    """A study with a scheduler that was interrupted after it had ended a run early; copy it first."""
+    study = write_study(tmp_path_factory.mktemp("judged"), JUDGED)
+    begun = []
+
+    def before(run, _):
+        begun.append(run.key)
+        if len(set(begun)) == 6:
+            raise KeyboardInterrupt
+
+    with without_ray(replayed(template, before)):
+        assert launched(study)[0] == 130
+    assert "pruned" in [run_status(run) for run in study.folder.run_folders()]
+    return study
+
+
+@pytest.mark.parametrize("name", ["pruned", "rungs"])
+def test_a_file_of_a_scheduler_that_is_cut_off(name, judged, template, tmp_path, note):
+    key = next(run.key for run in judged.folder.run_folders() if run_status(run) == "pruned")
+    whole = getattr(judged.folder.run(key), name).read_bytes()
+    sizes = range(0, len(whole), BLOCK)
+    with without_ray(replayed(template)):
+        for size in sizes:
+            study = copy_study(judged, tmp_path / str(size))
+            path = getattr(study.folder.run(key), name)
+            before = {key: marks_of(study.folder.run(key)) for key in study.finished()}
+            path.write_bytes(whole[:size])
+            code, text = launched(study)
+            if name == "pruned":
+                assert code == 2
+                assert str(path) in text
+                path.unlink()
+                code, text = launched(study)
+            assert code == 0, text
+            assert study.plan().is_done
+            assert {key: marks_of(study.folder.run(key)) for key in before} == before
+    outcome = (
+        "refused by name, and completed once the file is removed" if name == "pruned" else "completed without them"
+    )
+    note(f"{name}.json cut off at every {BLOCK} bytes", len(sizes), outcome)
+
+
 def launch_on(study, path, content):
     """Launch on a study with a damaged file; return what came of it."""
     path.write_bytes(content)
@@ -122,7 +182,9 @@ def marks_of(run):
 
 
 def is_whole(path, content):
-    """Return whether a file is what it should be again, or set aside."""
+    """Return whether a file is what it should be again, or set aside, or gone with the end of its run."""
+    if not path.exists():
+        return path.name == "progress.jsonl" or (path.stem == "failure" and "failure.1.json" in names_in(path.parent))
     if path.suffix == ".json":
-        return "failure.1.json" in names_in(path.parent) if path.stem == "failure" else bool(read_json(path))
+        return bool(read_json(path))
     return path.read_bytes() != content or path.name in ("lock", "problems.csv")

@@ -79,7 +79,9 @@ def test_json_holds_the_same_numbers(run, folder, capsys):
 
 def test_without_confirmation_the_luck_of_the_best_is_said(run, folder, capsys):
     run(TEXT.replace("confirm: {top: 1, seeds: 2}\n", ""), critic)
-    assert "partly luck" in printed(folder, capsys)
+    text = printed(folder, capsys)
+    assert "partly luck" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_several_objectives_give_the_front(run, folder, capsys):

@@ -155,6 +155,15 @@ def test_what_never_began_takes_nothing_from_the_budget(spec_of, folder, dispatc
     assert len(plan.finished) + len(plan.pruned) == len(plan.wanted)
 
 
+def test_a_torn_pruned_record_is_named(spec_of, folder, dispatch, course):
+    course(dispatch(spec_of(TEXT)))
+    path = next(run.pruned for run in folder.run_folders() if run_status(run) == "pruned")
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(ValueError, match="must be a JSON file") as error:
+        make_plan(spec_of(TEXT), folder)
+    assert str(path) in str(error.value)
+
+
 def test_a_replicate_that_is_out_ends_at_its_next_report(spec_of, folder, dispatch):
     dispatcher = dispatch(spec_of(TEXT, "resources.max_concurrent=6"))
     out = {(run.config.model.latent_dim, run.replicate): run for run in (dispatcher.next_lane()[0] for _ in range(6))}

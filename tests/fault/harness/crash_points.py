@@ -7,12 +7,17 @@ beginning of a launch, are all points at which a crash can leave something diffe
 import contextlib
 import errno
 import itertools
-import multiprocessing
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
 from harness.in_process import launched, replayed, without_ray
+from harness.launches import HARNESS, ROOT
+from harness.studies import Study
+from study.records import RunFolder, StudyFolder
 
 KILLED = 137
 CALLS = ((os, "fsync"), (os, "rename"), (os, "replace"), (Path, "rename"), (Path, "replace"))
@@ -56,24 +61,55 @@ def full_from(point):
     return act
 
 
-def launch_with(make_act, point, study, template, log):
+class Forks:
+    """Launches that end at a chosen point, each in a process that is forked from one which has imported everything."""
+
+    def __init__(self, template):
+        paths = os.pathsep.join((str(ROOT), str(HARNESS)))
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "harness.crash_points", str(template.root)],
+            env=os.environ | {"PYTHONPATH": paths},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def launch(self, act, point, study, log):
+        """Launch with an act at a point, "crash_at" or "full_from"; return the exit code."""
+        request = {
+            "act": act,
+            "point": point,
+            "study": str(study.folder.root),
+            "spec": str(study.path),
+            "log": str(log),
+        }
+        print(json.dumps(request), file=self._server.stdin, flush=True)
+        return int(self._server.stdout.readline())
+
+    def close(self):
+        """End the process."""
+        with self._server:
+            self._server.stdin.close()
+
+
+def serve(template):
+    """Fork for each request on standard input, and print how its process ended."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if not child:
+            launch_with(template=template, **request)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def launch_with(act, point, study, spec, log, template):
     """Launch in this process, with a fault at a point; exit with the launch's code, or `KILLED`."""
-    with without_ray(replayed(template)), points(make_act(point)):
-        code, text = launched(study)
-    log.write_text(text)
+    acts = {"crash_at": crash_at, "full_from": full_from}
+    with without_ray(replayed(template)), points(acts[act](point)):
+        code, text = launched(Study(Path(spec), StudyFolder(study)))
+    Path(log).write_text(text)
     os._exit(code)
 
 
-def in_child(*arguments):
-    """Call `launch_with` in a process of its own and return its exit code.
-
-    The processes are forked from one that has imported everything and runs no threads.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.crash_points"])
-    process = context.Process(target=launch_with, args=arguments)
-    process.start()
-    process.join()
-    code = process.exitcode
-    process.close()
-    return code
+if __name__ == "__main__":
+    serve(RunFolder(Path(sys.argv[1])))

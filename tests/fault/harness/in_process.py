@@ -21,6 +21,7 @@ from study import launch
 from study.lane import LaneTrainable
 from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
 from study.run_log import Line, RunLog
+from study.rungs import with_rungs
 from study.search import LaneSearcher, RungScheduler
 from study.trial import WorkerSettings
 
@@ -29,7 +30,7 @@ NODE = {"Alive": True, "Resources": {"CPU": 2.0}}
 
 def run_lanes(dispatcher, lanes, place, callback, _say):
     """Do what Ray Tune does with a searcher, a scheduler and a callback, one step of a lane after the other."""
-    searcher, scheduler = LaneSearcher(dispatcher, place), RungScheduler(dispatcher)
+    searcher, scheduler = LaneSearcher(dispatcher, place, lanes.bundles), RungScheduler(dispatcher)
     trials, number, is_over = {}, 0, False
     while trials or not is_over:
         while len(trials) < lanes.number and not is_over:
@@ -41,7 +42,12 @@ def run_lanes(dispatcher, lanes, place, callback, _say):
             trials[str(number)] = LaneTrainable(suggestion)
         assert trials or is_over, "nothing is out and nothing comes"
         for trial_id, trainable in list(trials.items()):
-            result = trainable.step()
+            try:
+                result = trainable.step()
+            except Exception:  # noqa: BLE001 - Ray loses the worker
+                del trials[trial_id]
+                searcher.on_trial_complete(trial_id, error=True)
+                continue
             stops = scheduler.on_trial_result(None, None, result) == TrialScheduler.STOP
             callback.on_trial_result(0, [], None, result)
             if stops or result["done"]:
@@ -59,13 +65,19 @@ def replayed(template: RunFolder, before=lambda _run, _step: None):
     """
     result, measures = read_json(template.result), read_json(template.measures)
 
+    def training(run, steps, every):
+        for step in range(every, steps + 1, every):
+            before(run, step)
+            yield types.SimpleNamespace(step=step, values={"loss/autoencoder/reconstruction": number_of(run)})
+
     def train_and_measure(run, place: WorkerSettings):
-        steps, every = result["steps"], place.judge_every or result["steps"] // 2
-        number = zlib.crc32(run.key.encode()) / 2**32
+        steps, number = result["steps"], number_of(run)
+        progress = training(run, steps, place.judge_every or steps // 2)
+        state = types.SimpleNamespace(step=0)
+        rungs = dict.fromkeys(place.judge_by, number)
         with RunLog(run, 0) as log:
-            for step in range(every, steps + 1, every):
-                before(run, step)
-                line = Line(step, step / 1000, {"loss/autoencoder/reconstruction": number})
+            for item in with_rungs(progress, run, state, steps, place.judge_every, lambda: rungs):
+                line = Line(item.step, item.step / 1000, item.values)
                 log.add(line)
                 log.sync()
                 yield line
@@ -73,11 +85,16 @@ def replayed(template: RunFolder, before=lambda _run, _step: None):
             with atomic_path(path) as temporary:
                 temporary.write_bytes(run.key.encode())
         write_json(run.measures, measures | {"key": run.key})
-        values = {"critic_accuracy": 0.5 + number / 2, "rate": 3 * number}
+        values = {"critic_accuracy": number, "rate": 3 * number}
         validation = result["values"]["validation"] | values
         write_json(run.result, result | {"key": run.key, "values": result["values"] | {"validation": validation}})
 
     return train_and_measure
+
+
+def number_of(run):
+    """Return a number from 0.5 to 1 that depends on the run alone."""
+    return 0.5 + zlib.crc32(run.key.encode()) / 2**33
 
 
 def write_problems(root):

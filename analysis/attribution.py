@@ -1,0 +1,168 @@
+"""Where a measure's variance over a study's grid comes from: its axes, their interactions, and the seed. Draws nothing.
+
+A block of a study is a complete grid of cells, each with some seeds. With m_c the mean of a cell's n_c runs and s² the
+variance within cells, pooled, the variance of the cell means splits exactly into one part for each axis and each set of
+interacting axes, V_u = m'P_u m / C with orthogonal projections P_u of rank d_u. Cell means of few seeds vary by
+themselves, so
+
+    V̂_u = V_u − (d_u / C) s² mean(1 / n_c),     V̂_seed = s²,     share_u = V̂_u / (Σ V̂_u + V̂_seed)
+
+is unbiased up to the division, and a part without an effect can come out a little below 0. Weighing cells, not runs,
+keeps cells that were given more seeds because their values were uncertain from weighing more. Intervals: means and s²
+are drawn again, normal and χ², 2,000 times.
+
+A grid that lacks cells has no such split: its axes' shares are not stated, and the table says how many cells are
+missing.
+
+References:
+    Hoeffding (1948), A class of statistics with asymptotically normal distribution (the decomposition).
+    Searle, Casella & McCulloch (1992), Variance components.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+
+from analysis.statistics import pooled_deviation
+
+MAX_ORDER = 2
+"""Interactions of so many axes have rows of their own; those of more are added up."""
+
+SEED = "seed"
+REPEATS = 2000
+COLUMNS = (
+    *("block", "name", "part", "share", "low", "high", "variance"),
+    *("num_cells", "num_missing", "num_runs", "degrees_of_freedom", "status"),
+)
+
+
+def variance_attribution(values: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Split the variance of each measure of the trained model in each block of the grid.
+
+    Args:
+        values: A table of `statistics.joined`, grid runs on one split.
+        runs: Rows of `statistics.describe_runs`: where the axes' values are read off.
+        names: The measures.
+
+    Returns:
+        One row for each block, measure and part, with the columns above; `part` is "latent_dim", "latent_dim ×
+        noise_dim", "seed", …; `status` is "ok", or says why there is no share.
+    """
+    model = values[(values["subject"] == "model") & values["value"].notna() & values["name"].isin(names)]
+    rows: list[dict[str, object]] = []
+    for block, group in model.groupby("block", sort=True):
+        wanted = runs[(runs["block"] == block) & (runs["origin"] == "grid")]
+        axes = grid_axes(wanted)
+        if axes.columns.empty:
+            continue
+        for name in names:
+            chosen = group[group["name"] == name]
+            if len(chosen):
+                rows += [{"block": block, "name": name, **row} for row in _split(chosen, axes)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def grid_axes(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the fields in which the cells of a block differ, one row a cell, indexed by `config_key`."""
+    fields = [name for name in runs.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]
+    cells = runs.drop_duplicates("config_key").set_index("config_key")[fields].dropna(how="all")
+    text = cells.map(str)
+    varied = [name for name in fields if text[name].nunique() > 1]
+    return text[varied].rename(columns=lambda name: name.partition(".")[2])
+
+
+def _split(chosen: pd.DataFrame, axes: pd.DataFrame) -> list[dict[str, object]]:
+    means = chosen.groupby("config_key")["value"].agg(["mean", "size"])
+    levels = [sorted(axes[name].unique()) for name in axes]
+    size = math.prod(len(level) for level in levels)
+    deviation, freedom = pooled_deviation(chosen["value"].tolist(), chosen["config_key"].tolist())
+    common = {
+        "num_cells": len(means),
+        "num_missing": size - len(means),
+        "num_runs": int(means["size"].sum()),
+        "degrees_of_freedom": freedom,
+    }
+    if len(means) < size:
+        status = f"incomplete: {size - len(means)} of {size} cells have no value"
+        return [{**common, "part": SEED, "variance": deviation**2, "status": status}]
+    if not freedom:
+        return [{**common, "part": SEED, "status": "no cell has two seeds"}]
+    cells = {tuple(row): key for key, row in zip(axes.index, axes.to_numpy().tolist(), strict=True)}
+    order = [cells[place] for place in product(*levels)]
+    shape = tuple(len(level) for level in levels)
+    table = means["mean"].loc[order].to_numpy().reshape(shape)
+    counts = means["size"].loc[order].to_numpy().reshape(shape)
+    parts = attribute(table, counts, deviation**2, freedom, list(axes.columns))
+    return [{**common, **row, "status": "ok"} for row in _records(parts)]
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, object]]:
+    columns = {str(name): table[name].tolist() for name in table}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def attribute(
+    means: np.ndarray, counts: np.ndarray, seed_variance: float, freedom: int, axes: Sequence[str]
+) -> pd.DataFrame:
+    """Return the share of each part with its 95 % interval.
+
+    Args:
+        means: Cell means, with one dimension for each axis, of two levels or more.
+        counts: Runs of each cell, with the same shape.
+        seed_variance: Variance within cells, pooled.
+        freedom: Its degrees of freedom.
+        axes: Names of the axes.
+
+    Returns:
+        The columns `part`, `share`, `low`, `high` and `variance`.
+    """
+    sets = [chosen for order in range(1, means.ndim + 1) for chosen in combinations(range(means.ndim), order)]
+    ranks = np.array([math.prod(means.shape[axis] - 1 for axis in chosen) for chosen in sets]) / means.size
+    wobble = float((1 / counts).mean())
+    found = _components(means[None], sets)[0] - ranks * seed_variance * wobble
+    random = np.random.default_rng(0)
+    variances = seed_variance * freedom / random.chisquare(freedom, REPEATS)
+    noise = random.standard_normal((REPEATS, *means.shape)) / np.sqrt(counts)
+    drawn = means + noise * np.sqrt(variances).reshape(-1, *(1,) * means.ndim)
+    # the drawn means carry the noise of the means, and their own
+    repeated = _components(drawn, sets) - ranks * (seed_variance + variances[:, None]) * wobble
+    names = [_name(chosen, axes) for chosen in sets]
+    parts = pd.DataFrame([found], columns=names).T.groupby(level=0, sort=False).sum().T
+    repeats = pd.DataFrame(repeated, columns=names).T.groupby(level=0, sort=False).sum().T
+    parts[SEED], repeats[SEED] = seed_variance, variances
+    total = float(parts.iloc[0].sum())
+    if not total > 0:
+        return pd.DataFrame({"part": list(parts.columns), "variance": parts.iloc[0].to_numpy()})
+    shares = repeats.div(repeats.sum(axis=1), axis=0)
+    return pd.DataFrame(
+        {
+            "part": list(parts.columns),
+            "share": parts.iloc[0].to_numpy() / total,
+            "low": shares.quantile(0.025).to_numpy(),
+            "high": shares.quantile(0.975).to_numpy(),
+            "variance": parts.iloc[0].to_numpy(),
+        }
+    )
+
+
+def _components(tables: np.ndarray, sets: Sequence[tuple[int, ...]]) -> np.ndarray:
+    """Return V_u of each of `sets` for tables with shape (repeats, *grid), with shape (repeats, sets)."""
+    dimensions = tables.ndim - 1
+    effects: dict[tuple[int, ...], np.ndarray] = {}
+    for chosen in [(), *sets]:
+        others = tuple(axis + 1 for axis in range(dimensions) if axis not in chosen)
+        effect = tables.mean(axis=others, keepdims=True)
+        for smaller in range(len(chosen)):
+            for part in combinations(chosen, smaller):
+                effect = effect - effects[part]
+        effects[chosen] = effect
+    return np.stack([(effects[chosen] ** 2).mean(axis=tuple(range(1, dimensions + 1))) for chosen in sets], axis=1)
+
+
+def _name(chosen: tuple[int, ...], axes: Sequence[str]) -> str:
+    return " × ".join(axes[axis] for axis in chosen) if len(chosen) <= MAX_ORDER else "higher interactions"

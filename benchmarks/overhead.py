@@ -4,9 +4,9 @@
 
 A run of ours is planned, recorded, handed to a worker by Ray Tune, reported, written to the history, finished in its
 folder, told to the search and copied for `optuna-dashboard`; only training and measuring are left out. A trial of plain
-Ray Tune is a class with one report, without and with `reuse_actors` (and `max_concurrent_trials`, or Ray starts an actor for each
-trial all the same). Ray's own start is in no number. Then runs of one
-second, for the share of time that workers work.
+Ray Tune is a class with one report, without and with `reuse_actors` (and `max_concurrent_trials`, or Ray starts an
+actor for each trial all the same). Ray's own start is in no number. Then runs of one second, for the share of time that
+workers work.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m benchmarks.plain_tune NUMBER [--reuse]
 
-Prints the seconds of `Tuner.fit`, without those that Ray takes to start.
+Prints the seconds of `Tuner.fit`, without those that Ray takes to start, and how many processes the trials had.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Idle(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Report a loss."""
-        return {"loss": 0.5, "done": True}
+        return {"loss": 0.5, "done": True, "worker": os.getpid()}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray's signature
         """Allow this actor's next trial."""
@@ -43,11 +43,20 @@ def main(arguments: list[str]) -> int:
                 # without it Ray starts an actor for every trial that waits, and reuses none
                 max_concurrent_trials=os.cpu_count() if reuse else None,
             ),
-            run_config=tune.RunConfig(storage_path=storage, verbose=0),
+            run_config=tune.RunConfig(
+                storage_path=storage,
+                # such a trial has nothing to save, and would fail when Ray asks it to
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                verbose=0,
+            ),
         )
         begin = time.perf_counter()
-        tuner.fit()
-        print(f"seconds {time.perf_counter() - begin}")
+        results = tuner.fit()
+        seconds = time.perf_counter() - begin
+    if results.num_errors or len(results) != number:
+        raise RuntimeError(f"{number} trials must end well, but {results.num_errors} of {len(results)} failed.")
+    workers = {(results[index].metrics or {}).get("worker") for index in range(number)}
+    print(f"seconds {seconds} workers {len(workers)}")
     ray.shutdown()
     return 0
 

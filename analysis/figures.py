@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import plots
+from analysis.attribution_figures import attribution
 from analysis.axis_figures import along_axes
 from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_figure, seed_words, split_words
 from analysis.point_figures import mixture, posteriors
@@ -234,6 +235,7 @@ FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "controls": controls,
     "share_bars": share_bars,
     "along_axes": along_axes,
+    "attribution": attribution,
     "clustering": clustering,
     "reconstructions": reconstructions,
     "generated": generated,

@@ -111,6 +111,14 @@ function openCell(key, label, number = null) {
   panel.scrollIntoView({ block: "nearest" });
 }
 
+// A shade between white, blue and dark blue, as in the printed maps.
+function blue(share) {
+  const stops = [[247, 251, 255], [107, 174, 214], [8, 48, 107]];
+  const [from, to] = share < 0.5 ? [stops[0], stops[1]] : [stops[1], stops[2]];
+  const part = share < 0.5 ? 2 * share : 2 * share - 1;
+  return `rgb(${from.map((value, index) => Math.round(value + (to[index] - value) * part)).join(" ")})`;
+}
+
 // One map at a time, of any measure over any family of cells.
 function gridMaps() {
   const place = document.getElementById("maps");
@@ -137,7 +145,7 @@ function gridMaps() {
       const words = `${map.labels[index]}: ${written(mean)}${half === null ? "" : ` ± ${written(half)}`}, ${seeds ?? 0} of ${map.wanted[index]} seeds${map.hatched[index] ? ", not calibrated" : ""}`;
       const button = element("button", {
         type: "button", title: words, "aria-label": words, "data-cell": key, class: map.hatched[index] && mean !== null ? "hatched" : false,
-        style: mean === null ? "" : `--shade: rgb(${[[247, 8], [251, 48], [255, 107]].map(([a, b]) => Math.round(a + (b - a) * share)).join(" ")}); color: ${share > 0.55 ? "#fff" : "#1d2430"}`,
+        style: mean === null ? "" : `--shade: ${blue(share)}; color: ${share > 0.55 ? "#fff" : "#1d2430"}`,
         onclick: () => openCell(key, map.labels[index], words),
       }, written(mean), element("small", {}, [half === null ? "" : `± ${written(half)}`, (seeds ?? 0) < map.wanted[index] ? `${seeds ?? 0} of ${map.wanted[index]}` : ""].filter(Boolean).join(" · ")));
       grid[map.places[index][0]][map.places[index][1]].replaceChildren(button);

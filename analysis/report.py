@@ -26,6 +26,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import plots
+from analysis.attribution_figures import attribution_html
 from analysis.caveats import caveats
 from analysis.drawing import Drawing
 from analysis.figures import FIGURES
@@ -54,6 +55,7 @@ PNG_DPI = 150
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "effect": ("What training adds", ("training_effect",)),
     "decomposition": ("Decomposition", ("decomposition_maps", "controls", "share_bars", "along_axes")),
+    "attribution": ("What it depends on", ("attribution",)),
     "clustering": ("Clustering", ("clustering",)),
     "samples": (
         "Samples",
@@ -81,6 +83,7 @@ def write_report(study_dir: Path | str) -> Path:
     builders: dict[str, Callable[[], Drawing | str]] = {name: _builder(name, analysis) for name in FIGURES}
     builders["importance"] = lambda: importance_bars(importance)
     figures = {name: _draw(name, build, folder.report / "figures", problems) for name, build in builders.items()}
+    figures["attribution"] += attribution_html(analysis)
     for note in notes:
         figures["importance"] += f'<p class="note">{html.escape(note)}</p>'
     known = analysis.results.problems

@@ -101,7 +101,7 @@ def importance_bars(table: pd.DataFrame) -> Drawing | str:
         return ""
     columns = min(2, len(groups))
     rows = -(-len(groups) // columns)
-    figure = new_figure(0.3 + rows * (0.5 + 0.25 * max(len(group) for _, group in groups)))
+    figure = new_figure(0.3 + rows * (0.5 + 0.25 * max(group["parameter"].nunique() for _, group in groups)))
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(groups) :]:
         axes.set_axis_off()
@@ -109,6 +109,7 @@ def importance_bars(table: pd.DataFrame) -> Drawing | str:
         search_plots.importance(group, axes)
         axes.set_title(f"{block}: {plots.math_label(str(objective))}")
     figure.supxlabel("importance (shares add up to 1)", fontsize=8)
+    add_legend(figure, list(grid.flat))
     blocks = table.drop_duplicates("block")
     best = ", ".join(
         f"the best {100 * row['quantile']:.0f} % of {row['num_configurations']} in block {row['block']}"
@@ -116,7 +117,8 @@ def importance_bars(table: pd.DataFrame) -> Drawing | str:
     )
     return Drawing(
         figure,
-        f"Importance of the varied parameters for each objective, by {table['evaluator'].iloc[0]}: how far the best "
-        f"configurations ({best}) differ from all of them along a parameter. It has no interval; of few "
-        "configurations it is a hint at most.",
+        "Importance of the varied parameters for each objective. PED-ANOVA: how far the best configurations "
+        f"({best}) differ from all of them along a parameter. Forest: the share of the objective's variance that a "
+        "random forest's splits at a parameter explain. Neither has an interval; of few configurations they are hints "
+        "at most, and where they disagree neither is to be believed.",
     )

@@ -38,15 +38,20 @@ def objective_history(configurations: pd.DataFrame, axes: Axes, column: str, mea
 
 
 def importance(table: pd.DataFrame, axes: Axes) -> None:
-    """Draw the importance of each searched parameter for one objective.
+    """Draw the importance of each searched parameter for one objective, a bar for each evaluator.
 
     Args:
-        table: Columns `parameter` and `importance`.
+        table: Columns `parameter`, `importance` and `evaluator`.
         axes: Where to draw.
     """
-    ordered = table.sort_values("importance")
-    axes.barh(range(len(ordered)), ordered["importance"], 0.7, color=plots.SUBJECTS["model"][1])
-    axes.set_yticks(range(len(ordered)), [name.partition(".")[2] or name for name in ordered["parameter"]])
+    wide = table.pivot_table(index="parameter", columns="evaluator", values="importance")
+    wide = wide.loc[wide.mean(axis=1).sort_values().index]
+    colours = (plots.SUBJECTS["model"][1], plots.SUBJECTS["frozen"][1], plots.SUBJECTS["pca"][1])
+    height = 0.8 / len(wide.columns)
+    for index, (evaluator, colour) in enumerate(zip(wide.columns, colours, strict=False)):
+        place = np.arange(len(wide)) + 0.4 - height * (index + 0.5)
+        axes.barh(place, wide[evaluator].fillna(0), height, color=colour, label=str(evaluator))
+    axes.set_yticks(range(len(wide)), [str(name).partition(".")[2] or str(name) for name in wide.index])
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, 1)
     axes.grid(axis="x")

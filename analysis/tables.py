@@ -15,8 +15,11 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from analysis.attribution import block_summary, variance_attribution
 from analysis.full_measure_names import measure_info
+from analysis.outcomes import cell_outcomes
 from analysis.results import StudyResults
+from analysis.selection import label_free_selection
 from analysis.statistics import (
     GridMean,
     cell_summary,
@@ -35,6 +38,9 @@ HEADLINE = ("share_z_pixel", "share_z_feature", "label_preservation", "r2_mean")
 
 COMPARED = (*HEADLINE, "label_information", "rate", "critic_accuracy", "prior_accuracy")
 """The measures for which trained encoders are compared with every control, whichever comes out ahead."""
+
+ATTRIBUTED = (*COMPARED, "dispersion_ratio", "joint_accuracy", "clustering_error")
+"""The measures whose variance over the grid is split."""
 
 CALIBRATED = 0.55
 """Up to this accuracy of a critic a cell is said to be near calibration."""
@@ -69,6 +75,10 @@ class Analysis:
         paired: The same, averaged over cells and seeds.
         controls: One row for each of `COMPARED` and code, trained beside its controls over the same cells.
         configurations: Objectives of every configuration with a trained encoder.
+        attribution: How much of each measure's variance each axis and the seed explain, see `attribution`.
+        summary: Mean and interquartile mean of each measure in each block.
+        outcomes: How each cell's runs ended, what they left unused and what they cost, see `outcomes`.
+        selection: What label-free measures would have chosen, and their regret, see `selection`.
     """
 
     results: StudyResults
@@ -83,6 +93,10 @@ class Analysis:
     paired: pd.DataFrame
     controls: pd.DataFrame
     configurations: pd.DataFrame
+    attribution: pd.DataFrame
+    summary: pd.DataFrame
+    outcomes: pd.DataFrame
+    selection: pd.DataFrame
 
 
 def analyse(results: StudyResults) -> Analysis:
@@ -113,6 +127,10 @@ def analyse(results: StudyResults) -> Analysis:
         paired=paired_summary(pairs),
         controls=controls_table(evidence, pairs),
         configurations=configuration_objectives(values[values["trained_encoder"]], results.study["objectives"]),
+        attribution=variance_attribution(grid, runs, ATTRIBUTED),
+        summary=block_summary(grid, ATTRIBUTED),
+        outcomes=cell_outcomes(runs, reported, results.folder),
+        selection=label_free_selection(values),
     )
 
 
@@ -193,6 +211,10 @@ def csv_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
         "paired_summary": analysis.paired,
         "clustering": clustering_table(analysis),
         "configurations": analysis.configurations,
+        "attribution": analysis.attribution,
+        "summary": analysis.summary,
+        "outcomes": analysis.outcomes,
+        "selection": analysis.selection,
         "statuses": status_table(analysis),
         "problems": pd.DataFrame({"problem": list(analysis.results.problems)}),
     }
@@ -281,7 +303,7 @@ def _cell(text: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[+−]?[\d.]+( \[.*\])?( \(.*\))?|–", text) is not None
+    return re.fullmatch(r"[+−]?[\d.]+( %)?( \[.*\])?( \(.*\))?|–", text) is not None
 
 
 def typeset(text: str) -> str:

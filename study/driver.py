@@ -152,7 +152,7 @@ def _tuner(
         LaneTrainable,
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=RungScheduler(searcher.dispatcher),
+            scheduler=RungScheduler(searcher),
             num_samples=-1,
             max_concurrent_trials=number,
             reuse_actors=True,

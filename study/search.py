@@ -10,6 +10,7 @@ import functools
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -17,6 +18,9 @@ from ray.tune.search import Searcher
 
 from study.dispatch import Dispatcher
 from study.trial import Report, WorkerSettings
+
+MEMORY_MONITOR = "killed due to the node running low on memory"
+"""What Ray says of workers that its memory monitor killed."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -68,6 +72,7 @@ class LaneSearcher(Searcher):
         self._place = asdict(place)
         self._bundles = bundles
         self._lanes: dict[str, list[str]] = {}
+        self._starved: dict[str, str] = {}
 
     @guarded(otherwise=Searcher.FINISHED)
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
@@ -86,7 +91,14 @@ class LaneSearcher(Searcher):
         """Take a lane back, whether it came to its end, was stopped by us or lost its worker."""
         keys = self._lanes.pop(trial_id, [])
         is_ours = self.dispatcher.is_stopped or any(key in self.dispatcher.standing.pruned for key in keys)
-        self.dispatcher.lane_ended(keys, stopped=not error and is_ours)
+        starved = self._starved.pop(trial_id, "")
+        self.dispatcher.lane_ended(keys, stopped=not error and is_ours, starved=starved)
+
+    def note_error(self, trial_id: str, text: str) -> None:
+        """Take in, before the trial is completed, what Ray says of the end of a lane's worker."""
+        line = next((line for line in text.splitlines() if MEMORY_MONITOR in line), "")
+        if line:
+            self._starved[trial_id] = line
 
     @guarded()
     def take_back(self, reason: str, was_killed: Callable[[str], bool]) -> None:
@@ -113,11 +125,21 @@ class LaneSearcher(Searcher):
 
 
 class RungScheduler(FIFOScheduler):
-    """Stops a lane in Ray Tune when the dispatcher ends the run that it is at."""
+    """Stops a lane in Ray Tune when the dispatcher ends the run that it is at, and hears first how workers died.
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    Args:
+        searcher: Who handed the lanes out.
+    """
+
+    def __init__(self, searcher: LaneSearcher) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.dispatcher = dispatcher
+        self.dispatcher = searcher.dispatcher
+        self._searcher = searcher
+
+    @guarded()
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Pass on what Ray says, which the searcher is not told."""
+        self._searcher.note_error(trial.trial_id, Path(trial.error_file).read_text(encoding="utf-8"))
 
     @guarded(otherwise=TrialScheduler.CONTINUE)
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

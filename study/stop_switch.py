@@ -55,7 +55,7 @@ class StopSwitch(Stopper):
             self._last_look = time.monotonic()
             how, by = requested_stop(self._dispatcher.folder) or ("", "")
             if how == "now":
-                self._say(f"Stopping now, as {by} asks.")
+                self._say(f"Stopping now ({by}).")
                 raise KeyboardInterrupt
             if how and not self.is_stopping:
                 self._begin(by)
@@ -83,7 +83,7 @@ class StopSwitch(Stopper):
         self.is_stopping = True
         self._dispatcher.stop()
         self._say(
-            f"Stopping, as {by} asks: runs save a checkpoint at their next report, and those that are being measured "
+            f"Stopping ({by}): runs save a checkpoint at their next report, and those that are being measured "
             "finish. Ctrl-C again stops at once."
         )
 

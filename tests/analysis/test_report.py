@@ -90,7 +90,7 @@ def test_the_page_is_whole_and_works_offline(reported):
     page = Page(read(folder))
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources) and len(page.sources) == 13
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources) and len(page.sources) == 14
     for link in page.links:
         assert (link[1:] in page.ids) if link.startswith("#") else (folder / "report" / link).is_file(), link
     assert "could not be drawn" not in read(folder)
@@ -106,7 +106,10 @@ def test_figures_and_tables_lie_beside_the_page(reported):
     cells = pd.read_csv(folder / "report" / "tables" / "cells.csv")
     assert {"low", "high", "image_half_width", "num_seeds", "num_wanted", "unit"} <= set(cells.columns)
     importance = pd.read_csv(folder / "report" / "tables" / "importance.csv")
-    assert set(importance["evaluator"]) == {"PED-ANOVA"} and set(importance["objective"]) == {"critic_accuracy", "rate"}
+    assert set(importance["evaluator"]) == {"PED-ANOVA", "forest"} and set(importance["objective"]) == {
+        "critic_accuracy",
+        "rate",
+    }
 
 
 def test_the_first_sentence_states_trained_minus_frozen(reported, analysis, synthetic):

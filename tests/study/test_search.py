@@ -1,5 +1,6 @@
 import pickle
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 from ray.tune.search import Searcher
@@ -7,7 +8,7 @@ from ray.tune.search import Searcher
 from study.failures import record_failure
 from study.lane import LaneTrainable
 from study.records import read_json, run_status
-from study.search import LaneSearcher, guarded
+from study.search import MEMORY_MONITOR, LaneSearcher, RungScheduler, guarded
 from study.trial import WorkerSettings
 
 GRID = "parameters: {model.latent_dim: {grid: [2, 3, 4]}}\n"
@@ -64,6 +65,23 @@ def test_a_worker_that_ray_killed_for_want_of_memory_gets_more_of_a_machine(sear
     searcher.on_trial_complete("three")
     config = searcher.suggest("five")
     assert (config["lane"], config["bundle"]) == ([first], BUNDLES[0])
+    assert searcher.dispatcher.problem == ""
+
+
+def test_ray_s_memory_monitor_is_told_from_other_ends_of_a_worker(searcher_of, folder, tmp_path):
+    searcher = searcher_of()
+    scheduler = RungScheduler(searcher)
+    first, second = (searcher.suggest(name)["lane"][0] for name in ("one", "two"))
+    error = tmp_path / "error.txt"
+    for trial, text in (
+        ("one", "Failure # 1\nThe actor died\n"),
+        ("two", f"Failure # 1\n1 worker(s) were {MEMORY_MONITOR}.\n[…]"),
+    ):
+        error.write_text(text)
+        scheduler.on_trial_error(None, SimpleNamespace(trial_id=trial, error_file=str(error)))
+        searcher.on_trial_complete(trial, error=True)
+    assert [searcher.dispatcher.growths(key) for key in (first, second)] == [0, 1]
+    assert read_json(folder.run(second).root / "failure.1.json")["reason"] == f"1 worker(s) were {MEMORY_MONITOR}."
     assert searcher.dispatcher.problem == ""
 
 

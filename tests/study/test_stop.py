@@ -43,7 +43,7 @@ def test_the_first_signal_asks_for_checkpoints_and_says_so(switch, dispatcher, f
     assert (switch.is_stopping, requested_stop(folder)) == (True, ("checkpoint", by))
     assert dispatcher.next_lane() == []
     assert len(said) == 1
-    assert said[0].startswith(f"Stopping, as {by} asks: runs save a checkpoint")
+    assert said[0].startswith(f"Stopping ({by}): runs save a checkpoint")
     assert "Ctrl-C again stops at once" in said[0]
     assert not switch.stop_all()
     assert len(said) == 1
@@ -66,7 +66,7 @@ def test_a_request_in_the_folder_is_obeyed(switch, dispatcher, folder, said):
     request_stop(folder, "study.stop", "now")
     with pytest.raises(KeyboardInterrupt):
         switch.stop_all()
-    assert said[-1] == "Stopping now, as study.stop asks."
+    assert said[-1] == "Stopping now (study.stop)."
 
 
 def test_a_request_that_cannot_be_written_stops_at_once(switch, said, monkeypatch):

@@ -30,7 +30,8 @@ NODE = {"Alive": True, "Resources": {"CPU": 2.0}}
 
 def run_lanes(dispatcher, lanes, place, callback, _say):
     """Do what Ray Tune does with a searcher, a scheduler and a callback, one step of a lane after the other."""
-    searcher, scheduler = LaneSearcher(dispatcher, place, lanes.bundles), RungScheduler(dispatcher)
+    searcher = LaneSearcher(dispatcher, place, lanes.bundles)
+    scheduler = RungScheduler(searcher)
     trials, number, is_over = {}, 0, False
     while trials or not is_over:
         while len(trials) < lanes.number and not is_over:

@@ -1,0 +1,63 @@
+import shutil
+
+import pytest
+
+from analysis.outcomes import cell_outcomes, wilson
+from analysis.results import load_results
+from analysis.selection import label_free_selection
+from analysis.tables import analyse
+
+
+def test_outcomes_count_what_ended_and_what_it_cost(study_dir, synthetic, tmp_path):
+    folder = shutil.copytree(study_dir, tmp_path / "s")
+    runs = load_results(folder).runs
+    cell = runs[(runs["block"] == "categorical") & (runs["model.num_categories"] == 10)]
+    synthetic.fail_run(folder, cell["key"].iloc[0])
+    synthetic.edit_measures(
+        folder,
+        cell["key"].iloc[1],
+        lambda item: item.update(value=0.1) if item["name"] == "dispersion_ratio" else None,
+    )
+    found = analyse(load_results(folder))
+    table = cell_outcomes(found.runs, found.grid, found.results.folder).set_index("config_key")
+    row = table.loc[cell["config_key"].iloc[0]]
+    assert (row["num_runs"], row["num_finished"], row["num_failed"], row["num_pruned"]) == (3, 2, 1, 0)
+    assert row["failure_rate"] == pytest.approx(1 / 3) and row["failure_low"] < 1 / 3 < row["failure_high"]
+    # used clusters are K minus the replicate's number
+    assert row["dead_clusters"] == pytest.approx(((10 - 9) + (10 - 8)) / 20)
+    assert row["ignored_noise"] == 0.5
+    assert row["device_hours"] == pytest.approx(2 * 34 / 3600)
+    files = [path for key in cell["key"] for path in (folder / "runs" / key).iterdir()]
+    assert row["disk_mb"] == pytest.approx(sum(path.stat().st_size for path in files) / 1e6)
+
+
+def test_wilson_by_hand():
+    assert wilson(0, 10)[0] == 0 and wilson(0, 10)[1] == 0
+    assert wilson(0, 10)[2] == pytest.approx(0.2775, abs=1e-3)
+    assert all(value != value for value in wilson(0, 0))
+
+
+def test_selection_regret_by_hand(study_dir, synthetic, tmp_path):
+    """The critic chooses a cell whose label preservation is .2 below the best, the rate the best one itself."""
+    folder = shutil.copytree(study_dir, tmp_path / "s")
+    runs = load_results(folder).runs
+    chosen = runs[(runs["block"] == "gaussian") & (runs["origin"] == "grid")]
+    labels = list(dict.fromkeys(chosen["label"]))
+    for key, label in zip(chosen["key"], chosen["label"], strict=True):
+        place = labels.index(label)
+        planted = {
+            "critic_accuracy": 0.6 + (0.01 * (place - 1) ** 2),
+            "rate": 1.0 + place,
+            "label_preservation": 0.3 + 0.05 * place,
+        }
+        synthetic.edit_measures(
+            folder, key, lambda item, planted=planted: item.update(value=planted.get(item["name"], item["value"]))
+        )
+    values = analyse(load_results(folder)).values
+    found = label_free_selection(values[(values["block"] == "gaussian") & (values["origin"] == "grid")])
+    table = found[found["oracle"] == "label_preservation"].set_index("criterion")
+    last = len(labels) - 1
+    assert table.loc["rate", "regret"] == pytest.approx(0) and table.loc["rate", "rank_correlation"] == pytest.approx(1)
+    assert table.loc["critic_accuracy", "regret"] == pytest.approx(0.05 * (last - 1))
+    assert table.loc["critic_accuracy", "chosen"] == labels[1] and table.loc["rate", "chosen"] == labels[last]
+    assert (table["regret"] >= 0).all() and set(table["num_cells"]) == {6}

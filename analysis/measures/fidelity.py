@@ -1,7 +1,8 @@
 """Do generated images look like the data's? In the features φ of the measuring classifier, so none of it is "FID".
 
-    frechet_distance  ‖μ − μ'‖² + tr(C + C' − 2 (C C')^½) of the features' means and covariances; for two samples of
-                      one distribution it is not 0 but the floor, which is measured beside it
+    frechet_distance  ‖μ − μ'‖² + tr(C + C' − 2 (C C')^½) of the features' means and covariances, less its bias, which
+                      falls as 1/n and is 17 for 500 images of 128 standard normal features; beside it a report shows
+                      the floor, the distance of real images from real images
     density           how many of the real images' k-neighbourhoods a generated image lies in, over k: 1 for real ones
     coverage          share of real images with a generated one in their k-neighbourhood
 
@@ -27,7 +28,7 @@ MAX_FEATURES = 2500
 
 
 def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
-    """Return the Fréchet distance of two sets of features with equal shapes (N, F), with a grouped jackknife."""
+    """Return the Fréchet distance of two sets of features with equal shapes (N, F), less its bias by a jackknife."""
     num = min(len(real), len(fake))
     real, fake = real[:num].double(), fake[:num].double()
     if not all_finite(real, fake):
@@ -35,7 +36,10 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
     if num <= 2 * intervals.NUM_GROUPS:
         return undefined(f"there are fewer than {2 * intervals.NUM_GROUPS} images", num, UNIT)
     return intervals.group_jackknife(
-        lambda index: _distance(real[index.to(real.device)], fake[index.to(real.device)]), num, UNIT
+        lambda index: _distance(real[index.to(real.device)], fake[index.to(real.device)]),
+        num,
+        UNIT,
+        correct_bias=True,
     )
 
 

@@ -19,10 +19,12 @@ from typing import Any
 import ray
 from ray import tune
 from ray.exceptions import OutOfMemoryError
+from ray.tune.stopper import CombinedStopper, Stopper
 
 from study.dispatch import Dispatcher
 from study.lane import LaneTrainable
 from study.lanes import Lanes, fit_lanes
+from study.node_watch import NodeWatch
 from study.progress import DriverCallback
 from study.search import LaneSearcher, RungScheduler
 from study.spec import Resources
@@ -39,6 +41,9 @@ SWITCHES = {
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
 }
 """Environment variables for Ray: it reports nothing home, writes no logs of its own, and leaves signals to us."""
+
+GONE_S = 15
+"""Seconds after which a Ray of our own whose control process has died is given up; nobody would start it again."""
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 """The folder that holds the packages, which workers import as well."""
@@ -63,6 +68,7 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         # A token would be written under HOME, and nobody but this process talks to this Ray.
         os.environ["RAY_AUTH_MODE"] = "disabled"
         options |= {"address": "local", "include_dashboard": False, "object_store_memory": 100 * 2**20}
+        options["_system_config"] = {"gcs_rpc_server_reconnect_timeout_s": GONE_S}
     else:
         options["address"] = address
     terminate = signal.getsignal(signal.SIGTERM)
@@ -115,12 +121,14 @@ def run_lanes(
 
     Raises:
         KeyboardInterrupt: The study was asked to stop, and its lanes have ended or are not waited for.
+        NoNodeLeft: Ray has lost all nodes on which a lane fits.
     """
     switch = StopSwitch(dispatcher, say)
     searcher = LaneSearcher(dispatcher, place, lanes.bundles)
+    stopper = CombinedStopper(switch, NodeWatch(lanes.bundles[0]))
     with tempfile.TemporaryDirectory(prefix="study-") as storage, signals_to(switch):
         for attempt in itertools.count():
-            tuner = _tuner(searcher, lanes.number, callback, switch, Path(storage) / str(attempt))
+            tuner = _tuner(searcher, lanes.number, callback, stopper, Path(storage) / str(attempt))
             try:
                 tuner.fit()
             except RuntimeError as error:
@@ -146,7 +154,7 @@ def memory_monitor_in(error: BaseException) -> str:
 
 
 def _tuner(
-    searcher: LaneSearcher, number: int, callback: DriverCallback, switch: StopSwitch, storage: Path
+    searcher: LaneSearcher, number: int, callback: DriverCallback, stopper: Stopper, storage: Path
 ) -> tune.Tuner:
     return tune.Tuner(
         LaneTrainable,
@@ -164,7 +172,7 @@ def _tuner(
             storage_path=str(storage),
             callbacks=[callback],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            stop=switch,
+            stop=stopper,
             verbose=0,
         ),
     )

@@ -17,6 +17,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from study.dispatch import Dispatcher
+from study.node_watch import NoNodeLeft
 from study.trial import Report, WorkerSettings
 
 MEMORY_MONITOR = "killed due to the node running low on memory"
@@ -47,10 +48,12 @@ def guarded(otherwise: Any = None) -> Callable[[Method], Method]:
 
 
 def problem_of(error: Exception) -> str:
-    """Return what to say of an unexpected error: its traceback, but one line where the file system refused something.
+    """Return what to say of an unexpected error: its traceback, but one line where its place is not in our code.
 
-    The place of a full disk is not in our code.
+    So it is with a full disk, and with nodes that are gone.
     """
+    if isinstance(error, NoNodeLeft):
+        return str(error)
     if isinstance(error, OSError):
         return f"The study was stopped: {type(error).__name__}: {error}".splitlines()[0]
     return "".join(traceback.format_exception(error))

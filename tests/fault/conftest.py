@@ -3,8 +3,8 @@ import subprocess
 import sys
 
 import pytest
-from harness.launches import ROOT, Launch
-from harness.studies import write_study
+from harness.launches import ROOT, Launch, undisturbed
+from harness.studies import STUDY, write_study
 
 from study.planned import record_run
 
@@ -15,13 +15,7 @@ PERFORM = "import sys; from study.trial import *; list(perform(sys.argv[1], Work
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory):
     """The study as it is when nothing disturbs it; only to be read."""
-    study = write_study(tmp_path_factory.mktemp("reference"))
-    launch = Launch(study.path, study.folder, study.path.with_name("log"))
-    try:
-        assert launch.end() == 0, launch.text
-    finally:
-        launch.close()
-    return study
+    return undisturbed(tmp_path_factory.mktemp("reference"), STUDY)
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,11 @@ import itertools
 import pytest
 from harness.crash_points import KILLED, Forks
 from harness.in_process import launched, replayed, without_ray
-from harness.studies import STUDY, Ledger, write_study
+from harness.studies import SMALL, Ledger, write_study
 
 from study.records import names_in, read_json
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(1200)]
-
-SMALL = STUDY.replace("replicates: 2\nbudget: {runs: 8}", "replicates: 1\nbudget: {runs: 3}").replace("[2, 4]", "[2]")
-"""One run of a grid and two proposals."""
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from harness.launches import undisturbed
 from harness.studies import STUDY, Ledger, check_complete, write_study
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(1200)]
@@ -14,9 +15,7 @@ NUM_KILLS = 3
 
 
 def test_the_proposals_of_one_lane(launch, tmp_path, note):
-    undisturbed = write_study(tmp_path / "undisturbed", ONE_LANE)
-    only = launch(undisturbed)
-    assert only.end() == 0, only.text
+    reference = undisturbed(tmp_path / "undisturbed", ONE_LANE)
     study, chance = write_study(tmp_path / "disturbed", ONE_LANE), random.Random(2)
     ledger = Ledger(study.folder)
     for number in range(1, NUM_KILLS + 1):
@@ -30,8 +29,8 @@ def test_the_proposals_of_one_lane(launch, tmp_path, note):
     last = launch(study)
     assert last.end() == 0, last.text
     ledger.check()
-    check_complete(study, undisturbed, same_tail=True)
-    assert trials_of(study) == trials_of(undisturbed)
+    check_complete(study, reference, same_tail=True)
+    assert trials_of(study) == trials_of(reference)
     note(
         "SIGKILL of the driver, one lane at a time",
         NUM_KILLS,

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from harness.processes import Family
+from harness.studies import write_study
 
 ROOT = Path(__file__).parents[3]
 HARNESS = Path(__file__).parents[1]
@@ -78,3 +79,14 @@ class Launch:
         self.family.end()
         self.process.wait()
         shutil.rmtree(self._ray, ignore_errors=True)
+
+
+def undisturbed(root, text):
+    """Return a study that was launched once in a folder of its own, and came to its end."""
+    study = write_study(root, text)
+    launch = Launch(study.path, study.folder, root / "log")
+    try:
+        assert launch.end() == 0, launch.text
+    finally:
+        launch.close()
+    return study

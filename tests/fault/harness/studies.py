@@ -30,6 +30,10 @@ resources: {{checkpoint_s: 0.001, device: cpu}}
 """Two cells and two proposals of a search, each with two seeds; a checkpoint at every report."""
 
 
+SMALL = STUDY.replace("replicates: 2\nbudget: {runs: 8}", "replicates: 1\nbudget: {runs: 3}").replace("[2, 4]", "[2]")
+"""One run of a grid and two proposals."""
+
+
 @dataclass(frozen=True)
 class Study:
     """A specification file with the folder that it is run in."""

@@ -60,7 +60,7 @@ def attribution_rows(table: pd.DataFrame, axes: Axes, colours: dict[str, str]) -
     names = list(dict.fromkeys(table["name"]))[::-1]
     shown = [part for part in colours if (table["part"] == part).any()]
     for index, part in enumerate(shown):
-        rows = table[table["part"] == part].set_index("name").reindex(names)
+        rows = table[table["part"] == part].drop_duplicates("name").set_index("name").reindex(names)
         height = np.arange(len(names)) + 0.3 - 0.6 * index / max(1, len(shown) - 1)
         colour, ends = colours[part], rows[["low", "high"]].clip(-0.02, 1)
         axes.hlines(height, ends["low"], ends["high"], color=colour, linewidth=1.6)

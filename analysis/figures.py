@@ -204,7 +204,7 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
     columns = ["key", "config_key", "label", "code", "code_size", "noise_dim"]
     read = analysis.results.history.read(list(runs["key"]))
     history = read.merge(runs[columns].rename(columns={"key": "run"}), on="run")
-    history = history[history["value"].notna()]
+    history = history.dropna(subset=["value", "code_size", "noise_dim"])
     if history.empty:
         return "No history was recorded."
     names, codes = sorted(history["name"].unique())[:8], sorted(history["code"].unique(), reverse=True)[:2]

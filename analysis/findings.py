@@ -34,7 +34,7 @@ def answers(analysis: Analysis) -> list[str]:
     sentences += _noise_use(analysis)
     sentences += _calibration(analysis)
     sentences += _clustering(analysis)
-    return sentences
+    return sentences or ["The finished runs have none of the measures that answers are made of."]
 
 
 def headline(analysis: Analysis) -> list[Figure]:

@@ -62,7 +62,8 @@ def accuracy_rows(cells: pd.DataFrame, keys: list[str], labels: list[str], axes:
         ("joint_power", "model", "#8a8a8a", "|", "power: codes shuffled"),
     )
     for name, subject, colour, marker, label in series:
-        chosen = cells[(cells["name"] == name) & (cells["subject"] == subject)].set_index("config_key").reindex(keys)
+        chosen = cells[(cells["name"] == name) & (cells["subject"] == subject)].drop_duplicates("config_key")
+        chosen = chosen.set_index("config_key").reindex(keys)
         if chosen["mean"].isna().all():
             continue
         height = np.arange(len(keys))
@@ -195,7 +196,7 @@ def factors(analysis: Analysis) -> Drawing | str:
         height = np.arange(len(names)) + 0.3 - 0.6 * index / max(1, len(order) - 1)
         own = cells[cells["config_key"] == cell["config_key"]]
         for subject, marker in (("model", "o"), ("untrained", "x")):
-            rows = own[own["subject"] == subject].set_index("name").reindex(names)
+            rows = own[own["subject"] == subject].drop_duplicates("name").set_index("name").reindex(names)
             label = str(cell["label"]) + ("" if subject == "model" else ", untrained")
             axes.plot(rows["mean"], height, marker, color=colour, label=label)
             axes.hlines(height, rows["low"], rows["high"], color=colour, linewidth=1)

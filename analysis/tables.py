@@ -138,7 +138,7 @@ def _uncalibrated(cells: pd.DataFrame) -> pd.Series[bool]:
     model = cells[(cells["subject"] == "model") & cells["mean"].notna()]
     accuracy = pd.Series(dtype=float)
     for name in CRITICS:
-        accuracy = accuracy.combine_first(model[model["name"] == name].set_index("config_key")["mean"])
+        accuracy = accuracy.combine_first(model[model["name"] == name].groupby("config_key")["mean"].mean())
     return cells["config_key"].map(accuracy) > CALIBRATED
 
 

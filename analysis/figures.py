@@ -16,6 +16,7 @@ from analysis import plots
 from analysis.attribution_figures import attribution
 from analysis.axis_figures import along_axes
 from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_figure, seed_words, split_words
+from analysis.full_figures import calibration, confusion, factors, pixel_maps, rate_distortion
 from analysis.point_figures import mixture, posteriors
 from analysis.sample_figures import cluster_columns, generated, reconstructions, translations
 from analysis.search_figures import objective_history, pareto, searched
@@ -236,6 +237,11 @@ FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "share_bars": share_bars,
     "along_axes": along_axes,
     "attribution": attribution,
+    "calibration": calibration,
+    "rate_distortion": rate_distortion,
+    "pixel_maps": pixel_maps,
+    "confusion": confusion,
+    "factors": factors,
     "clustering": clustering,
     "reconstructions": reconstructions,
     "generated": generated,

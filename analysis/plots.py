@@ -100,7 +100,17 @@ _SEQUENCE = mpl.colormaps["cividis"]
 
 def math_label(measure: str) -> str:
     """Return a measure's label and unit with subscripts as Matplotlib writes them."""
-    return re.sub(r"\b([SIτ])_(zn|z|n|σ)", r"$\\mathregular{\1_{\2}}$", axis_label(measure))
+    return subscripts(axis_label(measure))
+
+
+def subscripts(text: str) -> str:
+    """Return text with the subscripts of symbols like S_z as Matplotlib writes them."""
+    return re.sub(r"\b([SIτ])_(zn|z|n|σ)", r"$\\mathregular{\1_{\2}}$", text)
+
+
+def sequence(count: int) -> list[Any]:
+    """Return `count` colours in an order that is also one of lightness."""
+    return list(mpl.colormaps["viridis"](np.linspace(0.05, 0.85, max(count, 1))))[:count]
 
 
 def short(family: str) -> str:

@@ -98,13 +98,33 @@ def load_samples(folder: RunFolder) -> tuple[dict[str, np.ndarray], str]:
         The arrays by name, uint8 with shape (rows, columns, C, H, W) or (N, C, H, W), and "" or the reason why some are
         not there.
     """
-    if not folder.samples.is_file():
-        return {}, f"{folder.key}/samples.npz: there is no such file."
+    return _load_arrays(folder.samples)
+
+
+def load_maps(folder: RunFolder) -> dict[str, np.ndarray]:
+    """Return the full suite's maps of a run by name, such as "share_z" with shape (C, H, W); none without the file."""
+    arrays, _ = _load_arrays(folder.maps)
+    return {name: values for name, values in arrays.items() if values.dtype.kind in "fiu" and values.ndim in (2, 3)}
+
+
+def load_curve(folder: RunFolder) -> pd.DataFrame:
+    """Return the rate-distortion curve of a run, one row for each σ; empty where it has not been measured."""
+    record = _read(folder.full_measures, []).get("groups")
+    group = record.get("rate_distortion") if isinstance(record, dict) else None
+    rows = [row for row in _list(group.get("curve")) if isinstance(row, dict)] if isinstance(group, dict) else []
+    table = pd.DataFrame.from_records(rows)
+    return table.apply(_numbers) if {"rate_low", "rate_high"} <= set(table.columns) else pd.DataFrame()
+
+
+def _load_arrays(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    place = f"{path.parent.name}/{path.name}"
+    if not path.is_file():
+        return {}, f"{place}: there is no such file."
     try:
-        with folder.samples.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}, ""
     except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        return {}, f"{folder.key}/samples.npz: must be readable, but is not: {_one_line(error)}"
+        return {}, f"{place}: must be readable, but is not: {_one_line(error)}"
 
 
 def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
@@ -138,7 +158,7 @@ def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str
             rows[run.key] = row
             measures.extend(found)
     _place_in_study(rows, study)
-    columns = (*RUN_COLUMNS, *RESULT_COLUMNS, *CLASSIFIER_COLUMNS, *CONFIG_COLUMNS)
+    columns = (*RUN_COLUMNS, *RESULT_COLUMNS, "full_hash", *CLASSIFIER_COLUMNS, *CONFIG_COLUMNS)
     table = pd.DataFrame.from_records(list(rows.values()))
     extra = [name for name in table.columns if name not in columns]
     table = table.reindex(columns=[*columns, *extra])

@@ -33,6 +33,7 @@ class Planted:
         noise_sd: Standard deviation of what is left between runs.
         history: Whether losses are logged.
         samples: Whether sample images are written.
+        full: Whether the full suite has measured every run.
     """
 
     gaussian: Sequence[tuple[int, int]] = tuple((z, n) for z in (2, 5, 20) for n in (10, 100))
@@ -44,6 +45,7 @@ class Planted:
     noise_sd: float = 0.01
     history: bool = True
     samples: bool = True
+    full: bool = False
 
 
 def write_study(root: Path, planted: Planted | None = None) -> Path:
@@ -131,7 +133,26 @@ def _write_run(
     if planted.samples:
         _write_samples(run.samples, config.model.code, config.model.num_categories, random)
     write_measures(run, _measures(config.model, replicate, seeds, random, planted.noise_sd))
+    if planted.full:
+        _write_full(run, random)
     return record
+
+
+def _write_full(run: RunFolder, random: np.random.Generator) -> None:
+    """Write what the full suite leaves: a calibrated model whose code decides the ink and not the background."""
+    values = {"joint_accuracy": 0.53, "joint_power": 0.9, "factor_split/ink": 0.9, "factor_split/background": 0.05}
+    measures = [_measure(name, "test", "model", value + random.normal(0, 0.005)) for name, value in values.items()]
+    curve = [
+        {"sigma": sigma, "rate_low": 2 / sigma, "rate_high": 2.1 / sigma, "distortion": 5 + sigma}
+        | {"distortion_low_end": 4.9 + sigma, "distortion_high_end": 5.1 + sigma}
+        for sigma in (0.5, 1.0, 2.0)
+    ]
+    groups = {"calibration": {"measures": measures}, "rate_distortion": {"curve": curve}}
+    write_json(run.full_measures, {"key": run.key, "measures_hash": "123456abcdef", "groups": groups})
+    shares = random.dirichlet((2, 1, 1), (1, 28, 28)).astype(np.float32)
+    maps = {name: shares[..., index] for index, name in enumerate(("share_z", "share_n", "share_zn"))}
+    confusion = np.eye(10, dtype=np.int64) * 50 + random.integers(0, 5, (10, 10))
+    np.savez(run.maps, variance=shares[..., 0] / 10, confusion=confusion, **maps)
 
 
 def write_measures(run: RunFolder, measures: list[dict[str, Any]]) -> None:

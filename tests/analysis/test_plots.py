@@ -26,10 +26,19 @@ def cells(rows):
 
 POINT_FIGURES = ("mixture", "posteriors")
 OTHER_FIGURES = (*POINT_FIGURES, "translations", "along_axes")
+FULL_FIGURES = ("calibration", "rate_distortion", "pixel_maps", "confusion", "factors")
+
+
+@pytest.fixture(scope="module")
+def full_analysis(synthetic, tmp_path_factory):
+    """A small study that the full suite has measured."""
+    planted = synthetic.Planted(gaussian=((2, 10), (5, 10)), replicates=2, searched=0, samples=False, full=True)
+    return analyse(load_results(synthetic.write_study(tmp_path_factory.mktemp("full") / "s", planted)))
 
 
 @pytest.mark.parametrize("name", [name for name in FIGURES if name not in OTHER_FIGURES])
-def test_every_figure_is_drawn_with_readable_type(name, analysis):
+def test_every_figure_is_drawn_with_readable_type(name, analysis, full_analysis):
+    analysis = full_analysis if name in FULL_FIGURES else analysis
     with mpl.rc_context(plots.STYLE):
         drawing = FIGURES[name](analysis)
         assert not isinstance(drawing, str), drawing
@@ -211,3 +220,13 @@ def test_a_block_that_varies_one_field_is_drawn_along_it(analysis):
     assert [text.get_text() for text in row[0].get_xticklabels()] == ["500", "2000", "20000"]
     assert row[0].lines[0].get_xdata().tolist() == [0, 1, 2]
     assert row[0].get_ylabel() == "steps"
+
+
+@pytest.mark.parametrize("name", FULL_FIGURES)
+def test_figures_of_the_full_suite_say_that_it_was_not_run(name, analysis):
+    assert "measured with the full suite" in FIGURES[name](analysis)
+
+
+def test_the_joint_test_decides_which_cells_are_calibrated(full_analysis, analysis):
+    assert not full_analysis.cells["uncalibrated"].any()
+    assert analysis.cells["uncalibrated"].all()

@@ -1,4 +1,5 @@
 import csv
+import html
 import json
 import math
 import random
@@ -277,10 +278,11 @@ def test_a_study_in_which_nothing_finished_is_reported(tmp_path, synthetic):
     assert "No run has finished, so there is nothing to report yet." in text and "could not be drawn" not in text
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.usefixtures("vectors_only")
-def test_corrupted_studies_are_reported(seed, small_study, tmp_path):
-    folder = shutil.copytree(small_study, tmp_path / "s")
+def test_corrupted_studies_are_reported(seed, synthetic, tmp_path):
+    planted = synthetic.Planted(gaussian=((2, 10),), categorical=((10, 10),), replicates=2, full=True)
+    folder = synthetic.write_study(tmp_path / "s", planted)
     dice = random.Random(seed)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in dice.sample(files, len(files) // 3):
@@ -309,6 +311,37 @@ def test_text_of_a_study_cannot_become_markup(tmp_path, synthetic):
     synthetic.fail_run(folder, next((folder / "runs").iterdir()).name, reason="<img src=x>")
     text = write_report(folder).read_text(encoding="utf-8")
     assert "&lt;script&gt;$body" in text and "<script>$body" not in text and "<img src=x>" not in text
+
+
+@pytest.mark.usefixtures("vectors_only")
+def test_the_command_of_each_figure_draws_it_alone(reported, tmp_path, capsys):
+    folder = shutil.copytree(reported[0], tmp_path / "decomposition")
+    text = html.unescape(read(folder))
+    assert "python -m analysis.report decomposition --figures clustering" in text
+    whole = (folder / "report" / "figures" / "clustering.svg").read_bytes()
+    shutil.rmtree(folder / "report")
+    assert main([str(folder), "--figures", "clustering", "posteriors"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("clustering.svg") and lines[1].startswith("posteriors: ")
+    assert [path.name for path in (folder / "report").rglob("*.*")] == ["clustering.svg"]
+    assert (folder / "report" / "figures" / "clustering.svg").read_bytes() == whole
+
+
+def test_the_markdown_says_what_the_page_says(reported, analysis):
+    folder, _ = reported
+    text = (folder / "report" / "report.md").read_text(encoding="utf-8")
+    assert all(sentence in text for sentence in [*answers(analysis), *caveats(analysis)])
+    pictures = re.findall(r"!\[\w+\]\((.*?)\)", text)
+    assert len(pictures) == 14 and all((folder / "report" / path).is_file() for path in pictures)
+
+
+@pytest.mark.usefixtures("vectors_only")
+def test_figures_beyond_the_pages_room_are_linked(small_study, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.page.EMBEDDED_BYTES", 0)
+    folder = shutil.copytree(small_study, tmp_path / "s")
+    write_report(folder)
+    sources = Page(read(folder)).sources
+    assert sources and all((folder / "report" / source).is_file() for source in sources)
 
 
 @pytest.mark.usefixtures("vectors_only")

@@ -25,6 +25,7 @@ from study.planned import PlannedRun, searched_runs
 from study.samplers import make_sampler
 from study.scores import Score
 from study.spec import StudySpec
+from study.trial_memory import TrialMemory
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would print a line for every study and trial
 
@@ -94,6 +95,7 @@ class BlockSearch:
     Attributes:
         name: Name of the Optuna study, `<study>.<block>`.
         exhausted: Why no further configuration can be proposed; empty while one can.
+        study: The Optuna study, in memory.
     """
 
     def __init__(
@@ -105,24 +107,12 @@ class BlockSearch:
         self._spec = spec
         self._numbers: dict[str, int] = {}
         self._size = num_configurations(block) if block.searched else None
-        self._changed: dict[int, Score] = {}
         trials, attributes = self._history(known, sorted(repetitions, key=lambda item: item.number))
-        self._study = self._make_study(trials, attributes)
+        self._memory = TrialMemory()
+        self.study = self._make_study(trials, attributes)
 
     def __contains__(self, key: object) -> bool:
         return key in self._numbers
-
-    @property
-    def study(self) -> optuna.Study:
-        """The Optuna study, in memory. One that was told an score again is another object than before."""
-        if self._changed:
-            # Optuna's finished trials cannot be changed, but the aggregates that they stand for can.
-            trials = list(self._study.get_trials(deepcopy=False))
-            for number, score in self._changed.items():
-                trials[number] = _told(trials[number], score)
-            self._changed.clear()
-            self._study = self._make_study(trials, _system_attributes(self._study))
-        return self._study
 
     def number_of(self, key: str) -> int:
         """Return the trial number of a configuration that the study has.
@@ -135,10 +125,9 @@ class BlockSearch:
     def propose(self) -> Proposal | None:
         """Ask the sampler for a configuration; None once the search is exhausted."""
         while not self._ends():
-            study = self.study
-            study.sampler = make_sampler(self._spec.search, len(study.get_trials(deepcopy=False)))
-            before = dict(_system_attributes(study))
-            trial = study.ask()
+            self.study.sampler = make_sampler(self._spec.search, len(self.study.get_trials(deepcopy=False)))
+            before = dict(self._system_attributes())
+            trial = self.study.ask()
             try:
                 runs = searched_runs(self.block, suggest(trial, self.block), trial.number)
             except ValueError as error:
@@ -163,18 +152,8 @@ class BlockSearch:
 
         Without values it has failed, or was pruned.
         """
-        number = self._numbers[key]
-        trial = self.study.get_trials(deepcopy=False)[number]
-        if trial.state != TrialState.RUNNING or score.kind == "pruned":
-            self._changed[number] = score
-            return
-        live = optuna.Trial(self._study, trial._trial_id)
-        for name, value in _findings(score).items():
-            live.set_user_attr(name, value)
-        if score.values is None:
-            self._study.tell(number, state=TrialState.FAIL)
-        else:
-            self._study.tell(number, list(score.values))
+        trial = self.study.get_trials(deepcopy=False)[self._numbers[key]]
+        self._memory.replace(trial, _told(trial, score))
 
     def _ends(self) -> bool:
         if not self.exhausted and self._size is not None and len(self._numbers) >= self._size:
@@ -234,6 +213,7 @@ class BlockSearch:
 
     def _make_study(self, trials: Sequence[FrozenTrial], attributes: Mapping[str, Any]) -> optuna.Study:
         study = optuna.create_study(
+            storage=self._memory,
             study_name=self.name,
             directions=[objective.direction for objective in self._spec.objectives],
             sampler=make_sampler(self._spec.search, len(trials)),
@@ -241,25 +221,24 @@ class BlockSearch:
         with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
             study.set_metric_names([objective.measure for objective in self._spec.objectives])
         for name, value in attributes.items():
-            study._storage.set_study_system_attr(study._study_id, name, value)
+            self._memory.set_study_system_attr(study._study_id, name, value)
         study.add_trials(trials)
         return study
 
     def _sampler_state(self, number: int, before: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the sampler has noted down with a trial: its attributes, and those of the study that changed."""
-        noted = {name: value for name, value in _system_attributes(self._study).items() if before.get(name) != value}
-        parts = {"trial": dict(self._study.get_trials(deepcopy=False)[number].system_attrs), "study": noted}
+        noted = {name: value for name, value in self._system_attributes().items() if before.get(name) != value}
+        parts = {"trial": dict(self.study.get_trials(deepcopy=False)[number].system_attrs), "study": noted}
         return {name: part for name, part in parts.items() if part}
+
+    def _system_attributes(self) -> dict[str, Any]:
+        return self._memory.get_study_system_attrs(self.study._study_id)
 
     def _reject(self, trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
         self._num_rejected += 1
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
-        self._study.tell(trial, state=TrialState.FAIL)
-
-
-def _system_attributes(study: optuna.Study) -> dict[str, Any]:
-    return study._storage.get_study_system_attrs(study._study_id)
+        self.study.tell(trial, state=TrialState.FAIL)
 
 
 def _attributes(key: str, origin: str, label: str) -> dict[str, Any]:
@@ -278,7 +257,7 @@ def _told(trial: FrozenTrial, score: Score) -> FrozenTrial:
     is_pruned = score.kind == "pruned"
     state = TrialState.PRUNED if is_pruned else TrialState.FAIL if score.values is None else TrialState.COMPLETE
     former = ("num_seeds", "num_failed", "reason", "kind")
-    return optuna.create_trial(
+    told = optuna.create_trial(
         state=state,
         values=score.values,
         params=trial.params,
@@ -287,6 +266,8 @@ def _told(trial: FrozenTrial, score: Score) -> FrozenTrial:
         system_attrs=trial.system_attrs,
         intermediate_values=dict(score.rungs),
     )
+    told.datetime_start = trial.datetime_start
+    return told
 
 
 def _repeated(trial: FrozenTrial, first: int, repetition: Repetition) -> FrozenTrial:

@@ -22,6 +22,7 @@ from ray.exceptions import OutOfMemoryError
 from ray.tune.stopper import CombinedStopper, Stopper
 
 from study.dispatch import Dispatcher
+from study.failures import BadInput
 from study.lane import LaneTrainable
 from study.lanes import Lanes, fit_lanes
 from study.node_watch import NodeWatch
@@ -59,6 +60,7 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         paths: Folders that workers import from besides this repository.
 
     Raises:
+        BadInput: There is no such cluster.
         KeyboardInterrupt: SIGINT or SIGTERM came while Ray started.
     """
     os.environ.update(SWITCHES)
@@ -73,7 +75,12 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         options["address"] = address
     terminate = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(**options)
+        try:
+            ray.init(**options)
+        except (ConnectionError, ValueError) as error:
+            if address is None:
+                raise
+            raise BadInput(f"--address must be that of a running Ray cluster, but at {address}: {error}") from error
         signal.signal(signal.SIGTERM, terminate)  # Ray puts its own there
         # Tune says at this level what the driver says itself: which trials did not complete, and how to resume them.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)

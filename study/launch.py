@@ -32,6 +32,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from iae_models.config import default_values
+from study.address import check_address
 from study.aside import moved_aside
 from study.cell_list import listing
 from study.difference import as_lines, difference
@@ -83,7 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plan = _plan(spec, folder, options.only)
             text = listing(plan, folder) if options.list else describe(plan, spec, folder)
             return FINISHED if print_whole(text) else FAILED
-        _check_cores(spec, options.address)
+        if options.address is None:
+            _check_cores(spec)
+        else:
+            check_address(options.address)
         with _begun_anew(folder) if options.fresh else contextlib.nullcontext(), _unless_refused(folder), _held(folder):
             try:
                 return _launch(spec, folder, options, launched_at)
@@ -126,14 +130,14 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
         raise BadInput(f"--out must be a study folder or empty, but {folder.root} holds other files and no study.json.")
 
 
-def _check_cores(spec: StudySpec, address: str | None) -> None:
-    """Refuse lanes that this machine has too few cores for, where no cluster is named.
+def _check_cores(spec: StudySpec) -> None:
+    """Refuse lanes that this machine has too few cores for.
 
     Raises:
         BadInput: A lane takes more.
     """
     wanted, cores = spec.resources.cpus_per_lane, os.cpu_count() or 1
-    if address is None and wanted > cores:
+    if wanted > cores:
         raise BadInput(
             f"resources.cpus_per_lane must be at most the {cores} CPU cores of this machine, but got {wanted:g}; "
             "--address names a larger cluster."

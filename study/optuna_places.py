@@ -1,36 +1,41 @@
 """Where Optuna's copy of the searches lies: an SQLite or journal file in the study folder, or a database by its URL.
 
 A file is written beside its place and takes it once it is whole; the former file is kept as `…previous…`. In a database
-the studies of the same names are replaced.
+the studies of the same names are replaced. Tables are written in batches, a batch in one transaction.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import optuna
 import sqlalchemy
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from study.optuna_rows import TRIALS, write_trials
 from study.records import StudyFolder
 
 
 class Place(Protocol):
     """Where studies are copied to. Its methods are called in their order, by one writer."""
 
-    def begin(self, names: Collection[str]) -> BaseStorage:
-        """Return a storage without these studies, for all of them to be written into."""
+    def begin(self, studies: Sequence[optuna.Study]) -> None:
+        """Make room for studies, none of whose trials are there."""
 
-    def reopen(self, trial_id: int) -> bool:
-        """Make a finished trial one that can be written; return whether that is possible here."""
+    def write(self, study: str, trials: Sequence[FrozenTrial]) -> bool:
+        """Write trials of a study, new ones in the order of their numbers, and others in place of what they were.
 
-    def take(self) -> BaseStorage:
-        """Let readers see what was written since `begin`, now that it is whole, and return where to go on."""
+        Returns whether that is done; False where the study must be written anew to change a trial.
+        """
+
+    def take(self) -> None:
+        """Let readers see what was written since `begin`, now that it is whole."""
 
     def end(self, is_whole: bool) -> None:
         """Let what runs wait for the next launch, and close; what is not whole is given up."""
@@ -49,35 +54,35 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fresh = _beside(path, "new")
-        self._storage: RDBStorage | None = None
+        self._tables: Tables | None = None
 
-    def begin(self, names: Collection[str]) -> BaseStorage:  # noqa: ARG002 - the file is new
-        """Return a new file's storage."""
+    def begin(self, studies: Sequence[optuna.Study]) -> None:
+        """Begin a new file."""
         self._fresh.parent.mkdir(parents=True, exist_ok=True)
         _remove(self._fresh)
-        self._storage = _open_sqlite(self._fresh)
-        return self._storage
+        self._tables = Tables(_open_sqlite(self._fresh), studies)
 
-    def reopen(self, trial_id: int) -> bool:
-        """Make a finished trial one that can be written."""
-        return _reopen(self._storage, trial_id)
+    def write(self, study: str, trials: Sequence[FrozenTrial]) -> bool:
+        """Write trials."""
+        assert self._tables is not None
+        return self._tables.write(study, trials)
 
-    def take(self) -> BaseStorage:
+    def take(self) -> None:
         """Give the new file its name."""
-        _disconnect(self._storage)
+        assert self._tables is not None
+        self._tables.close()
         _fold_in_log(self._fresh)
         _keep_previous(self._path)
         self._fresh.rename(self._path)
-        self._storage = _open_sqlite(self._path)
-        return self._storage
+        self._tables.storage = _open_sqlite(self._path)
 
     def end(self, is_whole: bool) -> None:
         """Leave one file, without a log beside it."""
-        if self._storage is None:
+        if self._tables is None:
             return
         if is_whole:
-            _end_running(self._storage)
-        _disconnect(self._storage)
+            self._tables.end_running()
+        self._tables.close()
         if is_whole:
             _fold_in_log(self._path)
         else:
@@ -91,25 +96,43 @@ class JournalFile:
         self._path = path
         self._fresh = _beside(path, "new")
         self._storage: JournalStorage | None = None
+        self._ids: dict[str, int] = {}
+        self._trials: dict[tuple[str, int], int] = {}
 
-    def begin(self, names: Collection[str]) -> BaseStorage:  # noqa: ARG002 - the file is new
-        """Return a new journal's storage; nothing is ever appended to one that a crash may have torn."""
+    def begin(self, studies: Sequence[optuna.Study]) -> None:
+        """Begin a new journal; nothing is ever appended to one that a crash may have torn."""
         self._fresh.parent.mkdir(parents=True, exist_ok=True)
         self._fresh.unlink(missing_ok=True)
         self._storage = JournalStorage(JournalFileBackend(str(self._fresh)))
-        return self._storage
+        self._ids = _create(self._storage, studies)
+        self._trials.clear()
 
-    def reopen(self, trial_id: int) -> bool:  # noqa: ARG002
-        """Return False."""
-        return False
+    def write(self, study: str, trials: Sequence[FrozenTrial]) -> bool:
+        """Append trials, and how those that ran have ended."""
+        assert self._storage is not None
+        is_written = True
+        for trial in trials:
+            place = (study, trial.number)
+            if place not in self._trials:
+                self._trials[place] = self._storage.create_new_trial(self._ids[study], trial)
+                continue
+            trial_id = self._trials[place]
+            if self._storage.get_trial(trial_id).state.is_finished():
+                is_written = False
+                continue
+            for name, value in trial.user_attrs.items():
+                self._storage.set_trial_user_attr(trial_id, name, value)
+            for step, value in trial.intermediate_values.items():
+                self._storage.set_trial_intermediate_value(trial_id, step, value)
+            self._storage.set_trial_state_values(trial_id, trial.state, trial.values)
+        return is_written
 
-    def take(self) -> BaseStorage:
+    def take(self) -> None:
         """Give the new journal its name."""
         if self._path.exists():
             self._path.replace(_beside(self._path, "previous"))
         self._fresh.rename(self._path)
         self._storage = JournalStorage(JournalFileBackend(str(self._path)))
-        return self._storage
 
     def end(self, is_whole: bool) -> None:
         """Leave the journal with no trial that runs."""
@@ -128,35 +151,80 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._storage: RDBStorage | None = None
-        self._names: set[str] = set()
+        self._tables: Tables | None = None
 
-    def begin(self, names: Collection[str]) -> BaseStorage:
-        """Return its storage, after the studies of these names were deleted."""
-        self._storage = RDBStorage(self._url)
-        if self._storage.engine.dialect.name == "sqlite":
-            sqlalchemy.event.listen(self._storage.engine, "connect", _do_not_sync)
-            self._storage.engine.dispose()  # the connections that were made before
-        self._names = set(names)
-        for study in self._storage.get_all_studies():
-            if study.study_name in self._names:
-                self._storage.delete_study(study._study_id)
-        return self._storage
+    def begin(self, studies: Sequence[optuna.Study]) -> None:
+        """Replace the studies of these names by empty ones."""
+        storage = RDBStorage(self._url)
+        if storage.engine.dialect.name == "sqlite":
+            sqlalchemy.event.listen(storage.engine, "connect", _do_not_sync)
+            storage.engine.dispose()  # the connections that were made before
+        names = {study.study_name for study in studies}
+        for study in storage.get_all_studies():
+            if study.study_name in names:
+                storage.delete_study(study._study_id)
+        self._tables = Tables(storage, studies)
 
-    def reopen(self, trial_id: int) -> bool:
-        """Make a finished trial one that can be written."""
-        return _reopen(self._storage, trial_id)
+    def write(self, study: str, trials: Sequence[FrozenTrial]) -> bool:
+        """Write trials."""
+        assert self._tables is not None
+        return self._tables.write(study, trials)
 
-    def take(self) -> BaseStorage:
-        """Return the storage: readers have seen the studies grow."""
-        assert self._storage is not None
-        return self._storage
+    def take(self) -> None:
+        """Do nothing: readers have seen the studies grow."""
 
     def end(self, is_whole: bool) -> None:  # noqa: ARG002 - a part is better than nothing here
         """Leave no trial of these studies that runs."""
-        if self._storage is not None:
-            _end_running(self._storage, self._names)
-            _disconnect(self._storage)
+        if self._tables is not None:
+            self._tables.end_running()
+            self._tables.close()
+
+
+class Tables:
+    """Studies in one of Optuna's relational databases.
+
+    Args:
+        storage: The database, without these studies.
+        studies: The studies, which are created empty.
+
+    Attributes:
+        storage: The database; another one with the same rows may take its place.
+    """
+
+    def __init__(self, storage: RDBStorage, studies: Sequence[optuna.Study]) -> None:
+        self.storage = storage
+        self._ids = _create(storage, studies)
+        self._trials: dict[str, dict[int, int]] = {name: {} for name in self._ids}
+
+    def write(self, study: str, trials: Sequence[FrozenTrial]) -> bool:
+        """Write trials in one transaction."""
+        ids = dict(self._trials[study])
+        with self.storage.engine.begin() as connection:
+            write_trials(connection, self._ids[study], trials, ids)
+        self._trials[study] = ids
+        return True
+
+    def end_running(self) -> None:
+        """Let all running trials wait, in one statement for a study."""
+        trials = TRIALS.update().where(TRIALS.c.state == TrialState.RUNNING)
+        with self.storage.engine.begin() as connection:
+            for study_id in self._ids.values():
+                connection.execute(trials.where(TRIALS.c.study_id == study_id).values(state=TrialState.WAITING))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.storage.remove_session()
+        self.storage.engine.dispose()
+
+
+def _create(storage: BaseStorage, studies: Sequence[optuna.Study]) -> dict[str, int]:
+    """Create studies without their trials, and return their ids by their names."""
+    ids = {}
+    for study in studies:
+        ids[study.study_name] = study_id = storage.create_new_study(study.directions, study.study_name)
+        for name, value in study._storage.get_study_system_attrs(study._study_id).items():
+            storage.set_study_system_attr(study_id, name, value)
+    return ids
 
 
 def _open_sqlite(path: Path) -> RDBStorage:
@@ -174,34 +242,6 @@ def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
 
 def _do_not_sync(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=OFF")
-
-
-def _disconnect(storage: RDBStorage | None) -> None:
-    if storage is not None:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-def _reopen(storage: RDBStorage | None, trial_id: int) -> bool:
-    """Take a trial's end and what was said of it away; Optuna itself never changes a finished trial."""
-    assert storage is not None
-    with storage.engine.begin() as connection:
-        for statement in (
-            "UPDATE trials SET state = 'RUNNING' WHERE trial_id = :id",
-            "DELETE FROM trial_values WHERE trial_id = :id",
-            "DELETE FROM trial_user_attributes WHERE trial_id = :id",
-        ):
-            connection.execute(sqlalchemy.text(statement), {"id": trial_id})
-    return True
-
-
-def _end_running(storage: RDBStorage, names: Collection[str] | None = None) -> None:
-    """Let all running trials wait, in one statement for a study; Optuna would take a hundredth of a second for each."""
-    statement = sqlalchemy.text("UPDATE trials SET state = 'WAITING' WHERE state = 'RUNNING' AND study_id = :id")
-    studies = [study for study in storage.get_all_studies() if names is None or study.study_name in names]
-    with storage.engine.begin() as connection:
-        for study in studies:
-            connection.execute(statement, {"id": study._study_id})
 
 
 def _keep_previous(path: Path) -> None:

@@ -188,16 +188,40 @@ def shares(spec: StudySpec, room: int, used: Mapping[str, int]) -> dict[str, int
         room: Runs that are left.
         used: Runs that each searching block has had.
     """
-    searching = [block for block in spec.blocks if block.name in used]
-    given = dict.fromkeys(used, 0)
-    while True:
-        fitting = [block for block in searching if block.replicates <= room]
-        if not fitting:
-            return given
-        # whoever has had the fewest so far is next, so that an interrupted study ends with the same shares
-        block = min(fitting, key=lambda item: used[item.name] + given[item.name])
-        given[block.name] += block.replicates
-        room -= block.replicates
+    sizes = {block.name: block.replicates for block in spec.blocks if block.name in used}
+    # whoever has had the fewest so far is next, so that an interrupted study ends with the same shares
+    given = _filled(sizes, used, room)
+    room -= sum(given.values())
+    while fitting := [name for name in sizes if sizes[name] <= room]:
+        name = min(fitting, key=lambda item: used[item] + given[item])
+        given[name] += sizes[name]
+        room -= sizes[name]
+    return given
+
+
+def _filled(sizes: Mapping[str, int], used: Mapping[str, int], room: int) -> dict[str, int]:
+    """Return what brings all blocks to the highest level that there is room for: the first of the shares, at once.
+
+    Args:
+        sizes: Runs of a configuration of each block.
+        used: Runs that each of them has had.
+        room: Runs that are left.
+    """
+
+    def given(level: int) -> dict[str, int]:
+        return {name: -(-max(0, level - used[name]) // size) * size for name, size in sizes.items()}
+
+    low = 0  # a level that there is room for
+    high = (
+        room + max((used[name] for name in sizes), default=0) + 1
+    )  # and one that there is none for, if any block searches
+    while high - low > 1:
+        middle = (low + high) // 2
+        if sum(given(middle).values()) <= room:
+            low = middle
+        else:
+            high = middle
+    return given(low)
 
 
 def _used_by_block(spec: StudySpec, runs: Iterable[PlannedRun]) -> dict[str, int]:

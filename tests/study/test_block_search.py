@@ -132,18 +132,19 @@ def test_an_aggregate_that_is_told_again_replaces_the_first(spec_of):
     spec = spec_of(WIDE)
     (block,) = spec.blocks
     search = BlockSearch(spec, block, known_cells(spec, block))
-    before = search.study
     key = known_cells(spec, block)[0].config
     search.tell(config_key(key), Score((0.9,), 1, 1))
     run = next_new(search)
     search.tell(config_key(key), Score((0.4,), 3))
-    assert search.study is not before
+    assert search.study.best_trial.values == [0.4]
     first, second = search.study.trials[0], search.study.trials[run.trial]
     assert (first.number, first.values, first.user_attrs["num_seeds"]) == (0, [0.4], 3)
     assert "num_failed" not in first.user_attrs
     assert (second.state, second.user_attrs["config_key"]) == (TrialState.RUNNING, run.config_key)
     search.tell(run.config_key, Score((0.5,), 1))
     assert search.study.trials[run.trial].values == [0.5]
+    search.tell(config_key(key), Score((0.6,), 4))
+    assert search.study.best_trial.number == run.trial  # and not what was best once
     search.tell(run.config_key, Score(None, 0, 2, "loss became nan", "diverged"))
     second = search.study.trials[run.trial]
     assert (second.state, second.user_attrs["kind"]) == (TrialState.FAIL, "diverged")

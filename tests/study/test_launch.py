@@ -184,6 +184,14 @@ def test_a_folder_that_cannot_be_written_exits_with_2_in_one_line(write, tmp_pat
 
 
 @pytest.mark.usefixtures("no_ray")
+def test_an_address_that_is_none_leaves_nothing_behind(write, tmp_path, capsys):
+    path = write(STUDY)
+    assert launch.main([path, "--out", str(tmp_path / "study"), "--address", "foo"]) == 2
+    assert "--address must be HOST:PORT" in capsys.readouterr().err
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.usefixtures("no_ray")
 def test_more_cores_than_there_are_leave_nothing_behind(write, tmp_path, capsys):
     arguments = [write(STUDY), "--out", str(tmp_path / "new" / "study"), "--set", "resources.cpus_per_lane=4096"]
     assert launch.main(arguments) == 2

@@ -8,10 +8,24 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from iae_models.config import config_key
+from study.block_search import BlockSearch, Known
 from study.optuna_store import OptunaStore
+from study.planned import grid_runs
 from study.records import read_json, write_json
+from study.scores import Score
+
+SEARCHED = """
+name: searched
+parameters: {model.latent_dim: {grid: [2, 4, 8, 16], search: {low: 2, high: 40, log: true}}}
+objectives: [{measure: critic_accuracy}]
+search: {sampler: random}
+budget: {runs: 10}
+"""
 
 
 def read(path, what=lambda study: study.trials):
@@ -99,6 +113,45 @@ def test_it_is_rebuilt_from_the_run_folders_with_means_that_changed(spec_of, fol
     assert sketch(read(folder.optuna)["small.gaussian"]) == sketch(after["small.gaussian"])
 
 
+@pytest.mark.parametrize("storage", [None, "journal", "sqlite"])
+def test_any_place_holds_what_was_told_last(spec_of, folder, storage, tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.db'}" if storage == "sqlite" else storage
+    spec = spec_of(SEARCHED)
+    (block,) = spec.blocks
+    cells = [Known(run.config, run.label) for run in grid_runs(spec)]
+    search = BlockSearch(spec, block, cells)
+    store = OptunaStore(folder, lambda: [search.study], storage=url)
+    store.copy()
+    first, second, third, fourth = [config_key(item.config) for item in cells]
+    search.tell(first, Score((0.5,), 1))
+    search.tell(second, Score(None, 0, 1, "loss became nan", "diverged"))
+    search.tell(third, Score(None, 0, reason="asha", kind="pruned", rungs=((10, 0.8), (20, float("inf")))))
+    store.copy()
+    proposed = search.propose().runs[0].config_key
+    store.copy()
+    search.tell(first, Score(None, 0, 2, "loss became nan", "diverged"))  # and another seed takes the value away
+    search.tell(second, Score((0.7,), 1, 1))
+    search.tell(proposed, Score((0.6,), 1))
+    search.tell(fourth, Score((0.9,), 1))
+    store.close()
+    assert not store.problem
+    place = {"journal": lambda: JournalStorage(JournalFileBackend(str(folder.journal)))}.get(
+        storage, lambda: f"sqlite:///{folder.optuna}" if storage is None else url
+    )()
+    study = optuna.load_study(study_name=search.name, storage=place)
+    assert sketch(study.trials) == sketch(search.study.trials)
+    assert [trial.intermediate_values for trial in study.trials] == [
+        trial.intermediate_values for trial in search.study.trials
+    ]
+    assert [trial.system_attrs for trial in study.trials] == [trial.system_attrs for trial in search.study.trials]
+    assert study.best_trial.number == search.study.best_trial.number == 4
+    times = [(trial.datetime_start, trial.datetime_complete) for trial in study.trials]
+    assert times == [(trial.datetime_start, trial.datetime_complete) for trial in search.study.trials]
+    if storage != "journal":
+        study._storage.remove_session()
+        study._storage._backend.engine.dispose()
+
+
 def test_a_moved_folder_opens(spec_of, folder, dispatch, finish, tmp_path):
     dispatcher = dispatch(spec_of())
     store = OptunaStore(folder, lambda: dispatcher.studies)
@@ -173,7 +226,7 @@ def test_a_disk_that_refuses_the_file_does_not_stop_the_study(spec_of, folder, d
     def refuse(*_):
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(optuna.storages.RDBStorage, "set_trial_state_values", refuse)
+    monkeypatch.setattr("study.optuna_places.write_trials", refuse)
     run_lanes(dispatcher, finish, 10)
     store.copy_if_due()
     assert store.problem == "OperationalError: database or disk is full"

@@ -1,9 +1,11 @@
 import json
+import random
+from types import SimpleNamespace
 
 import pytest
 
 from iae_models.config import DATASETS, changed_values, flatten, run_key
-from study.plan import grid_runs, make_plan, searched_runs
+from study.plan import grid_runs, make_plan, searched_runs, shares
 from study.plan_text import aligned, describe, duration
 from study.records import StudyFolder, write_json
 from study.spec import load_study
@@ -292,3 +294,28 @@ def test_large_plans_are_quick(load, folder):
         place.run.write_text("{}")
         place.result.write_text(json.dumps(RESULT))
     assert make_plan(spec, folder).todo == ()
+
+
+def one_by_one(sizes, used, room):
+    """Return the shares as they are defined: a configuration at a time, to whoever has had the fewest."""
+    given = dict.fromkeys(sizes, 0)
+    while fitting := [name for name in sizes if sizes[name] <= room]:
+        name = min(fitting, key=lambda item: used[item] + given[item])
+        given[name] += sizes[name]
+        room -= sizes[name]
+    return given
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_shares_go_to_whoever_has_had_the_fewest(seed):
+    chance = random.Random(seed)
+    sizes = {f"block {index}": chance.randint(1, 5) for index in range(chance.randint(1, 4))}
+    used = {name: chance.randint(0, 30) for name in sizes}
+    room = chance.choice([0, 1, 7, 40, 200])
+    blocks = tuple(SimpleNamespace(name=name, replicates=size) for name, size in sizes.items())
+    spec = SimpleNamespace(blocks=(*blocks, SimpleNamespace(name="a grid alone", replicates=1)))
+    assert shares(spec, room, used) == one_by_one(sizes, used, room)
+
+
+def test_without_a_search_there_are_no_shares():
+    assert shares(SimpleNamespace(blocks=()), 10, {}) == {}

@@ -5,15 +5,19 @@ import pytest
 from benchmarks import orchestrator_scale, search_quality
 
 
-def test_every_run_of_a_study_is_handed_out_and_found_again() -> None:
-    rows = orchestrator_scale.measure("random", num_runs=100, num_plain=1)
-    assert [(row[1], row[2]) for row in rows] == [
+@pytest.mark.parametrize("space", orchestrator_scale.SPACES)
+def test_every_run_of_a_study_is_handed_out_and_found_again(space: str) -> None:
+    rows = orchestrator_scale.measure(space, "random", num_runs=100, num_plain=1)
+    assert [(row[1], row[2].partition(" ")[0]) for row in rows] == [
         ("runs of a study", "100"),
-        ("next launch: plan of finished runs", "100"),
+        ("next launch: plan", "100"),
         ("next launch: searches from their history", "100"),
         ("next launch: optuna.db written anew", "100"),
-        ("trials of plain Optuna", "1"),
+        ("next launch: `--dry-run`, the whole command", "100"),
+        ("trials of plain Optuna, SQLite", "1"),
+        ("trials of plain Optuna, in memory", "100"),
     ]
+    assert {len(row) for row in rows} == {9}
 
 
 @pytest.mark.parametrize("arm", search_quality.ARMS.values(), ids=search_quality.ARMS)

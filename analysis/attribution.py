@@ -203,13 +203,14 @@ def attribute(
     total = float(parts.iloc[0].sum())
     if not total > 0:
         return pd.DataFrame({"part": list(parts.columns), "variance": parts.iloc[0].to_numpy()})
-    shares = repeats.div(repeats.sum(axis=1), axis=0)
+    found_shares = parts.iloc[0].to_numpy() / total
+    shares = repeats.div(repeats.sum(axis=1), axis=0).clip(0, 1)
     return pd.DataFrame(
         {
             "part": list(parts.columns),
-            "share": parts.iloc[0].to_numpy() / total,
-            "low": shares.quantile(0.025).to_numpy(),
-            "high": shares.quantile(0.975).to_numpy(),
+            "share": found_shares,
+            "low": np.minimum(shares.quantile(0.025).to_numpy(), found_shares),
+            "high": np.maximum(shares.quantile(0.975).to_numpy(), found_shares),
             "variance": parts.iloc[0].to_numpy(),
         }
     )

@@ -25,6 +25,7 @@ def caveats(analysis: Analysis) -> list[str]:
         *_extra(analysis),
         *_invalid(analysis),
         *_reproducibility(analysis),
+        *_full_suite(analysis),
         *_label_use(analysis),
         *_undefined(analysis),
         _TREND_CAVEAT,
@@ -108,6 +109,16 @@ def _reproducibility(analysis: Analysis) -> list[str]:
             f"At most {counted(int(seeds.max()), 'seed')} a cell: three or more are needed to speak of seeds."
         )
     return sentences
+
+
+def _full_suite(analysis: Analysis) -> list[str]:
+    """Say where values are the full suite's: it has measured more images than a run itself, and maybe not every run."""
+    finished = analysis.runs[analysis.runs["status"] == "finished"]
+    count = int(finished["full_hash"].map(lambda value: isinstance(value, str) and value != "").sum())
+    if not count:
+        return []
+    words = "all of them" if count == len(finished) else f"{count} of {len(finished)} finished runs"
+    return [f"The full suite has measured {words}: where it and the run both have a value, the full suite's is used."]
 
 
 def _label_use(analysis: Analysis) -> list[str]:

@@ -105,7 +105,7 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
 def controls(analysis: Analysis) -> Drawing | str:
     """Draw what the code keeps against the latent dimension, beside the three controls, one row a noise dimension."""
     cells = analysis.cells[analysis.cells["name"].isin(HEADLINE) & analysis.cells["family"].str.startswith("gaussian")]
-    cells = cells[cells["mean"].notna()]
+    cells = cells[cells["mean"].notna() & cells["subject"].isin(["model", "untrained", "pca"])]
     if cells.empty:
         return "No run with a Gaussian code has finished in the grid."
     family = cells["family"].value_counts().index[0]

@@ -93,7 +93,7 @@ def page(
     return Template((here / "report.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(study["name"] + (" (smoke test)" if study.get("smoke") else "")),
         question=html.escape(study["question"]),
-        navigation="".join(f'<a href="#{anchor}">{title}</a>' for anchor, title, _ in sections),
+        navigation=" ".join(f'<a href="#{anchor}">{title}</a>' for anchor, title, _ in sections),
         body=body,
         footer=f"Written by <code>{html.escape(report_command(analysis))}</code>.",
         data=embedded(analysis),

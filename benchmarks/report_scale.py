@@ -57,7 +57,7 @@ def optuna_figures(num_runs: str) -> str:
     from optuna.visualization import matplotlib as figures
 
     study = _optuna_study(int(num_runs))
-    drawn = (
+    drawn: tuple[Any, ...] = (
         figures.plot_optimization_history(study),
         figures.plot_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()),
         figures.plot_slice(study),

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analysis import plots
+from analysis.caveats import caveats
 from analysis.figures import FIGURES
 from analysis.results import load_results
 from analysis.tables import analyse, clustering_table
@@ -230,3 +231,8 @@ def test_figures_of_the_full_suite_say_that_it_was_not_run(name, analysis):
 def test_the_joint_test_decides_which_cells_are_calibrated(full_analysis, analysis):
     assert not full_analysis.cells["uncalibrated"].any()
     assert analysis.cells["uncalibrated"].all()
+
+
+def test_the_full_suite_is_a_caveat_where_it_was_run(full_analysis, analysis):
+    assert "The full suite has measured all of them" in " ".join(caveats(full_analysis))
+    assert "full suite" not in " ".join(caveats(analysis))

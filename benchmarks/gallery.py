@@ -80,12 +80,15 @@ def page(folder: Path) -> Iterator[str]:
 def run(code: str, names: dict[str, Any]) -> tuple[str, Any]:
     """Run a snippet in a namespace; return what it printed and the value of its last expression."""
     tree = ast.parse(code)
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1]
+    value = last.value if isinstance(last, ast.Expr) else None
+    if value is not None:
+        tree.body.pop()
     out = io.StringIO()
     with contextlib.redirect_stdout(out), pd.option_context("display.width", 110, "display.max_columns", 12):
         exec(compile(tree, "gallery", "exec"), names)  # noqa: S102  the page shows what its own snippets do
-        value = None if last is None else eval(compile(ast.Expression(last.value), "gallery", "eval"), names)
-    return out.getvalue(), value
+        result = None if value is None else eval(compile(ast.Expression(value), "gallery", "eval"), names)
+    return out.getvalue(), result
 
 
 def main(arguments: list[str]) -> int:

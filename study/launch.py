@@ -8,7 +8,8 @@ stopped: finished runs stay, failed and interrupted ones are repeated, and what 
 added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells, seeds or
 blocks for later, and `--fresh` moves the folder aside.
 
-Ctrl-C or SIGTERM lets every run save a checkpoint and then ends the launch; a second Ctrl-C ends it at once.
+Ctrl-C, SIGTERM or a terminal that closes (SIGHUP, unless `nohup` keeps it away) lets every run save a checkpoint and
+then ends the launch; a second Ctrl-C ends it at once.
 
 Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
 interrupted.
@@ -47,6 +48,7 @@ from study.planned import mend_records
 from study.records import StudyFolder, read_json, run_status
 from study.resolved import write_study
 from study.selection import confined
+from study.signals import heeded, leave_closed_terminal
 from study.spec import SpecError, StudySpec, load_study
 from study.stop_request import withdraw_stop
 
@@ -235,8 +237,8 @@ def _is_foreign(path: Path, folder: StudyFolder) -> bool:
 
 def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, launched_at: datetime) -> int:
     """Run what is to do in a folder that is held, then write the report."""
-    # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
-    signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
+    for number in heeded():
+        signal.signal(number, _as_keyboard_interrupt)
     plan = _plan(spec, folder, options.only)
     with _writing(folder):
         mended = mend_records(folder, plan.wanted)
@@ -295,6 +297,7 @@ def _run(
             data_root=options.data_root,
             launched_at=launched_at,
             ready=ready,
+            command=command_of(options),
         )
 
 
@@ -394,7 +397,10 @@ def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespa
     return INTERRUPTED
 
 
-def _as_keyboard_interrupt(_: int, __: FrameType | None) -> None:
+def _as_keyboard_interrupt(number: int, _: FrameType | None) -> None:
+    if number == signal.SIGHUP:
+        signal.signal(number, signal.SIG_IGN)  # the shell passes on what the terminal has sent already
+        leave_closed_terminal()
     raise KeyboardInterrupt
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.current import digest_of, forget_digest, keep_digest
 from analysis.drawing import Drawing
 from analysis.drawn import draw_all
 from analysis.figures import FIGURES
@@ -41,6 +42,8 @@ def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) 
         NotADirectoryError: The path is a file.
     """
     folder = StudyFolder(study_dir)
+    forget_digest(folder)
+    made_of = digest_of(folder)
     analysis = analyse(load_results(study_dir))
     importance, notes = _importance(analysis, evaluators)
     figures, undrawn = draw_all(_builders(analysis, importance, FIGURE_NAMES), folder.report / "figures")
@@ -52,6 +55,7 @@ def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) 
     for name, text in texts.items():
         with atomic_path(folder.report / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    keep_digest(folder, made_of)
     return folder.report / PAGE
 
 

@@ -28,7 +28,7 @@ from study.lanes import Lanes, fit_lanes
 from study.node_watch import NodeWatch
 from study.progress import DriverCallback
 from study.search import LaneSearcher, RungScheduler
-from study.signals import held_back
+from study.signals import ENDING, held_back
 from study.spec import Resources
 from study.stop_switch import StopSwitch, signals_to
 from study.trial import WorkerSettings
@@ -77,7 +77,7 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         try:
-            with held_back(signal.SIGHUP):
+            with held_back(ENDING):
                 ray.init(**options)
         except (ConnectionError, ValueError) as error:
             if address is None:

@@ -22,11 +22,10 @@ import contextlib
 import csv
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -41,12 +40,12 @@ from study.failures import BadInput
 from study.hours import hours_left, used_up
 from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse, hold
-from study.output import print_whole
+from study.output import columns, print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import counted, describe
 from study.planned import mend_records
 from study.records import StudyFolder, read_json, run_status
-from study.resolved import write_study
+from study.resolved import last_launch, write_study
 from study.selection import confined
 from study.signals import heeded, leave_closed_terminal
 from study.spec import SpecError, StudySpec, load_study
@@ -85,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_folder(folder, spec)
         if options.dry_run or options.list:
             plan = _plan(spec, folder, options.only)
-            text = listing(plan, folder) if options.list else describe(plan, spec, folder)
+            text = listing(plan, folder) if options.list else describe(plan, spec, folder, columns())
             return FINISHED if print_whole(text) else FAILED
         if options.address is None:
             _check_cores(spec)
@@ -249,7 +248,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     for path in mended:
         print(f"Mended: {path} could not be read, and is written anew.")
     print(f"{spec.name} in {folder.root}, {counted(len(plan.wanted), 'run')}:")
-    print(as_lines(difference(plan, folder), shutil.get_terminal_size().columns), flush=True)
+    print(as_lines(difference(plan, folder), columns()), flush=True)
     if plan.is_done:
         print("Nothing to do: " + _all_ended(plan, spec))
         return _brought_up_to_date(spec, folder, plan, launched_at, FINISHED)
@@ -267,7 +266,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
 def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime, code: int) -> int:
     """Write what is derived of a study of which nothing is run, and return the exit code."""
     with _writing(folder):
-        write_study(spec, folder, plan, launched_at)
+        write_study(spec, folder, plan, last_launch(folder) or launched_at)
     _rebuild(spec, folder, plan)
     return _end(folder, (), code)
 
@@ -340,11 +339,8 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
     """Write the report, name the folder and the next commands, and return the exit code."""
     for note in notes:
         print(note)
-    print("Writing the report …", flush=True)
     try:
-        from analysis.report import write_report
-
-        report = f"Report  {write_report(folder.root)}"
+        report = f"Report  {_report(folder)}"
         _print_problems(folder)
     except Exception as error:  # noqa: BLE001 - the runs are safe, and the report can be written again
         report = f"No report: {type(error).__name__}: {error}"
@@ -357,10 +353,30 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
         f"optuna-dashboard sqlite:///{shlex.quote(str(folder.optuna))}": "the searches",
         f"tensorboard --logdir {root}/runs": "the curves",
     }
-    width = max(map(len, commands))
     print(f"\nStudy   {folder.root}\n{report}\nNext")
-    print("\n".join(f"  {command:{width}}  {what}" for command, what in commands.items()))
+    print("\n".join(_explained(commands)))
     return code
+
+
+def _explained(commands: Mapping[str, str]) -> Iterator[str]:
+    """Yield commands with what they are for: behind them, or below where the terminal is too narrow."""
+    width = max(map(len, commands))
+    is_narrow = width + 4 + max(map(len, commands.values())) > columns()
+    for command, what in commands.items():
+        yield f"  {command}\n      {what}" if is_narrow else f"  {command:{width}}  {what}"
+
+
+def _report(folder: StudyFolder) -> str:
+    """Write the report unless it is that of what the folder holds now, and return what to say of it."""
+    from analysis.current import is_current
+
+    page = folder.report / "index.html"
+    if is_current(folder, page):
+        return f"{page}\n        left as it is: nothing has changed since it was written"
+    print("Writing the report …", flush=True)
+    from analysis.report import write_report
+
+    return str(write_report(folder.root))
 
 
 def _print_problems(folder: StudyFolder) -> None:
@@ -374,15 +390,11 @@ def _print_problems(folder: StudyFolder) -> None:
 
 
 def _all_ended(plan: Plan, spec: StudySpec) -> str:
-    if plan.chosen is not None:
-        return (
-            "the run that --only names has ended."
-            if len(plan.chosen) == 1
-            else (f"all {len(plan.chosen)} runs that --only names have ended.")
-        )
-    if len(plan.wanted) == 1:
-        return f"the run of {spec.name} {'has ended' if plan.pruned else 'is finished'}."
-    return f"all {len(plan.wanted)} runs of {spec.name} {'have ended' if plan.pruned else 'are finished'}."
+    number = len(plan.wanted if plan.chosen is None else plan.chosen)
+    whose = f"of {spec.name}" if plan.chosen is None else "that --only names"
+    which, have = ("the run", "has") if number == 1 else (f"all {number} runs", "have")
+    is_whole = plan.chosen is None and not plan.pruned
+    return f"{which} {whose} {('is' if number == 1 else 'are') + ' finished' if is_whole else f'{have} ended'}."
 
 
 def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import select
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 """What a cluster or a container sends before it kills, and what a process gets whose terminal or connection closes."""
@@ -18,12 +18,13 @@ def heeded() -> list[signal.Signals]:
 
 
 @contextlib.contextmanager
-def held_back(number: signal.Signals) -> Iterator[None]:
-    """Hold a signal back. Processes that are started meanwhile never get it; this one gets it in the end.
+def held_back(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Hold signals back. Processes that are started meanwhile never get them; this one gets them in the end.
 
-    A terminal that closes sends SIGHUP to all processes that it has started, and Ray's are to outlive the checkpoints.
+    A terminal that closes, `timeout` and batch systems signal all processes at once, and Ray's are to outlive the
+    checkpoints. The price is that Ray waits for seconds, in the end, before it kills what does not heed SIGTERM.
     """
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:

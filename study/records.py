@@ -165,8 +165,11 @@ def read_json(path: Path) -> dict[str, Any]:
         FileNotFoundError: There is no such file.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        text = path.read_bytes().decode()
+        value = json.loads(text)
+        if "\\ud" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text, and no file takes it
+    except (json.JSONDecodeError, UnicodeError) as error:
         raise ValueError(f"{path} must be a JSON file, but is not: {error}.") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} must hold a JSON object, but holds {type(value).__name__}.")

@@ -5,7 +5,7 @@
 Runs are handed out, "finish" with made-up values, which this command writes as a worker would and does not count, and
 are taken back. Everything that the driver does is counted: proposals, run records, reading results, telling the search
 and the copy for `optuna-dashboard`. Then the next launch on that folder. Beside it, in the same run, plain Optuna on
-the same space without any folder: with its SQLite storage, which commits at every call, and in memory, which is what the
+the same space without a folder: with its SQLite storage, which commits at every call, and in memory, which is what the
 sampler itself takes.
 """
 

@@ -102,13 +102,18 @@ def searched_runs(block: Block, chosen: Mapping[str, Any], trial: int | None) ->
 
 
 def name_of(run: PlannedRun) -> str:
-    """Return a run as a person calls it: block, configuration and replicate."""
-    return f"{run.block} {run.label} #{run.replicate}" if run.label != run.block else f"{run.label} #{run.replicate}"
+    """Return what `--only` and everything that is printed call a run: its cell and replicate, "gaussian:z=5 n=10:0"."""
+    return f"{cell_name(run)}:{run.replicate}"
 
 
 def cell_name(run: PlannedRun) -> str:
-    """Return what `--only` calls the configuration of a run, such as "gaussian:z=5 n=10"."""
-    return run.label if run.label == run.block else f"{run.block}:{run.label}"
+    """Return what `--only` and everything that is printed call the configuration of a run, "gaussian:z=5 n=10"."""
+    return cell_called(run.block, run.label)
+
+
+def cell_called(block: str, label: str) -> str:
+    """Return the name of a cell; that of a block without axes is the block's."""
+    return label if label == block else f"{block}:{label}"
 
 
 def takes_from_search(run: PlannedRun) -> bool:

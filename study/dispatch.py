@@ -145,6 +145,10 @@ class Dispatcher:
         """Return how often the share of a run has grown, because it ran out of memory."""
         return self._retries.growths(key)
 
+    def most_growths(self) -> int:
+        """Return how often the share of those runs has grown that are out, the largest number."""
+        return max(map(self.growths, self._live), default=0)
+
     def record_some(self, num: int = 5) -> None:
         """Write the `run.json` of some runs that wait; a thousand at once would keep the first lane waiting."""
         for _ in range(min(num, len(self._unrecorded))):

@@ -196,6 +196,7 @@ def test_a_run_that_ran_out_of_memory_goes_out_alone_with_more_of_a_machine(spec
         dispatcher.lane_ended([poor, other][: 3 - growths])
         assert [run.key for run in dispatcher.next_lane()] == [poor]
         assert (dispatcher.growths(poor), dispatcher.growths(other)) == (growths, 0)
+        assert dispatcher.most_growths() == growths
         assert run_status(folder.run(poor)) == "planned"
         assert dispatcher.next_lane() is None  # others would take away what it waits for
         dispatcher.note(Report(poor, "running", 10, 1.0))

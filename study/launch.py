@@ -1,12 +1,12 @@
 """Run a study, or go on with it.
 
     python -m study.launch SPEC [--out DIR] [--set KEY=VALUE]… [--smoke]
-                                [--only CELL[:SEED]]… [--dry-run | --list | --fresh]
+                                [--only NAME]… [--dry-run | --list | --fresh]
 
 The study folder is `runs/<name>` unless `--out` says otherwise. The same command again goes on where the last one
 stopped: finished runs stay, failed and interrupted ones are repeated, and what the specification wants beyond them is
-added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells for later, and
-`--fresh` moves the folder aside.
+added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells, seeds or
+blocks for later, and `--fresh` moves the folder aside.
 
 Ctrl-C or SIGTERM lets every run save a checkpoint and then ends the launch; a second Ctrl-C ends it at once.
 
@@ -37,11 +37,12 @@ from study.aside import moved_aside
 from study.cell_list import listing
 from study.difference import as_lines, difference
 from study.failures import BadInput
+from study.hours import hours_left, used_up
 from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse, hold
 from study.output import print_whole
 from study.plan import Plan, make_plan, other_code
-from study.plan_text import describe
+from study.plan_text import counted, describe
 from study.planned import mend_records
 from study.records import StudyFolder, read_json, run_status
 from study.resolved import write_study
@@ -245,19 +246,28 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
         print(f"Warning: {warning}")
     for path in mended:
         print(f"Mended: {path} could not be read, and is written anew.")
-    print(f"{spec.name} in {folder.root}, {len(plan.wanted)} runs:")
+    print(f"{spec.name} in {folder.root}, {counted(len(plan.wanted), 'run')}:")
     print(as_lines(difference(plan, folder), shutil.get_terminal_size().columns), flush=True)
     if plan.is_done:
         print("Nothing to do: " + _all_ended(plan, spec))
-        with _writing(folder):
-            write_study(spec, folder, plan, launched_at)
-        _rebuild(spec, folder, plan)
-        return _end(folder, (), 0)
+        return _brought_up_to_date(spec, folder, plan, launched_at, FINISHED)
+    if hours_left(spec, plan) == 0:
+        left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
+        print(f"Nothing is started, {counted(left, 'run')} left. {used_up(spec)}")
+        return _brought_up_to_date(spec, folder, plan, launched_at, FAILED)
     print("Starting Ray …", flush=True)
     outcome = _run(spec, folder, plan, options, launched_at)
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
     return _end(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
+
+
+def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime, code: int) -> int:
+    """Write what is derived of a study of which nothing is run, and return the exit code."""
+    with _writing(folder):
+        write_study(spec, folder, plan, launched_at)
+    _rebuild(spec, folder, plan)
+    return _end(folder, (), code)
 
 
 def _run(
@@ -362,7 +372,13 @@ def _print_problems(folder: StudyFolder) -> None:
 
 def _all_ended(plan: Plan, spec: StudySpec) -> str:
     if plan.chosen is not None:
-        return f"all {len(plan.chosen)} runs that --only names have ended."
+        return (
+            "the run that --only names has ended."
+            if len(plan.chosen) == 1
+            else (f"all {len(plan.chosen)} runs that --only names have ended.")
+        )
+    if len(plan.wanted) == 1:
+        return f"the run of {spec.name} {'has ended' if plan.pruned else 'is finished'}."
     return f"all {len(plan.wanted)} runs of {spec.name} {'have ended' if plan.pruned else 'are finished'}."
 
 
@@ -371,8 +387,10 @@ def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespa
     left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
     begun = sum(run_status(folder.run(run.key)) == "unfinished" for run in plan.todo)
     going_on = f" ({begun} from a checkpoint)" if begun else ""
-    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left}{going_on} are left. To go on from here:")
-    print(f"  {command_of(options)}")
+    print(f"\nInterrupted: {counted(len(plan.finished), 'run')} finished and {left}{going_on} left.")
+    if hours_left(spec, plan) == 0:
+        print(used_up(spec))
+    print(f"To go on from here:\n  {command_of(options)}")
     return INTERRUPTED
 
 

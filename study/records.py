@@ -19,6 +19,7 @@
                      events.out.tfevents.*
       history/part-*.parquet       losses over steps: immutable parts, written by the driver
       classifiers/                 the measuring classifier, one per data set and split
+      choices/                     what timing chose for each kind of processor: see `study.agreed`
       optuna.db                    derived from the runs; can be rebuilt; or optuna.journal
       report/                      derived from all of it; can be rebuilt
 
@@ -56,6 +57,7 @@ class StudyFolder:
         self.runs = self.root / "runs"
         self.history = self.root / "history"
         self.classifiers = self.root / "classifiers"
+        self.choices = self.root / "choices"
         self.optuna = self.root / "optuna.db"
         self.journal = self.root / "optuna.journal"
         self.report = self.root / "report"

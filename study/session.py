@@ -15,9 +15,11 @@ from iae_models.config import VARIANTS, own_source
 from study.dispatch import Dispatcher
 from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
+from study.hours import used_up
 from study.lanes import Lanes
 from study.optuna_store import OptunaStore
 from study.plan import Plan
+from study.plan_text import counted
 from study.planned import name_of
 from study.progress import DriverCallback, display_for
 from study.records import StudyFolder
@@ -146,8 +148,7 @@ def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:
         if search.exhausted
     ]
     if dispatcher.out_of_time:
-        hours, left = dispatcher.spec.budget.hours, dispatcher.standing.left
-        notes.append(f"The budget of {hours:g} hours is used up; {left} runs were not started.")
+        notes.append(f"{counted(dispatcher.standing.left, 'run')} not started. {used_up(dispatcher.spec)}")
     if store_problem:
         notes.append(f"optuna.db is not up to date ({store_problem}); the next launch writes it anew.")
     return notes

@@ -87,7 +87,8 @@ def as_text(spec: StudySpec, found: Ranking, top: int) -> str:
     parts = [f"{spec.name}: {goals}; {number} of {counted(number + found.num_open, 'configuration')} with a value."]
     parts[0] += _without_value(found)
     if found.num_controls:
-        parts[0] += f"\nControls, {found.num_controls} of them, are not ranked: no search could have found them."
+        controls = ", ".join(block.name for block in spec.blocks if block.control)
+        parts[0] += f"\nThe controls ({controls}: {found.num_controls} of these) are not ranked."
     items = shown(spec, found, top)
     if not items:
         return parts[0]

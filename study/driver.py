@@ -134,7 +134,7 @@ def run_lanes(
     """
     switch = StopSwitch(dispatcher, say)
     searcher = LaneSearcher(dispatcher, place, lanes.bundles)
-    stopper = CombinedStopper(switch, NodeWatch(lanes.bundles[0]))
+    stopper = CombinedStopper(switch, NodeWatch(lambda: lanes.bundles[dispatcher.most_growths()]))
     with tempfile.TemporaryDirectory(prefix="study-") as storage, signals_to(switch):
         for attempt in itertools.count():
             tuner = _tuner(searcher, lanes.number, callback, stopper, Path(storage) / str(attempt))

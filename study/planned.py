@@ -66,9 +66,10 @@ class PlannedRun:
 def grid_runs(spec: StudySpec) -> list[PlannedRun]:
     """Return the runs of all grids: replicate 0 of every cell first, so that a picture of the whole comes early.
 
-    A configuration that several blocks want appears once, under the first of them.
+    A configuration that several blocks want appears once, under the first of them. Controls come last.
     """
-    cells = [(block, *_cell(values, block)) for block in spec.blocks for values in block.cells()]
+    blocks = sorted(spec.blocks, key=lambda block: block.control)
+    cells = [(block, *_cell(values, block)) for block in blocks for values in block.cells()]
     runs: dict[str, PlannedRun] = {}
     for replicate in range(max((block.replicates for block in spec.blocks), default=0)):
         for block, config, name, label in cells:

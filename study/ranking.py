@@ -58,7 +58,7 @@ class Ranking:
         ranked: The best first.
         num_open: Configurations without a value.
         num_waiting: Those of them whose planned runs have not all ended.
-        num_controls: Those with a value that no search could have found, in a study that searches.
+        num_controls: Those with a value that are only there to compare with.
     """
 
     ranked: tuple[Ranked, ...]

@@ -257,6 +257,7 @@ def _block_as_json(block: Block) -> dict[str, Any]:
         "axes": axes,
         "replicates": block.replicates,
         "until": None if block.until is None else dataclasses.asdict(block.until),
+        "control": block.control,
     }
 
 

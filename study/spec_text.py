@@ -108,7 +108,8 @@ def search_lines(spec: StudySpec, left: int) -> list[str]:
     )
     judged = "" if spec.aggregate == "mean" else f", the {spec.aggregate.replace('_', ' ')} over replicates"
     sampler = f"{spec.search.sampler}{_options(spec.search.options)}"
-    runs = f"{left} of {spec.budget.runs} runs left"
+    less = " at most, since seeds for wide intervals come out of them first"
+    runs = f"{left} runs left of {spec.budget.runs}{less if any(block.until for block in spec.blocks) else ''}"
     return [f"Search: {goals}, on validation images{judged}; sampler {sampler}, seed {spec.search.seed}, {runs}."]
 
 

@@ -8,6 +8,7 @@ import pytest
 from iae_models.config import DATASETS, changed_values, flatten, run_key
 from study.plan import grid_runs, make_plan, searched_runs, shares
 from study.plan_text import aligned, describe, duration
+from study.problems import SpecError
 from study.records import StudyFolder, write_json
 from study.selection import confined
 from study.spec import load_study
@@ -364,3 +365,24 @@ def test_shares_go_to_whoever_has_had_the_fewest(seed):
 
 def test_without_a_search_there_are_no_shares():
     assert shares(SimpleNamespace(blocks=()), 10, {}) == {}
+
+
+SHARED_CELL = """
+name: shared
+blocks:
+  - {name: baseline, control: true, parameters: {model.latent_dim: {grid: [2, 7]}}}
+  - {name: main, parameters: {model.latent_dim: {grid: [2]}}}
+"""
+
+
+def test_a_cell_that_a_control_shares_belongs_to_the_other_block_and_controls_come_last(spec_of):
+    assert [(run.block, run.label) for run in grid_runs(spec_of(SHARED_CELL))] == [
+        ("main", "z=2"),
+        ("baseline", "z=7"),
+    ]
+
+
+def test_a_control_does_not_search(spec_of):
+    text = SHARED_CELL.replace("{grid: [2, 7]}", "{search: {low: 2, high: 7}}") + "budget: {runs: 4}\n"
+    with pytest.raises(SpecError, match=r"blocks\[0\]\.control: must be false in a block that searches"):
+        spec_of(text)

@@ -76,7 +76,7 @@ def test_lines_tell_the_first_report_and_every_end(dispatcher, console, finish, 
     assert lines[0].endswith(f"{name_of(first)}: step 10/100  autoencoder 2  discriminator 0.75")
     assert lines[1].startswith(f"[1/4] {name_of(first)} finished in 41 s; 1 finished, 1 running, 0 failed; about ")
     assert lines[2].startswith(f"[2/4] {name_of(second)} failed: loss became nan; 1 finished, 0 running, 1 failed")
-    assert lines[3] == "best critic_accuracy so far: 0.750 at spec z=2"
+    assert lines[3] == "best critic_accuracy so far: 0.750 at spec:z=2"
 
 
 def test_a_long_silence_is_broken(dispatcher, console, monkeypatch):
@@ -107,7 +107,7 @@ def test_table_shows_counts_best_and_what_runs(dispatcher, finish, monkeypatch):
     for text in (
         "1/4 runs",
         "1 finished, 1 running, 0 failed",
-        "best critic_accuracy so far: 0.750 at spec z=2",
+        "best critic_accuracy so far: 0.750 at spec:z=2",
         "step 40/100",
     ):
         assert text in frame

@@ -44,6 +44,7 @@ from study.output import columns, print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import counted, describe
 from study.planned import mend_records
+from study.readiness import lacking
 from study.records import StudyFolder, read_json, run_status
 from study.resolved import last_launch, write_study
 from study.selection import confined
@@ -84,7 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_folder(folder, spec)
         if options.dry_run or options.list:
             plan = _plan(spec, folder, options.only)
-            text = listing(plan, folder) if options.list else describe(plan, spec, folder, columns())
+            if options.list:
+                text = listing(plan, folder)
+            else:
+                _check_place(folder)
+                text = "\n\n".join(
+                    filter(None, [describe(plan, spec, folder, columns()), _not_ready(spec, plan, options)])
+                )
             return FINISHED if print_whole(text) else FAILED
         if options.address is None:
             _check_cores(spec)
@@ -130,6 +137,26 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
             )
     elif not folder.runs.is_dir() and any(_is_foreign(path, folder) for path in folder.root.iterdir()):
         raise BadInput(f"--out must be a study folder or empty, but {folder.root} holds other files and no study.json.")
+
+
+def _check_place(folder: StudyFolder) -> None:
+    """Refuse a folder that could not be made or written, without making it.
+
+    Raises:
+        BadInput: Something is in the way, or is not writable.
+    """
+    place = next(path for path in (folder.root.absolute(), *folder.root.absolute().parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise BadInput(f"--out must be a folder that can be made, but {place} is not a folder.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput(f"the study folder must be writable, but {place} is not.")
+
+
+def _not_ready(spec: StudySpec, plan: Plan, options: argparse.Namespace) -> str:
+    """Return what a launch would lack on this machine."""
+    names = _data_names(spec, plan)
+    lines = lacking(spec.resources, names, options.data_root, is_local=options.address is None)
+    return "\n".join(["Not ready on this machine:", *(f"  {line}" for line in lines)]) if lines else ""
 
 
 def _check_cores(spec: StudySpec) -> None:

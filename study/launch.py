@@ -40,6 +40,7 @@ from study.failures import BadInput
 from study.hours import hours_left, used_up
 from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse, hold
+from study.mending import advice, mend_from_replicates, mend_rungs
 from study.output import columns, print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import counted, describe
@@ -238,8 +239,31 @@ def _plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> Plan:
     try:
         plan = make_plan(spec, folder)
     except ValueError as error:
-        raise BadInput(f"{error} Remove it to have its run repeated.") from error
+        raise BadInput(f"{error} {advice(spec, folder, str(error))}") from error
     return confined(plan, only)
+
+
+def _mended_plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> tuple[Plan, list[str]]:
+    """Plan a study after the records are mended that something else can tell; return what was, a sentence each.
+
+    Raises:
+        BadInput: See `_plan`. Or the folder cannot be written.
+    """
+    mended: list[str] = []
+    try:
+        plan = _plan(spec, folder, only)
+    except BadInput:
+        with _writing(folder):
+            mended += mend_from_replicates(spec, folder)
+        if not mended:
+            raise
+        plan = _plan(spec, folder, only)
+    with _writing(folder):
+        for path in mend_records(folder, plan.wanted):
+            mended.append(f"Mended: {path} could not be read, and is written anew.")
+        if spec.scheduler is not None:
+            mended += mend_rungs(folder, plan.wanted)
+    return plan, mended
 
 
 def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
@@ -265,15 +289,13 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     """Run what is to do in a folder that is held, then write the report."""
     for number in heeded():
         signal.signal(number, _as_keyboard_interrupt)
-    plan = _plan(spec, folder, options.only)
-    with _writing(folder):
-        mended = mend_records(folder, plan.wanted)
+    plan, mended = _mended_plan(spec, folder, options.only)
     if options.same_code:
         _refuse_other_code(plan, folder)
     for warning in spec.warnings:
         print(f"Warning: {warning}")
-    for path in mended:
-        print(f"Mended: {path} could not be read, and is written anew.")
+    for sentence in mended:
+        print(sentence)
     print(f"{spec.name} in {folder.root}, {counted(len(plan.wanted), 'run')}:")
     print(as_lines(difference(plan, folder), columns()), flush=True)
     if plan.is_done:

@@ -87,7 +87,7 @@ def as_table(rows: Sequence[Mapping[str, Any]], width: int | None = None) -> str
     names = [*TABLE_COLUMNS, *taken, *reason]
     lines = [line if width is None else _cut(line, width) for line in _aligned(rows, names, {"replicate", *taken})]
     if taken != measures:
-        lines.append(_cut(f"The terminal has no room for {', '.join(measures[len(taken) :])}; -f csv has all.", width))
+        lines.append(_cut(f"-f csv has more, such as {', '.join(measures[len(taken) :])}", width))
     return "\n".join(lines)
 
 

@@ -76,7 +76,7 @@ def test_the_table_adapts_to_the_terminal(folder):
     assert "rate " not in head.replace("replicate ", "")
     assert first.split()[:6] == ["a-0", "gaussian", "z=5", "n=1", "0", "finished"]
     assert failed.endswith("…")
-    assert note.startswith("The terminal has no room for rate")
+    assert note == "-f csv has more, such as rate"
     assert as_table(rows, 200) == as_table(rows)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis import plots
+from analysis import style
 from analysis.attribution import SEED
 from analysis.drawing import MAX_ROWS, Drawing, add_legend, new_figure, split_words
 from analysis.tables import Analysis, html_table, label_of, number
@@ -67,7 +67,7 @@ def attribution_rows(table: pd.DataFrame, axes: Axes, colours: dict[str, str]) -
         axes.plot(rows["share"].clip(-0.02, 1), height, "o", color=colour, markersize=4, label=part.replace("_", " "))
     for row in range(1, len(names)):
         axes.axhline(row - 0.5, color="#e6e6e6", linewidth=0.6)
-    axes.set_yticks(range(len(names)), [plots.math_label(name).partition(" (")[0] for name in names])
+    axes.set_yticks(range(len(names)), [style.math_label(name).partition(" (")[0] for name in names])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.5, len(names) - 0.5)
     axes.set_xlim(-0.03, 1.02)

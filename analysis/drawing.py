@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.plots import PAGE_WIDTH
+from analysis.style import PAGE_WIDTH
 from analysis.tables import Analysis
 
 MAX_ROWS = 4
@@ -41,9 +42,8 @@ def add_legend(figure: Figure, panels: list[Axes]) -> None:
 
 def split_words(analysis: Analysis) -> str:
     """Say on which images, and how many, the values were measured."""
-    measured = analysis.grid if len(analysis.grid) else analysis.searched
-    images = measured["n"].max()
-    return f"Measured on up to {images:.0f} {analysis.split} images." if pd.notna(images) else ""
+    images = analysis.num_images
+    return f"Measured on up to {images:.0f} {analysis.split} images." if math.isfinite(images) else ""
 
 
 def seed_words(cells: pd.DataFrame) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from analysis import plots
+from analysis import style
 from analysis.drawing import Drawing
 
 PNG_DPI = 150
+PRINT_DPI = 200
+"""Pixels an inch of what a vector file holds as pixels."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def draw_all(builders: Mapping[str, Callable[[], Drawing | str]], folder: Path) 
     """
     folder.mkdir(parents=True, exist_ok=True)
     problems: list[str] = []
-    with mpl.rc_context(plots.STYLE):
+    with mpl.rc_context(style.STYLE):
         drawn = {name: _draw(name, build, folder, problems) for name, build in builders.items()}
     return drawn, problems
 
@@ -55,7 +57,7 @@ def _draw(name: str, build: Callable[[], Drawing | str], folder: Path, problems:
             return Drawn(name, note=drawing)
         _lay_out(drawing.figure)
         svg = io.BytesIO()
-        drawing.figure.savefig(svg, format="svg", metadata={"Date": None})
+        drawing.figure.savefig(svg, format="svg", dpi=PRINT_DPI, metadata={"Date": None})
         drawing.figure.savefig(folder / f"{name}.png", dpi=PNG_DPI)
     except Exception as error:  # noqa: BLE001  one figure that a strange study breaks must not take the page with it
         problems.append(f"figure {name} could not be drawn: {type(error).__name__}: {error}")

@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from analysis import plots
+from analysis import map_plots, plots, style
 from analysis.attribution_figures import attribution
 from analysis.axis_figures import along_axes
 from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_figure, seed_words, split_words
@@ -71,25 +71,25 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
     if not families:
         return "No run of the grid has finished."
     large = max(len(cells[cells["family"] == family].drop_duplicates("config_key")) for family in families)
-    most = MAX_ROWS if large <= plots.MAX_WRITTEN else MAX_ROWS // 2
+    most = MAX_ROWS if large <= map_plots.MAX_WRITTEN else MAX_ROWS // 2
     shown, names = families[:most], [name for name in MAP_MEASURES if (cells["name"] == name).any()]
     columns = 3
     rows = -(-len(names) // columns)
     groups = [cells[cells["family"] == family] for family in shown]
-    maps = [plots.map_height(group) for group in groups]
+    maps = [map_plots.map_height(group) for group in groups]
     heights = [rows * (height + 0.55) + 0.25 for height in maps]
     figure = new_figure(sum(heights))
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(shown), 1, height_ratios=heights)))
     for part, family in zip(parts, shown, strict=True):
         grid = part.subplots(rows, columns, squeeze=False)
         for axes, name in zip(grid.flat, names, strict=False):
-            plots.heat_map(cells[(cells["family"] == family) & (cells["name"] == name)], axes, name)
+            map_plots.heat_map(cells[(cells["family"] == family) & (cells["name"] == name)], axes, name)
         for axes in grid.flat[len(names) :]:
             axes.set_axis_off()
         part.supxlabel("noise dimension", fontsize=8)
         part.supylabel("latent dimension" if family.startswith("gaussian") else "categories K", fontsize=8)
         if len(shown) > 1:
-            part.suptitle(f"{plots.short(family)} codes", x=0.01, ha="left")
+            part.suptitle(f"{style.short(family)} codes", x=0.01, ha="left")
     left_out = f" {len(families) - len(shown)} further families are in cells.csv." if len(families) > len(shown) else ""
     return Drawing(
         figure,
@@ -152,7 +152,7 @@ def share_bars(analysis: Analysis) -> Drawing | str:
     cells = cells.assign(order=~cells["family"].str.startswith("gaussian"), control=~cells["trained_encoder"])
     cells = cells.sort_values(["order", "family", "control", "code_size", "noise_dim"])
     encoder = cells["control"].map({False: "trained", True: "frozen encoder"})
-    cells = cells.assign(group=cells["family"].map(plots.short) + "\n" + encoder)
+    cells = cells.assign(group=cells["family"].map(style.short) + "\n" + encoder)
     keys = list(dict.fromkeys(cells["config_key"]))[:30]
     cells = cells[cells["config_key"].isin(keys)]
     figure = new_figure(3.9)
@@ -217,7 +217,7 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
         for axes, name in zip(grid[:, column], names, strict=True):
             plots.learning_curves(_bands(rows[rows["name"] == name]), axes, colours, styles)
             axes.set_title(name.removeprefix("loss/").removeprefix("metric/").replace("/", ": ").replace("_", " "))
-        grid[0, column].set_title(f"{plots.short(code)} codes\n\n{grid[0, column].get_title(loc='left')}")
+        grid[0, column].set_title(f"{style.short(code)} codes\n\n{grid[0, column].get_title(loc='left')}")
         grid[-1, column].set_xlabel("training step")
     add_legend(figure, list(grid.flat))
     more = history["name"].nunique() - len(names)

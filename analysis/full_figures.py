@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis import plots
+from analysis import style
 from analysis.drawing import Drawing, add_legend, new_figure, seed_words
 from analysis.results import load_curve, load_maps
 from analysis.tables import Analysis
@@ -57,8 +57,8 @@ def accuracy_rows(cells: pd.DataFrame, keys: list[str], labels: list[str], axes:
         axes: Where to draw.
     """
     series = (
-        ("joint_accuracy", "model", plots.SUBJECTS["model"][1], "o", "model"),
-        ("joint_accuracy", "pca", plots.SUBJECTS["pca"][1], "D", "PCA, same dimension"),
+        ("joint_accuracy", "model", style.SUBJECTS["model"][1], "o", "model"),
+        ("joint_accuracy", "pca", style.SUBJECTS["pca"][1], "D", "PCA, same dimension"),
         ("joint_power", "model", "#8a8a8a", "|", "power: codes shuffled"),
     )
     for name, subject, colour, marker, label in series:
@@ -90,7 +90,7 @@ def rate_distortion(analysis: Analysis) -> Drawing | str:
         return NOT_MEASURED
     figure = new_figure(2.7)
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
-    shades = plots.sequence(len(curves))
+    shades = style.sequence(len(curves))
     for axes, (name, title) in zip(grid, panels, strict=True):
         for colour, (label, table) in zip(shades, curves.items(), strict=True):
             if name in table:
@@ -135,7 +135,7 @@ def pixel_maps(analysis: Analysis) -> Drawing | str:
     figure = new_figure(1.05 * len(panels) + 0.5)
     grid = figure.subplots(len(panels), len(MAPS), squeeze=False)
     for axes, title in zip(grid[0], MAPS.values(), strict=True):
-        axes.set_title(plots.subscripts(title), loc="center")
+        axes.set_title(style.subscripts(title), loc="center")
     for row, (label, maps) in zip(grid, panels, strict=True):
         for axes, name in zip(row, MAPS, strict=True):
             limit = 1.0 if name != "variance" else max(float(np.nanmax(maps["variance"])), 1e-9)
@@ -191,7 +191,7 @@ def factors(analysis: Analysis) -> Drawing | str:
     )
     figure = new_figure(0.3 * len(names) + 1.2)
     axes = figure.subplots()
-    shades = plots.sequence(len(order))
+    shades = style.sequence(len(order))
     for index, (colour, (_, cell)) in enumerate(zip(shades, order.iterrows(), strict=True)):
         height = np.arange(len(names)) + 0.3 - 0.6 * index / max(1, len(order) - 1)
         own = cells[cells["config_key"] == cell["config_key"]]
@@ -203,7 +203,7 @@ def factors(analysis: Analysis) -> Drawing | str:
     axes.set_yticks(range(len(names)), [name.partition("/")[2] for name in names])
     axes.set_xlim(-0.05, 1.02)
     axes.grid(axis="x")
-    axes.set_xlabel(plots.subscripts("τ_z") + ": share of the factor that the code decides")
+    axes.set_xlabel(style.subscripts("τ_z") + ": share of the factor that the code decides")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return Drawing(
         figure,

@@ -56,9 +56,9 @@ class History:
 
     def _read_part(self, path: Path, runs: Collection[str] | None) -> pa.Table | None:
         try:
-            table = pq.read_table(path, columns=list(COLUMNS), read_dictionary=["run", "name"])
-            if runs is not None:
-                table = table.filter(pc.is_in(table["run"], pa.array(sorted(runs), pa.string())))
+            table = _rows_of(path, runs)
+            if table is None:
+                return None
             columns = [
                 table[name].cast(pa.string()) if name in ("run", "name") else _numbers(table[name]) for name in COLUMNS
             ]
@@ -69,6 +69,15 @@ class History:
 
     def _complain(self, path: Path, words: str) -> None:
         self.problems.append(f"{path.parent.name}/{path.name}: {' '.join(words.split())}")
+
+
+def _rows_of(path: Path, runs: Collection[str] | None) -> pa.Table | None:
+    with pq.ParquetFile(path, read_dictionary=["run", "name"]) as file:
+        if runs is None:
+            return file.read(columns=list(COLUMNS))
+        # most parts hold none of few runs, and their names are the smallest of the columns
+        chosen = pc.is_in(file.read(columns=["run"])["run"], pa.array(sorted(runs), pa.string()))
+        return file.read(columns=list(COLUMNS)).filter(chosen) if pc.any(chosen).as_py() else None
 
 
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:

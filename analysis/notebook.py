@@ -16,7 +16,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import plots
+from analysis import style
 from analysis.figures import FIGURES
 from analysis.report import write_report
 from analysis.results import load_results
@@ -79,7 +79,7 @@ class NotebookStudy:
         """
         if name not in FIGURES:
             raise KeyError(f"figure must be one of {', '.join(FIGURES)}, but got {name}.")
-        with mpl.rc_context(plots.STYLE):
+        with mpl.rc_context(style.STYLE):
             drawing = FIGURES[name](self.analysis)
         if isinstance(drawing, str):
             raise ValueError(f"figure {name} cannot be drawn. {drawing}")

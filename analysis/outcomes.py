@@ -40,9 +40,10 @@ def cell_outcomes(runs: pd.DataFrame, values: pd.DataFrame, folder: StudyFolder)
         num_finished=("is_finished", "sum"),
         num_failed=("is_failed", "sum"),
         num_pruned=("is_pruned", "sum"),
-        device_hours=("wall_time_s", lambda seconds: seconds.sum() / 3600),
-        disk_mb=("disk", lambda sizes: sizes.sum() / 1e6),
+        device_hours=("wall_time_s", "sum"),
+        disk_mb=("disk", "sum"),
     )
+    found["device_hours"], found["disk_mb"] = found["device_hours"] / 3600, found["disk_mb"] / 1e6
     ended = found["num_finished"] + found["num_failed"] + found["num_pruned"]
     rates = [wilson(int(failed), int(total)) for failed, total in zip(found["num_failed"], ended, strict=True)]
     for index, name in enumerate(("failure_rate", "failure_low", "failure_high")):

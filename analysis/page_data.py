@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import plots
+from analysis import map_plots
 from analysis.tables import Analysis, label_of, run_table, typeset
 
 DIGITS = 4
@@ -47,7 +47,7 @@ def maps(analysis: Analysis) -> list[dict[str, Any]]:
     found = []
     groups = sorted(cells.groupby(["family", "trained_encoder"]), key=lambda item: _rank(*item[0]))
     for (family, trained), group in groups:
-        names = [name for name in plots.LIMITS if (group["name"] == name).any()]
+        names = [name for name in map_plots.LIMITS if (group["name"] == name).any()]
         names += sorted(set(group["name"]) - set(names))
         sizes, noises = sorted(group["code_size"].unique()), sorted(group["noise_dim"].unique())
         keys = group.drop_duplicates("config_key")
@@ -87,7 +87,7 @@ def _rank(family: object, trained: object) -> tuple[bool, str, bool]:
 
 def _scale(name: str, group: pd.DataFrame) -> dict[str, Any]:
     values = group.loc[group["name"] == name, "mean"]
-    low, high = plots.LIMITS.get(name, (values.min(), values.max()))
+    low, high = map_plots.LIMITS.get(name, (values.min(), values.max()))
     low, high = (float(end) if math.isfinite(end) else 0.0 for end in (low, high))
     return {"name": name, "label": typeset(label_of(name)), "low": low, "high": high if high > low else low + 1}
 

@@ -1,189 +1,31 @@
 """One function a figure, `(table, axes)`: it draws numbers that are computed elsewhere, and computes none.
 
-Sizes are inches on paper and points of type: a figure is at most `PAGE_WIDTH` wide, and no type is smaller than 8
-points, so it can be printed as it is. The colours are Okabe and Ito's, which people with any colour vision tell apart;
-markers and line styles differ as well. No function draws through pyplot, so none depends on or changes
-global state.
-
-References:
-    Okabe & Ito (2008), Color universal design. https://jfly.uni-koeln.de/color/
+No function draws through pyplot, so none depends on or changes global state. Sizes and colours are those of
+`analysis.style`.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from analysis.style import MANY_DOTS, PANEL_TICKS, SUBJECTS, math_label, short
 from analysis.tables import axis_label, number
 
-PAGE_WIDTH = 7.2
-STYLE: Any = {
-    "font.size": 8,
-    "axes.titlesize": 9,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "figure.titlesize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.linewidth": 0.7,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titley": 1.0,  # a fixed place: to look for a free one takes a tenth of the time of a report
-    "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.6,
-    "xtick.color": "#333333",
-    "ytick.color": "#333333",
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "hatch.linewidth": 0.6,
-    "hatch.color": "#999999",
-    "lines.linewidth": 1.4,
-    "lines.markersize": 4,
-    "svg.hashsalt": "report",
-    "savefig.facecolor": "white",
-}
-
-SUBJECTS: dict[str, tuple[str, str, str, str]] = {
-    "model": ("trained", "#0072B2", "o", "-"),
-    "frozen": ("frozen random encoder", "#D55E00", "s", "--"),
-    "untrained": ("untrained network", "#7a7a7a", "^", ":"),
-    "pca": ("PCA, same dimension", "#009E73", "D", "-."),
-    "kmeans": ("k-means, same K", "#CC79A7", "D", "-."),
-    "chance": ("chance", "#333333", "_", ":"),
-}
-"""Name in the legend, colour, marker and line of every subject."""
-
 SHARES = (("z", "code alone", "#0072B2"), ("n", "noise alone", "#E69F00"), ("zn", "interaction", "#b5b5b5"))
-
-LIMITS: dict[str, tuple[float, float]] = {
-    "share_z_pixel": (0, 1),
-    "share_z_feature": (0, 1),
-    "label_preservation": (0, 1),
-    "r2_mean": (0, 1),
-    "critic_accuracy": (0.5, 1),
-    "dispersion_ratio": (0, 2),
-}
-"""Colour limits of the maps, so that maps of different studies can be compared; what lies outside has the end's
-colour."""
 
 FLOOR = -0.3
 """Shares and R² below this are written beside the axis and not drawn."""
 
-MAX_WRITTEN, MAX_TICKS = 60, 20
-"""Cells of a map up to which their values are written into it, and rows up to which each has a tick."""
-
-WIDE_COLUMNS, ROOMY_COLUMNS = 2, 4
-"""Columns of a map up to which a cell has room for half width and number of seeds side by side, and for "0." in one."""
-
 SHARE_AXIS = {"share_z_pixel": -0.03, "share_z_feature": -0.03, "label_preservation": -0.03, "r2_mean": FLOOR}
 """Lower end of the axis of measures that end at 1: one scale for all, so that panels and studies can be compared."""
-
-COLOURS = {"critic_accuracy": "Oranges", "dispersion_ratio": "PuOr"}
-"""Colour maps of the calibration measures; the others have shades of blue."""
-
-_SEQUENCE = mpl.colormaps["cividis"]
-
-
-def math_label(measure: str) -> str:
-    """Return a measure's label and unit with subscripts as Matplotlib writes them."""
-    return subscripts(axis_label(measure))
-
-
-def subscripts(text: str) -> str:
-    """Return text with the subscripts of symbols like S_z as Matplotlib writes them."""
-    return re.sub(r"\b([SIτ])_(zn|z|n|σ)", r"$\\mathregular{\1_{\2}}$", text)
-
-
-def sequence(count: int) -> list[Any]:
-    """Return `count` colours in an order that is also one of lightness."""
-    return list(mpl.colormaps["viridis"](np.linspace(0.05, 0.85, max(count, 1))))[:count]
-
-
-def short(family: str) -> str:
-    """Return the name of a family as it stands in figures, cut where there is no room for all its fields."""
-    name = family.replace("gaussian", "Gaussian", 1)
-    return name if len(name) <= 36 else f"{name[:35]}…"
-
-
-def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
-    """Draw one measure over (code size, noise dimension), with its seed-level half width.
-
-    Args:
-        cells: Rows of `statistics.cell_summary` for one measure, split, subject and family, with `num_wanted` and
-            `uncalibrated`.
-        axes: Where to draw.
-        measure: Name of the measure, for title and colour limits.
-    """
-    cells = cells.dropna(subset=["code_size", "noise_dim"])
-    values = cells.pivot_table(index="code_size", columns="noise_dim", values="mean", dropna=False)
-    low, high = LIMITS.get(measure, (float(cells["mean"].min()), float(cells["mean"].max())))
-    colours = mpl.colormaps[COLOURS.get(measure, "Blues")]
-    scale = Normalize(low, high if high > low else low + 1)
-    axes.pcolormesh(values.to_numpy(), cmap=colours, norm=scale, edgecolors="white", linewidth=1.5)
-    rows, columns = (list(index) for index in (values.index, values.columns))
-    written = values.size <= MAX_WRITTEN
-    for _, cell in (cells if written else cells[cells["uncalibrated"]]).iterrows():
-        place = columns.index(cell["noise_dim"]), rows.index(cell["code_size"])
-        _hatch(cell, place, axes)
-        if written and math.isfinite(cell["mean"]):
-            _write_cell(_cell_text(cell, len(columns)), place, _luminance(colours(scale(cell["mean"]))), axes)
-    axes.set_xticks(np.arange(len(columns)) + 0.5, [f"{value:g}" for value in columns])
-    step = -(-len(rows) // MAX_TICKS)
-    axes.set_yticks(np.arange(len(rows))[::step] + 0.5, [f"{value:g}" for value in rows[::step]])
-    axes.spines[["left", "bottom"]].set_visible(False)
-    axes.tick_params(length=0, rotation=0)
-    axes.set_title(math_label(measure))
-
-
-def map_height(cells: pd.DataFrame) -> float:
-    """Return the inches that a map of these cells needs for its rows and their lines of text."""
-    rows, columns = cells["code_size"].nunique(), cells["noise_dim"].nunique()
-    if rows * columns > MAX_WRITTEN:
-        return min(2.5, max(1.0, 0.1 * rows))
-    lacks_seeds = bool((cells["num_seeds"] < cells["num_wanted"]).any())
-    return (0.5 if lacks_seeds and columns > WIDE_COLUMNS else 0.36) * max(2, rows)
-
-
-def _cell_text(cell: pd.Series[Any], columns: int) -> str:
-    """Write the mean, and below it the half width and how many seeds there are of how many, on one line if it fits."""
-    wide, below = columns <= WIDE_COLUMNS, []
-    if math.isfinite(cell["low"]):
-        half = number(cell["mean"] - cell["low"])
-        below.append(f"±{half.removeprefix('0') if columns > ROOMY_COLUMNS else half}")
-    if cell["num_seeds"] < cell["num_wanted"]:
-        below.append(f"{cell['num_seeds']:.0f}{' of ' if wide else '/'}{cell['num_wanted']:.0f}")
-    return "\n".join([number(cell["mean"]), *([" · ".join(below)] if wide and below else below)])
-
-
-def _write_cell(text: str, place: tuple[int, int], luminance: float, axes: Axes) -> None:
-    ink = "black" if luminance > 0.4 else "white"
-    axes.text(place[0] + 0.5, place[1] + 0.5, text, color=ink, ha="center", va="center", linespacing=1.15)
-
-
-def _luminance(colour: Any) -> float:
-    return float(np.dot(colour[:3], (0.299, 0.587, 0.114)))
-
-
-def _hatch(cell: pd.Series[Any], place: tuple[int, int], axes: Axes) -> None:
-    """Draw lines over a cell that is not calibrated, and a dash into one that has no value."""
-    if not math.isfinite(cell["mean"]):
-        axes.text(place[0] + 0.5, place[1] + 0.5, "–", ha="center", va="center")
-    elif cell["uncalibrated"]:
-        axes.add_patch(Rectangle(place, 1, 1, fill=False, hatch="//", linewidth=0))
 
 
 def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measure: str) -> None:
@@ -214,11 +56,12 @@ def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measu
             color=colour,
             alpha=0.45,
             ms=3,
+            rasterized=len(dots) > MANY_DOTS,
         )
     if measure in SHARE_AXIS and (cells["mean"] > FLOOR).any():
         axes.set_ylim(SHARE_AXIS[measure], 1.03)
     _write_what_is_below(cells, axes)
-    step = -(-len(sizes) // MAX_TICKS)
+    step = -(-len(sizes) // PANEL_TICKS)
     axes.set_xticks(range(0, len(sizes), step), [f"{value:g}" for value in sizes[::step]])
     axes.set_xlim(-0.4, len(sizes) - 0.6)
     axes.grid(axis="y")
@@ -274,7 +117,8 @@ def paired_differences(
     if math.isfinite(summary["low"]):
         axes.axvspan(summary["low"], summary["high"], color=colour, alpha=0.15, linewidth=0)
     axes.axvline(summary["mean"], color=colour, linewidth=1.2)
-    axes.plot(pairs["difference"], height, "o", color=colour, alpha=0.6, markersize=3.5, markeredgewidth=0)
+    (dots,) = axes.plot(pairs["difference"], height, "o", color=colour, alpha=0.6, markersize=3.5, markeredgewidth=0)
+    dots.set_rasterized(len(pairs) > MANY_DOTS)
     means = pairs.groupby("config_key")["difference"].mean()
     axes.plot(means, [place[str(key)] for key in means.index], "|", color="black", markersize=9, markeredgewidth=1.4)
     axes.set_yticks(range(len(rows)), list(rows.values()))
@@ -302,15 +146,15 @@ def share_bars(cells: pd.DataFrame, axes: Axes, space: str) -> None:
     x = np.arange(len(bars)) + 0.7 * (bars["group"] != bars["group"].shift()).cumsum().to_numpy()
     wide = cells.pivot_table(index="config_key", columns="name", values="mean", dropna=False)
     bottom = np.zeros(len(bars))
-    for short, name, colour in SHARES:
-        column = f"share_{short}_{space}"
+    for part, name, colour in SHARES:
+        column = f"share_{part}_{space}"
         known = wide[column].reindex(bars["config_key"]).to_numpy() if column in wide else np.full(len(bars), np.nan)
         # An estimated interaction can fall a little below zero; a bar cannot.
         heights = np.clip(np.nan_to_num(known), 0, None)
         axes.bar(x, heights, 0.84, bottom, color=colour, label=name)
         for place, foot, height in zip(x, bottom, heights, strict=True):
             if height >= 0.12 and len(bars) <= 18:
-                ink = "white" if short == "z" else "black"
+                ink = "white" if part == "z" else "black"
                 axes.text(place, foot + height / 2, f"{height:.2f}".lstrip("0"), ha="center", va="center", color=ink)
         bottom += heights
     for place in x[bottom == 0]:

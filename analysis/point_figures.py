@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis import plots
+from analysis import plots, style
 from analysis.drawing import Drawing, new_figure
 from analysis.results import load_samples
 from analysis.tables import Analysis
@@ -32,7 +32,7 @@ def mixture(analysis: Analysis) -> Drawing | str:
     panels = [("data, by component", data["points"], data["points_label"])]
     panels += [(label, arrays["generated_points"], arrays["generated_code"]) for label, arrays in cells]
     rows = -(-len(panels) // COLUMNS)
-    figure = new_figure(rows * (plots.PAGE_WIDTH / COLUMNS + 0.35))
+    figure = new_figure(rows * (style.PAGE_WIDTH / COLUMNS + 0.35))
     grid = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
     for axes, (title, points, labels) in zip(grid, panels, strict=False):
         _panel(axes, points, labels, limit, title)
@@ -54,7 +54,7 @@ def posteriors(analysis: Analysis) -> Drawing | str:
     if not cells:
         return ""
     rows = -(-len(cells) // 2)
-    figure = new_figure(rows * (plots.PAGE_WIDTH / COLUMNS + 0.35))
+    figure = new_figure(rows * (style.PAGE_WIDTH / COLUMNS + 0.35))
     grid = figure.subplots(rows, COLUMNS, squeeze=False)
     places = list(grid.reshape(2 * rows, 2))
     for (left, right), (label, arrays) in zip(places, cells, strict=False):

@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.drawing import Drawing
-from analysis.drawn import draw_all
+from analysis.current import digest_of, forget_digest, keep_digest
+from analysis.drawn import Drawn, draw_all
 from analysis.figures import FIGURES
-from analysis.importance import EVALUATORS, SLOW_EVALUATORS, parameter_importance
+from analysis.importance import EVALUATORS, SLOW_EVALUATORS
 from analysis.markdown_report import markdown_report
 from analysis.page import page
 from analysis.results import load_results
-from analysis.search_figures import importance_bars
+from analysis.search_part import MODULES, SEARCH_FIGURES, SearchPart, needed, search_part
+from analysis.second_process import second_process
 from analysis.tables import Analysis, analyse, csv_tables, write_tables
-from study.records import StudyFolder, atomic_path
+from study.records import StudyFolder, atomic_path, names_in
 
 PAGE, MARKDOWN = "index.html", "report.md"
 FIGURE_NAMES = (*FIGURES, "importance")
+
+LARGE = 1000
+"""Runs from which a second process draws a part of the figures."""
 
 
 def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) -> Path:
@@ -41,17 +46,26 @@ def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) 
         NotADirectoryError: The path is a file.
     """
     folder = StudyFolder(study_dir)
-    analysis = analyse(load_results(study_dir))
-    importance, notes = _importance(analysis, evaluators)
-    figures, undrawn = draw_all(_builders(analysis, importance, FIGURE_NAMES), folder.report / "figures")
-    known = analysis.results.problems
-    problems = [*known, *(line for line in analysis.results.history.problems if line not in known), *undrawn]
-    tables = {**csv_tables(analysis), "importance": importance, "problems": pd.DataFrame({"problem": problems})}
-    write_tables(tables, folder.report / "tables")
-    texts = {MARKDOWN: markdown_report(analysis, figures), PAGE: page(analysis, figures, notes, list(tables), problems)}
+    forget_digest(folder)
+    made_of = digest_of(folder)
+    place = folder.report / "figures"
+    with second_process(MODULES, wanted=len(names_in(folder.runs)) >= LARGE) as start:
+        analysis = analyse(load_results(study_dir))
+        waiting = start(search_part, needed(analysis), evaluators, place, FIGURE_NAMES)
+        figures, undrawn = _draw_others(analysis, place, FIGURE_NAMES)
+        tables = csv_tables(analysis)
+        write_tables(tables, folder.report / "tables")
+        search: SearchPart = waiting()
+    figures = {name: (figures | search.figures)[name] for name in FIGURE_NAMES}
+    problems = list(dict.fromkeys([*analysis.results.problems, *undrawn, *search.problems]))
+    last = {"importance": search.importance, "problems": pd.DataFrame({"problem": problems})}
+    write_tables(last, folder.report / "tables")
+    names = list(tables | last)
+    texts = {MARKDOWN: markdown_report(analysis, figures), PAGE: page(analysis, figures, search.notes, names, problems)}
     for name, text in texts.items():
         with atomic_path(folder.report / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    keep_digest(folder, made_of)
     return folder.report / PAGE
 
 
@@ -64,23 +78,17 @@ def write_figures(study_dir: Path | str, names: Collection[str]) -> list[str]:
     """
     folder = StudyFolder(study_dir).report / "figures"
     analysis = analyse(load_results(study_dir))
-    importance = _importance(analysis, EVALUATORS)[0] if "importance" in names else pd.DataFrame()
-    figures, _ = draw_all(_builders(analysis, importance, names), folder)
+    figures, _ = _draw_others(analysis, folder, names)
+    if set(names) & set(SEARCH_FIGURES):
+        evaluators = EVALUATORS if "importance" in names else ()
+        figures |= search_part(analysis, evaluators, folder, names).figures
     return [str(folder / f"{name}.svg") if drawn.svg else f"{name}: {drawn.note}" for name, drawn in figures.items()]
 
 
-def _importance(analysis: Analysis, evaluators: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    objectives = analysis.results.study["objectives"]
-    return parameter_importance(analysis.configurations, analysis.runs, objectives, evaluators)
-
-
-def _builders(
-    analysis: Analysis, importance: pd.DataFrame, names: Collection[str]
-) -> dict[str, Callable[[], Drawing | str]]:
-    def builder(name: str) -> Callable[[], Drawing | str]:
-        return lambda: importance_bars(importance) if name == "importance" else FIGURES[name](analysis)
-
-    return {name: builder(name) for name in FIGURE_NAMES if name in names}
+def _draw_others(analysis: Analysis, folder: Path, names: Collection[str]) -> tuple[dict[str, Drawn], list[str]]:
+    """Draw the figures that are not of the search."""
+    chosen = [name for name in FIGURES if name in names and name not in SEARCH_FIGURES]
+    return draw_all({name: partial(FIGURES[name], analysis) for name in chosen}, folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

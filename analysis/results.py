@@ -6,7 +6,6 @@ row or an entry of `StudyResults.problems`.
 
 from __future__ import annotations
 
-import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.history import History
+from analysis.measure_table import MeasureColumns, floats
 from study.records import RunFolder, StudyFolder, names_in, read_json, run_status
 
 RUN_COLUMNS = ("key", "config_key", "replicate", "block", "origin", "label", "trial", "status", "reason")
@@ -34,13 +34,8 @@ CONFIG_COLUMNS = (
     "model.train_encoder",
     "data.name",
 )
-MEASURE_COLUMNS = ("run", "name", "split", "subject", "value", "low", "high", "n", "unit", "status", "reason", "suite")
-
 PLAIN = (str, int, float, bool, list)
 """Types of values that a table can hold."""
-
-USABLE = ("ok", "saturated")
-"""Statuses of a measure whose value enters means. A saturated one is a bound, and is counted where it is shown."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +48,8 @@ class StudyResults:
             dotted name. `status` is "finished", "failed", "planned" or "unreadable". `origin` is "grid" for what the
             study's grid wants today, whatever the run was made for, "extra" for what the folder holds and the study no
             longer wants, and else what `run.json` says.
-        measures: One row a measured value; `value` is NaN wherever `status` is none of `USABLE`. Where the full suite
-            has measured what the run itself has, too, the row is the full suite's; `suite` says which.
+        measures: One row a measured value, see `measure_table`. Where the full suite has measured what the run itself
+            has, too, the row is the full suite's; `suite` says which.
         history: The logged losses, which are read when they are asked for.
         study: The resolved study as `study.json` has it, with `name`, `question`, `blocks`, `objectives`, `runs` and
             `extra` always there and of the right type.
@@ -149,14 +144,9 @@ def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
 
 
 def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rows: dict[str, dict[str, Any]] = {}
-    measures: list[dict[str, Any]] = []
-    for name in sorted(names_in(folder.runs)):
-        run = folder.run(name)
-        if run.root.is_dir():
-            row, found = _load_run(run, problems)
-            rows[run.key] = row
-            measures.extend(found)
+    measures = MeasureColumns()
+    folders = [folder.run(name) for name in sorted(names_in(folder.runs))]
+    rows = {run.key: _load_run(run, measures, problems) for run in folders if run.root.is_dir()}
     _place_in_study(rows, study)
     columns = (*RUN_COLUMNS, *RESULT_COLUMNS, "full_hash", *CLASSIFIER_COLUMNS, *CONFIG_COLUMNS)
     table = pd.DataFrame.from_records(list(rows.values()))
@@ -168,7 +158,7 @@ def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str
         table[name] = _numbers(table[name])
     known = table["classifier_hash"].map(_test_accuracies(folder, problems))
     table["classifier_test_accuracy"] = table["classifier_test_accuracy"].fillna(_numbers(known))
-    return table.astype({"key": str, "config_key": str}), _measure_table(measures, problems)
+    return table.astype({"key": str, "config_key": str}), measures.table(problems)
 
 
 def _place_in_study(rows: dict[str, dict[str, Any]], study: Mapping[str, Any]) -> None:
@@ -190,40 +180,38 @@ def _test_accuracies(folder: StudyFolder, problems: list[str]) -> dict[str, Any]
     return {item["hash"]: item.get("test_accuracy") for item in records if isinstance(item.get("hash"), str)}
 
 
-def _load_run(run: RunFolder, problems: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _load_run(run: RunFolder, measures: MeasureColumns, problems: list[str]) -> dict[str, Any]:
     row: dict[str, Any] = {**_key_parts(run.key), "status": run_status(run), "reason": ""}
     record = _read(run.run, problems)
     if not isinstance(record.get("all"), dict):
-        row.update(status="unreadable", reason="run.json cannot be read", origin="unknown")
-        return row, []
-    row.update({name: value for name, value in record["all"].items() if isinstance(name, str) and _is_plain(value)})
-    row.update({name: record[name] for name in RUN_COLUMNS if _is_plain(record.get(name))} | {"key": run.key})
+        return row | {"status": "unreadable", "reason": "run.json cannot be read", "origin": "unknown"}
+    row.update({name: value for name, value in record["all"].items() if isinstance(value, PLAIN)})
+    row.update({name: record[name] for name in RUN_COLUMNS if isinstance(record.get(name), PLAIN)} | {"key": run.key})
     row["parameters"] = record.get("parameters") if isinstance(record.get("parameters"), dict) else {}
     if row["status"] == "finished":
-        return _add_result(row, run, problems)
+        _add_result(row, run, measures, problems)
     if row["status"] == "failed":
         failure = _read(run.failure, problems)
         row["reason"] = _one_line(failure.get("reason") or "the reason cannot be read")
         row["kind"] = failure.get("kind") if isinstance(failure.get("kind"), str) else "error"
-    return row, []
+    return row
 
 
-def _add_result(
-    row: dict[str, Any], run: RunFolder, problems: list[str]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    result, measures = _read(run.result, problems), _read_measures(run, problems)
-    if not result or measures is None:
+def _add_result(row: dict[str, Any], run: RunFolder, measures: MeasureColumns, problems: list[str]) -> None:
+    result, found = _read(run.result, problems), _read_measures(run, problems)
+    if not result or found is None:
         row.update(status="unreadable", reason=f"{'measures' if result else 'result'}.json cannot be read")
-        return row, []
-    row.update({name: result[name] for name in RESULT_COLUMNS if _is_plain(result.get(name))})
+        return
+    row.update({name: result[name] for name in RESULT_COLUMNS if isinstance(result.get(name), PLAIN)})
     classifier = result.get("classifier")
     if isinstance(classifier, dict):
         row.update({f"classifier_{name}": classifier.get(name) for name in ("hash", "accuracy", "test_accuracy")})
     if isinstance(result.get("versions"), dict):
         row["versions"] = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
     full, row["full_hash"] = _read_full_measures(run, problems)
+    measures.add(run.key, "quick", found)
     # the full suite's values come last: where both have one, the last one is kept
-    return row, [{**item, "run": run.key, "suite": "quick"} for item in measures] + full
+    measures.add(run.key, "full", full)
 
 
 def _read_measures(run: RunFolder, problems: list[str]) -> list[dict[str, Any]] | None:
@@ -255,33 +243,7 @@ def _read_full_measures(run: RunFolder, problems: list[str]) -> tuple[list[dict[
         return [], ""
     entries = [item for group in groups.values() if isinstance(group, dict) for item in _list(group.get("measures"))]
     kept = [item for item in entries if isinstance(item, dict) and isinstance(item.get("name"), str)]
-    return [{**item, "run": run.key, "suite": "full"} for item in kept], str(record.get("measures_hash", ""))
-
-
-def _measure_table(measures: list[dict[str, Any]], problems: list[str]) -> pd.DataFrame:
-    table = pd.DataFrame.from_records(measures, columns=list(MEASURE_COLUMNS) if not measures else None)
-    table = table.reindex(columns=list(MEASURE_COLUMNS))
-    defaults = {"split": "test", "subject": "model", "unit": "", "status": "ok", "reason": "", "suite": "quick"}
-    for name, default in defaults.items():
-        known = (
-            table[name].notna() if table[name].dtype == "str" else table[name].map(lambda item: isinstance(item, str))
-        )
-        table[name] = table[name].where(known, default).astype(str)
-    table = table.astype({"run": str, "name": str})
-    for name in ("value", "low", "high", "n"):
-        table[name] = _numbers(table[name])
-    usable = table["status"].isin(USABLE)
-    invalid = usable & table["value"].isna()
-    for _, item in table[invalid].iterrows():
-        problems.append(
-            f"runs/{item['run']}/measures.json: {item['name']} must be a finite number where its status is ok."
-        )
-    table.loc[invalid, ["status", "reason"]] = ["invalid", "the recorded value is no finite number"]
-    table.loc[~table["status"].isin(USABLE), ["value", "low", "high"]] = math.nan
-    identity = ["run", "name", "split", "subject"]
-    for _, item in table[table.duplicated([*identity, "suite"])].iterrows():
-        problems.append(f"runs/{item['run']}/measures.json: {item['name']} is there twice; the last one is used.")
-    return table.drop_duplicates(identity, keep="last").reset_index(drop=True)
+    return kept, str(record.get("measures_hash", ""))
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -301,25 +263,7 @@ def _key_parts(key: str) -> dict[str, Any]:
 
 
 def _numbers(column: pd.Series[Any]) -> pd.Series[float]:
-    """Turn a column into floats; what is no finite number becomes NaN, booleans and text included."""
-    if column.dtype.kind in "if":
-        values = column.astype(float)
-        return values.where(np.isfinite(values))
-    return column.map(_number).astype(float)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        return math.nan
-    try:
-        number = float(value)
-    except OverflowError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, PLAIN)
+    return pd.Series(floats(column.tolist()), index=column.index)
 
 
 def _list(value: Any) -> list[Any]:

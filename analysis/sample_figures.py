@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import plots
+from analysis import plots, style
 from analysis.drawing import Drawing, new_figure
 from analysis.results import load_samples
 from analysis.tables import Analysis
@@ -41,7 +41,7 @@ def cluster_columns(analysis: Analysis) -> Drawing | str:
         return "No finished run with a categorical code has stored samples."
     widest = max(10, *(arrays["generated"].shape[1] for _, arrays in panels))
     rows = [arrays["generated"].shape[0] for _, arrays in panels]
-    figure = new_figure(sum(plots.PAGE_WIDTH * count / widest + 0.25 for count in rows))
+    figure = new_figure(sum(style.PAGE_WIDTH * count / widest + 0.25 for count in rows))
     grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=rows)
     for axes, (label, arrays) in zip(grid.flat, panels, strict=True):
         plots.image_grid(arrays["generated"], axes)
@@ -119,7 +119,7 @@ def _is_images(array: np.ndarray, name: str) -> bool:
 def _panel_figure(count: int, aspect: float) -> tuple[Figure, list[Axes]]:
     columns = min(3, count)
     rows = -(-count // columns)
-    figure = new_figure(rows * (plots.PAGE_WIDTH / max(columns, 2) * aspect + 0.25))
+    figure = new_figure(rows * (style.PAGE_WIDTH / max(columns, 2) * aspect + 0.25))
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid[count:]:
         axes.set_axis_off()

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 
-from analysis import plots, search_plots
+from analysis import search_plots, style
 from analysis.drawing import MAX_ROWS, Drawing, add_legend, new_figure, oracle_words, split_words
 from analysis.statistics import pareto_front
 from analysis.tables import HEADLINE, Analysis, label_of
@@ -107,7 +107,7 @@ def importance_bars(table: pd.DataFrame) -> Drawing | str:
         axes.set_axis_off()
     for axes, ((block, objective), group) in zip(grid.flat, groups, strict=True):
         search_plots.importance(group, axes)
-        axes.set_title(f"{block}: {plots.math_label(str(objective))}")
+        axes.set_title(f"{block}: {style.math_label(str(objective))}")
     figure.supxlabel("importance (shares add up to 1)", fontsize=8)
     add_legend(figure, list(grid.flat))
     blocks = table.drop_duplicates("block")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
-from analysis import plots
+from analysis import style
 
 
 def objective_history(configurations: pd.DataFrame, axes: Axes, column: str, measure: str, maximize: bool) -> None:
@@ -25,16 +25,17 @@ def objective_history(configurations: pd.DataFrame, axes: Axes, column: str, mea
     values = configurations[column]
     order = np.arange(1, len(values) + 1)
     searched = (configurations["origin"] == "search").to_numpy()
-    colour = plots.SUBJECTS["model"][1]
-    axes.plot(order[~searched], values[~searched], "o", color=colour, label="grid cell")
-    axes.plot(order[searched], values[searched], "o", color=colour, mfc="none", label="searched")
+    colour = style.SUBJECTS["model"][1]
+    many = len(values) > style.MANY_DOTS
+    axes.plot(order[~searched], values[~searched], "o", color=colour, label="grid cell", rasterized=many)
+    axes.plot(order[searched], values[searched], "o", color=colour, mfc="none", label="searched", rasterized=many)
     best = values.cummax() if maximize else values.cummin()
     axes.step(order, best, where="post", color="#D55E00", label="best so far")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(axis="y")
     axes.set_xlabel("configuration, in order")
     axes.set_ylabel(f"{'higher' if maximize else 'lower'} is better")
-    axes.set_title(plots.math_label(measure))
+    axes.set_title(style.math_label(measure))
 
 
 def importance(table: pd.DataFrame, axes: Axes) -> None:
@@ -46,7 +47,7 @@ def importance(table: pd.DataFrame, axes: Axes) -> None:
     """
     wide = table.pivot_table(index="parameter", columns="evaluator", values="importance")
     wide = wide.loc[wide.mean(axis=1).sort_values().index]
-    colours = (plots.SUBJECTS["model"][1], plots.SUBJECTS["frozen"][1], plots.SUBJECTS["pca"][1])
+    colours = (style.SUBJECTS["model"][1], style.SUBJECTS["frozen"][1], style.SUBJECTS["pca"][1])
     height = 0.8 / len(wide.columns)
     for index, (evaluator, colour) in enumerate(zip(wide.columns, colours, strict=False)):
         place = np.arange(len(wide)) + 0.4 - height * (index + 0.5)
@@ -70,7 +71,7 @@ def pareto(configurations: pd.DataFrame, front: np.ndarray, axes: Axes, measures
         for origin, filled in (("grid", True), ("search", False)):
             chosen = configurations[(configurations["code"] == code) & (configurations["origin"] == origin)]
             if len(chosen):
-                colour = plots.SUBJECTS["model"][1] if code == "gaussian" else "#CC79A7"
+                colour = style.SUBJECTS["model"][1] if code == "gaussian" else "#CC79A7"
                 axes.plot(
                     chosen["objective_0"],
                     chosen["objective_1"],
@@ -78,6 +79,7 @@ def pareto(configurations: pd.DataFrame, front: np.ndarray, axes: Axes, measures
                     color=colour,
                     mfc=colour if filled else "none",
                     label=f"{code}, {'grid cell' if filled else 'searched'}",
+                    rasterized=len(chosen) > style.MANY_DOTS,
                 )
     edge = configurations[front].sort_values("objective_0")
     for index, (_, part) in enumerate(edge.groupby("code")):
@@ -87,8 +89,8 @@ def pareto(configurations: pd.DataFrame, front: np.ndarray, axes: Axes, measures
         offset = (5, 4) if index % 2 else (5, -10)
         axes.annotate(str(row["label"]), (row["objective_0"], row["objective_1"]), offset, textcoords="offset points")
     axes.grid()
-    axes.set_xlabel(plots.math_label(measures[0]))
-    axes.set_ylabel(plots.math_label(measures[1]))
+    axes.set_xlabel(style.math_label(measures[0]))
+    axes.set_ylabel(style.math_label(measures[1]))
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
@@ -103,9 +105,9 @@ def searched(runs: pd.DataFrame, axes: Axes, measure: str, colours: Normalize) -
     """
     axes.scatter(
         runs["code_size"], runs["value"], c=mpl.colormaps["cividis"](colours(runs["noise_dim"].to_numpy(float))), s=22,
-        edgecolors="#333333", linewidths=0.5,
+        edgecolors="#333333", linewidths=0.5, rasterized=len(runs) > style.MANY_DOTS,
     )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(axis="y")
-    axes.set_title(plots.math_label(measure))
+    axes.set_title(style.math_label(measure))

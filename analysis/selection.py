@@ -74,6 +74,6 @@ def _compare(table: pd.DataFrame, better: str) -> dict[str, object]:
         "best": best,
         "best_value": oracle[best],
         "regret": oracle[best] - oracle[chosen],
-        "rank_correlation": score.corr(oracle, method="spearman"),
+        "rank_correlation": score.rank().corr(oracle.rank()),
         "num_cells": len(table),
     }

@@ -63,6 +63,7 @@ class Analysis:
     Attributes:
         results: What was read.
         split: The split that is reported: "test", or "validation" where nothing was measured on test.
+        num_images: The most images that a reported value was measured on; NaN where it is unknown.
         runs: The study's runs, as `statistics.describe_runs` describes them.
         extra: Runs that the folder holds and the study no longer wants. They are listed, and enter nothing else.
         values: All measures of the study's finished runs, grid and search, both splits.
@@ -83,6 +84,7 @@ class Analysis:
 
     results: StudyResults
     split: str
+    num_images: float
     runs: pd.DataFrame
     extra: pd.DataFrame
     values: pd.DataFrame
@@ -117,6 +119,7 @@ def analyse(results: StudyResults) -> Analysis:
     return Analysis(
         results=results,
         split=split,
+        num_images=float((grid if len(grid) else searched)["n"].max()),
         runs=runs,
         extra=extra,
         values=values,
@@ -216,7 +219,6 @@ def csv_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
         "outcomes": analysis.outcomes,
         "selection": analysis.selection,
         "statuses": status_table(analysis),
-        "problems": pd.DataFrame({"problem": list(analysis.results.problems)}),
     }
 
 

@@ -1,17 +1,20 @@
 """How good a configuration a search ends with: this project, plain Optuna and Ray Tune's OptunaSearch.
 
-    python -m benchmarks.search_quality [--repeats 30] [--runs 40] [--write docs/search.md]
+    python -m benchmarks.search_quality [--repeats 50] [--runs 40] [--write docs/search.md]
 
-All three use Optuna's TPE with the same seed and number of runs, on a small discrete space where proposals repeat, with
-a measure that seeds disturb and with configurations that always fail. Plain Optuna and Ray Tune run a repeated proposal
-as if it were new; here it becomes a replicate, and the mean counts. In the end each names its best, by the value it
-knows, and the table says how much worse that one is in truth than the best there is. No training, and no processes of
-Ray's: the searchers are asked and told by this command, one run at a time.
+All use Optuna's TPE with the same seed and number of runs, without a grid and with the same grid first, on a small
+discrete space where proposals repeat, with a measure that seeds disturb and with configurations whose measure is NaN.
+Plain Optuna and Ray Tune run a repeated proposal as if it were new; here it becomes a replicate, and the mean counts.
+In the end each names its best, by the values it knows, and the table says how much worse that one is in truth than the
+best there is; and how good, in truth, the best of the first different configurations was that each came to. No
+training, and no processes of Ray's: the searchers are asked and told by this command, one run at a time.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import logging
 import math
 import statistics
 import sys
@@ -36,18 +39,24 @@ from study.records import StudyFolder
 from study.spec import load_study
 
 LATENT, NOISE = tuple(range(1, 13)), tuple(range(0, 50, 5))
+GRID = tuple(itertools.product((2, 7, 12), (0, 25)))
+FIRST = 15
+"""So many different configurations, every searcher comes to."""
+
 STUDY = """
 name: quality
 parameters:
-  model.latent_dim: {{search: {{low: 1, high: 12}}}}
-  model.noise_dim: {{search: {{low: 0, high: 45, step: 5}}}}
+  model.latent_dim: {{{latent}search: {{low: 1, high: 12}}}}
+  model.noise_dim: {{{noise}search: {{low: 0, high: 45, step: 5}}}}
 objectives: [{{measure: critic_accuracy, direction: minimize}}]
 search: {{sampler: tpe, seed: {seed}}}
 budget: {{runs: {runs}}}
 """
 
 Point = tuple[int, int]
-Measure = Callable[[Point], float | None]
+Measure = Callable[[Point], float]
+Arm = Callable[[int, int, bool, Measure], Point]
+"""Takes the seed, the number of runs, whether the grid comes first and what measures; returns its best."""
 
 
 def truth(point: Point) -> float:
@@ -61,33 +70,32 @@ def fails(point: Point) -> bool:
 
 
 def measure_with(seed: int, noise: float) -> Measure:
-    """Return a function from a configuration to what one more run of it measures; None where it fails."""
+    """Return a function from a configuration to what one more run of it measures; NaN where it fails."""
     draws: dict[Point, np.random.Generator] = {}
 
-    def measure(point: Point) -> float | None:
+    def measure(point: Point) -> float:
         if fails(point):
-            return None
+            return math.nan
         generator = draws.setdefault(point, np.random.default_rng([seed, *point]))
         return truth(point) + noise * generator.standard_normal()
 
     return measure
 
 
-def ours(seed: int, runs: int, measure: Measure) -> tuple[Point, int]:
-    """Return the best configuration by its mean, and how many different ones were run."""
+def ours(seed: int, runs: int, with_grid: bool, measure: Measure) -> Point:
+    """Search with this project; the best is the one with the best mean."""
     with tempfile.TemporaryDirectory(prefix="quality-") as name:
         path = Path(name) / "quality.yaml"
-        path.write_text(STUDY.format(seed=seed, runs=runs), encoding="utf-8")
+        latent, noise = ("grid: [2, 7, 12], ", "grid: [0, 25], ") if with_grid else ("", "")
+        path.write_text(STUDY.format(seed=seed, runs=runs, latent=latent, noise=noise), encoding="utf-8")
         spec, folder = load_study(path), StudyFolder(Path(name) / "study")
         dispatcher = Dispatcher(spec, folder, make_plan(spec, folder))
         found: dict[Point, list[float]] = {}
-        seen = set()
         while lane := dispatcher.next_lane():
             (run,) = lane
             point = (run.config.model.latent_dim, run.config.model.noise_dim)
-            seen.add(point)
             value = measure(point)
-            if value is None:
+            if math.isnan(value):
                 record_failure(folder.run(run.key), "diverged", "made to fail")
             else:
                 found.setdefault(point, []).append(value)
@@ -95,75 +103,79 @@ def ours(seed: int, runs: int, measure: Measure) -> tuple[Point, int]:
             dispatcher.lane_ended([run.key])
         if dispatcher.problem:
             raise RuntimeError(dispatcher.problem)
-        return _best({point: statistics.fmean(values) for point, values in found.items()}), len(seen)
+        return _best({point: statistics.fmean(values) for point, values in found.items()})
 
 
-def plain(seed: int, runs: int, measure: Measure) -> tuple[Point, int]:
-    """Return the same for `study.ask` and `study.tell`, with failures told as such."""
+def plain(seed: int, runs: int, with_grid: bool, measure: Measure) -> Point:
+    """Search with `study.ask` and `study.tell`, which tells a NaN as a failure."""
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    for latent, noise in GRID if with_grid else ():
+        study.enqueue_trial({"latent": latent, "noise": noise})
     found: dict[Point, float] = {}
-    seen = set()
     for _ in range(runs):
         trial = study.ask()
         point = (trial.suggest_int("latent", 1, 12), trial.suggest_int("noise", 0, 45, step=5))
-        seen.add(point)
         value = measure(point)
-        if value is None:
+        if math.isnan(value):
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             study.tell(trial, value)
             found[point] = min(value, found.get(point, math.inf))
-    return _best(found), len(seen)
+    return _best(found)
 
 
-def ray_tune(seed: int, runs: int, measure: Measure) -> tuple[Point, int]:
-    """Return the same for Ray Tune's OptunaSearch, which is told of a failed trial as Ray's controller does."""
+def ray_tune(seed: int, runs: int, with_grid: bool, measure: Measure) -> Point:
+    """Search with Ray Tune's OptunaSearch, which is told of a trial as Ray's controller does."""
     space = {"latent": tune.randint(1, 13), "noise": tune.qrandint(0, 45, 5)}
     searcher = OptunaSearch(
         OptunaSearch.convert_search_space(space),
         metric="value",
         mode="min",
+        points_to_evaluate=[{"latent": latent, "noise": noise} for latent, noise in GRID] if with_grid else None,
         sampler=optuna.samplers.TPESampler(seed=seed),
     )
     found: dict[Point, float] = {}
-    seen = set()
     for number in range(runs):
         config: Any = searcher.suggest(str(number))
         point = (config["latent"], config["noise"])
-        seen.add(point)
         value = measure(point)
-        if value is None:
-            searcher.on_trial_complete(str(number), error=True)
-        else:
-            searcher.on_trial_complete(str(number), {"value": value, "training_iteration": 1})
+        searcher.on_trial_complete(str(number), {"value": value, "training_iteration": 1})
+        if not math.isnan(value):
             found[point] = min(value, found.get(point, math.inf))
-    return _best(found), len(seen)
+    return _best(found)
 
 
-ARMS: Mapping[str, Callable[[int, int, Measure], tuple[Point, int]]] = {
-    "this project": ours,
-    "plain Optuna": plain,
-    "Ray Tune's OptunaSearch": ray_tune,
-}
+ARMS: Mapping[str, Arm] = {"this project": ours, "plain Optuna": plain, "Ray Tune's OptunaSearch": ray_tune}
 
 
 def main() -> int:
     """Measure, print and, if asked, publish; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search_quality", description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--repeats", type=int, default=50)
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--noise", type=float, action="append", help="deviations of seeds (default: 0, 0.02 and 0.1)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the Markdown file to put the table into")
     options = parser.parse_args()
-    if options.repeats < 2 or options.runs < 1:
-        parser.error("there must be at least 2 repeats and 1 run")
+    if options.repeats < 2 or options.runs <= FIRST:
+        parser.error(f"there must be at least 2 repeats and {FIRST + 1} runs")
+    logging.getLogger("ray.tune.search.optuna.optuna_search").setLevel(logging.ERROR)  # it warns of every NaN
     lines = conditions(torch.device("cpu"), ("optuna", "ray"))
-    rows = [row for noise in options.noise or (0.0, 0.02, 0.1) for row in compare(noise, options.runs, options.repeats)]
-    header = ("deviation over seeds", "search", "regret of the chosen", "minus this project's", "configurations")
+    noises = options.noise or (0.0, 0.02, 0.1)
+    rows = [
+        row
+        for with_grid in (False, True)
+        for noise in noises
+        for row in compare(with_grid, noise, options.runs, options.repeats)
+    ]
+    header = (
+        *("grid first", "deviation over seeds", "search", "regret of the chosen", "minus this project's"),
+        *(f"regret of the best of {FIRST}", "minus this project's", "configurations"),
+    )
     note = (
-        f"{options.repeats} repeats of {options.runs} runs each, of {len(LATENT) * len(NOISE)} configurations. Regret "
-        "is the true value of the chosen configuration minus the best; ± is half a 95 % interval, in the fourth column "
-        "of paired differences: positive where this project chose better."
+        f"{options.repeats} repeats of {options.runs} runs each, of {len(LATENT) * len(NOISE)} configurations; a grid "
+        f"has {len(GRID)}. Regret is the true value of a configuration minus the best there is: of the one that was "
+        f"chosen in the end, and of the best among the first {FIRST} different ones. ± is half a 95 % interval, of "
+        "paired differences beside it: positive where this project was better."
     )
     text = "\n".join(lines) + f"\n\n{note}\n\n" + table(header, rows)
     print(text)
@@ -172,23 +184,44 @@ def main() -> int:
     return 0
 
 
-def compare(noise: float, runs: int, repeats: int) -> list[tuple[str, ...]]:
-    """Return the rows of one size of noise."""
+def compare(with_grid: bool, noise: float, runs: int, repeats: int) -> list[tuple[str, ...]]:
+    """Return the rows of one size of noise, with or without a grid."""
     best = min(truth((latent, dim)) for latent in LATENT for dim in NOISE if not fails((latent, dim)))
     regrets: dict[str, list[float]] = {name: [] for name in ARMS}
-    seen: dict[str, list[int]] = {name: [] for name in ARMS}
-    for seed in range(repeats):
-        for name, arm in ARMS.items():
-            point, number = arm(seed, runs, measure_with(seed, noise))
-            regrets[name].append(truth(point) - best)
-            seen[name].append(number)
-    reference = regrets["this project"]
-    rows: list[tuple[str, ...]] = []
-    for name, values in regrets.items():
-        differences = [value - other for value, other in zip(values, reference, strict=True)]
-        shown = "" if values is reference else _interval(differences)
-        rows.append((f"{noise:g}", name, _interval(values), shown, f"{statistics.fmean(seen[name]):.1f}"))
-    return rows
+    early: dict[str, list[float]] = {name: [] for name in ARMS}
+    distinct: dict[str, list[int]] = {name: [] for name in ARMS}
+    for seed, (name, arm) in itertools.product(range(repeats), ARMS.items()):
+        measure, seen = recorded(measure_with(seed, noise))
+        regrets[name].append(truth(arm(seed, runs, with_grid, measure)) - best)
+        first = [point for point in list(seen)[:FIRST] if not fails(point)]
+        early[name].append(min(map(truth, first)) - best)
+        distinct[name].append(len(seen))
+    shown = ("yes" if with_grid else "no", f"{noise:g}")
+    return [
+        (
+            *(*shown, name, _interval(regrets[name]), _difference(name, regrets)),
+            *(_interval(early[name]), _difference(name, early), f"{statistics.fmean(distinct[name]):.1f}"),
+        )
+        for name in ARMS
+    ]
+
+
+def recorded(measure: Measure) -> tuple[Measure, dict[Point, None]]:
+    """Return a measure that keeps what it was asked for, and where: each once, in the order of the first time."""
+    seen: dict[Point, None] = {}
+
+    def record(point: Point) -> float:
+        seen.setdefault(point)
+        return measure(point)
+
+    return record, seen
+
+
+def _difference(name: str, values: Mapping[str, list[float]]) -> str:
+    reference = values["this project"]
+    if values[name] is reference:
+        return ""
+    return _interval([value - other for value, other in zip(values[name], reference, strict=True)])
 
 
 def _interval(values: list[float]) -> str:

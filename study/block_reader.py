@@ -20,7 +20,7 @@ from study.problems import Mark, Problem, nearest, shown
 from study.replicates import Replicates, read_replicates
 from study.search_space import Axis
 
-BLOCK_KEYS = ("name", "parameters", "replicates")
+BLOCK_KEYS = ("name", "parameters", "replicates", "control")
 
 MAX_CELLS = 5_000
 """Largest number of cells in the grids of a study."""
@@ -110,6 +110,13 @@ def _read_block(fields: Fields, default_name: str, shared: Mapping[str, Paramete
     # a block's own entry replaces the shared one as a whole
     parameters = {**shared, **own}
     block = _build_block(name, parameters, read_replicates(fields, replicates), fields.problems)
+    block = replace(block, control=fields.boolean("control", False))
+    if block.control and block.searched:
+        fields.report(
+            f"must be false in a block that searches ({block.searched[0].name}): a search looks for the best "
+            "configuration, and a control never is that",
+            "control",
+        )
     return _Draft(block, parameters, fields.mark, path)
 
 

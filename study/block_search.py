@@ -6,12 +6,16 @@ still to run as running trials that the sampler keeps away from. A trial keeps i
 
 A proposal that the study has already is a repetition. Its trial fails with `duplicate_of`, the number of the first, and
 the configuration gets another replicate instead; when that one ends, the score of the first is told again.
+
+A configuration that failed is a failed trial to every reader. The sampler alone takes it for a running one, and keeps
+away from it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -106,6 +110,7 @@ class BlockSearch:
         self.exhausted = ""
         self._spec = spec
         self._numbers: dict[str, int] = {}
+        self._failed: set[int] = set()
         self._size = num_configurations(block) if block.searched else None
         trials, attributes = self._history(known, sorted(repetitions, key=lambda item: item.number))
         self._memory = TrialMemory()
@@ -127,9 +132,11 @@ class BlockSearch:
         while not self._ends():
             self.study.sampler = make_sampler(self._spec.search, len(self.study.get_trials(deepcopy=False)))
             before = dict(self._system_attributes())
-            trial = self.study.ask()
+            with self._failures_kept_away_from():
+                trial = self.study.ask()
+                chosen = suggest(trial, self.block)
             try:
-                runs = searched_runs(self.block, suggest(trial, self.block), trial.number)
+                runs = searched_runs(self.block, chosen, trial.number)
             except ValueError as error:
                 self._reject(trial, {"reason": str(error), "kind": "invalid"})
                 continue
@@ -152,8 +159,31 @@ class BlockSearch:
 
         Without values it has failed, or was pruned.
         """
-        trial = self.study.get_trials(deepcopy=False)[self._numbers[key]]
-        self._memory.replace(trial, _told(trial, score))
+        number = self._numbers[key]
+        trial = self.study.get_trials(deepcopy=False)[number]
+        self._memory.replace(trial, self._remember(number, _told(trial, score)))
+
+    def _remember(self, number: int, trial: FrozenTrial) -> FrozenTrial:
+        """Note whether the trial of a configuration has failed, and return it."""
+        (self._failed.add if trial.state == TrialState.FAIL else self._failed.discard)(number)
+        return trial
+
+    @contextlib.contextmanager
+    def _failures_kept_away_from(self) -> Iterator[None]:
+        """Let the sampler take configurations that failed for running ones.
+
+        It would not look at failed trials, and so propose their neighbours again and again where a whole region fails.
+        A made-up bad value would have it believe in a measurement; a running trial is only somewhere it has been.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        failed = [trials[number] for number in self._failed]
+        for trial in failed:
+            trial.state = TrialState.RUNNING
+        try:
+            yield
+        finally:
+            for trial in failed:
+                trial.state = TrialState.FAIL
 
     def _ends(self) -> bool:
         if not self.exhausted and self._size is not None and len(self._numbers) >= self._size:
@@ -208,7 +238,7 @@ class BlockSearch:
             user_attrs=_attributes(key, "search" if item.block else "grid", item.label),
             system_attrs=dict(item.sampler.get("trial", {})),
         )
-        trials[number] = trial if item.score is None else _told(trial, item.score)
+        trials[number] = trial if item.score is None else self._remember(number, _told(trial, item.score))
         self._numbers[key] = number
 
     def _make_study(self, trials: Sequence[FrozenTrial], attributes: Mapping[str, Any]) -> optuna.Study:

@@ -26,6 +26,7 @@ class Block:
         replicates: Planned runs of each configuration.
         until: When a configuration has more runs than planned, or None for never.
         idle: Keys whose `when` never holds in it, so that they stand at their defaults.
+        control: Whether it is there to compare with, so that none of its configurations is ever the best.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Block:
     replicates: int
     until: Until | None = None
     idle: tuple[str, ...] = ()
+    control: bool = False
 
     @property
     def family(self) -> str:

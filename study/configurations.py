@@ -128,20 +128,18 @@ class Configurations:
         ]
 
     def winners(self) -> list[str]:
-        """Return the configurations that have objectives, best first: see `ranked`.
-
-        Where a block searches, only what a search could have found counts, and not the controls.
-        """
-        searching = [block for block in self._spec.blocks if block.searched]
-        values = {}
-        for key in self:
-            found = self.score(key)
-            if found is None or found.values is None:
-                continue
-            config = flatten(self.first_run(key).config) if searching else {}
-            if not searching or any(block.holds(config) for block in searching):
-                values[key] = found.values
+        """Return the configurations that have objectives and are no controls, best first: see `ranked`."""
+        found = {key: self.score(key) for key in self if not self.is_control(key)}
+        values = {key: score.values for key, score in found.items() if score is not None and score.values is not None}
         return ranked(values, self._spec.objectives)
+
+    def is_control(self, key: str) -> bool:
+        """Return whether a configuration is there to compare with: of a control block, and of no other one's search."""
+        run = self.first_run(key)
+        if not self._spec.block(run.block).control:
+            return False
+        config = flatten(run.config)
+        return not any(block.holds(config) for block in self._spec.blocks)
 
     def _pruned_score(self, key: str) -> Score:
         runs = self.runs_of(key)

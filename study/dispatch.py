@@ -21,7 +21,7 @@ from study.failures import amend_failure, failure_reason, record_failure, set_as
 from study.judge import Judge
 from study.known import known_configurations
 from study.plan import Plan, shares
-from study.planned import PlannedRun, record_run, takes_from_search
+from study.planned import PlannedRun, cell_name, record_run, takes_from_search
 from study.records import StudyFolder, run_status
 from study.resolved import readmit
 from study.results import Result, hours_used, read_result
@@ -99,7 +99,7 @@ class Dispatcher:
         self._extra = set(plan.extra)
         for item in known:
             if item.score is not None:
-                self._remember(config_key(item.config), item.label, item.score)
+                self._remember(config_key(item.config), item.score)
         self._unrecorded = deque(plan.todo)
         self._count()
 
@@ -144,6 +144,10 @@ class Dispatcher:
     def growths(self, key: str) -> int:
         """Return how often the share of a run has grown, because it ran out of memory."""
         return self._retries.growths(key)
+
+    def most_growths(self) -> int:
+        """Return how often the share of those runs has grown that are out, the largest number."""
+        return max(map(self.growths, self._live), default=0)
 
     def record_some(self, num: int = 5) -> None:
         """Write the `run.json` of some runs that wait; a thousand at once would keep the first lane waiting."""
@@ -372,7 +376,7 @@ class Dispatcher:
         score = self._configurations.score(key)
         if score is None:
             return
-        self._remember(key, self._configurations.first_run(key).label, score)
+        self._remember(key, score)
         for search in self.searches.values():
             if key in search:
                 search.tell(key, score)
@@ -380,12 +384,10 @@ class Dispatcher:
     def _may_add(self) -> bool:
         return self._room != 0 and not self._is_confined
 
-    def _remember(self, key: str, label: str, score: Score) -> None:
-        """Let the standing name the best configuration."""
-        searching = [name for name, search in self.searches.items() if search.block.searched]
-        block = next((name for name in searching or self.searches if key in self.searches[name]), None)
-        if block is not None:
-            name = label if label == block else f"{block} {label}"
+    def _remember(self, key: str, score: Score) -> None:
+        """Let the standing name the best configuration that is no control."""
+        if key in self._configurations and not self._configurations.is_control(key):
+            name = cell_name(self._configurations.first_run(key))
             is_better_high = self.spec.objectives[0].direction == "maximize"
             self.standing.remember(key, name, None if score.values is None else score.values[0], is_better_high)
 

@@ -1,14 +1,15 @@
 """Run a study, or go on with it.
 
     python -m study.launch SPEC [--out DIR] [--set KEY=VALUE]… [--smoke]
-                                [--only CELL[:SEED]]… [--dry-run | --list | --fresh]
+                                [--only NAME]… [--dry-run | --list | --fresh]
 
 The study folder is `runs/<name>` unless `--out` says otherwise. The same command again goes on where the last one
 stopped: finished runs stay, failed and interrupted ones are repeated, and what the specification wants beyond them is
-added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells for later, and
-`--fresh` moves the folder aside.
+added. What the folder holds and what is to do is printed first. `--only` leaves all but the named cells, seeds or
+blocks for later, and `--fresh` moves the folder aside.
 
-Ctrl-C or SIGTERM lets every run save a checkpoint and then ends the launch; a second Ctrl-C ends it at once.
+Ctrl-C, SIGTERM or a terminal that closes (SIGHUP, unless `nohup` keeps it away) lets every run save a checkpoint and
+then ends the launch; a second Ctrl-C ends it at once.
 
 Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
 interrupted.
@@ -21,11 +22,10 @@ import contextlib
 import csv
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -37,15 +37,19 @@ from study.aside import moved_aside
 from study.cell_list import listing
 from study.difference import as_lines, difference
 from study.failures import BadInput
+from study.hours import hours_left, used_up
 from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse, hold
-from study.output import print_whole
+from study.mending import advice, mend_from_replicates, mend_rungs
+from study.output import columns, print_whole
 from study.plan import Plan, make_plan, other_code
-from study.plan_text import describe
+from study.plan_text import counted, describe
 from study.planned import mend_records
+from study.readiness import lacking
 from study.records import StudyFolder, read_json, run_status
-from study.resolved import write_study
+from study.resolved import last_launch, write_study
 from study.selection import confined
+from study.signals import heeded, leave_closed_terminal
 from study.spec import SpecError, StudySpec, load_study
 from study.stop_request import withdraw_stop
 
@@ -82,7 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_folder(folder, spec)
         if options.dry_run or options.list:
             plan = _plan(spec, folder, options.only)
-            text = listing(plan, folder) if options.list else describe(plan, spec, folder)
+            if options.list:
+                text = listing(plan, folder)
+            else:
+                _check_place(folder)
+                text = "\n\n".join(
+                    filter(None, [describe(plan, spec, folder, columns()), _not_ready(spec, plan, options)])
+                )
             return FINISHED if print_whole(text) else FAILED
         if options.address is None:
             _check_cores(spec)
@@ -128,6 +138,26 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
             )
     elif not folder.runs.is_dir() and any(_is_foreign(path, folder) for path in folder.root.iterdir()):
         raise BadInput(f"--out must be a study folder or empty, but {folder.root} holds other files and no study.json.")
+
+
+def _check_place(folder: StudyFolder) -> None:
+    """Refuse a folder that could not be made or written, without making it.
+
+    Raises:
+        BadInput: Something is in the way, or is not writable.
+    """
+    place = next(path for path in (folder.root.absolute(), *folder.root.absolute().parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise BadInput(f"--out must be a folder that can be made, but {place} is not a folder.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput(f"the study folder must be writable, but {place} is not.")
+
+
+def _not_ready(spec: StudySpec, plan: Plan, options: argparse.Namespace) -> str:
+    """Return what a launch would lack on this machine."""
+    names = _data_names(spec, plan)
+    lines = lacking(spec.resources, names, options.data_root, is_local=options.address is None)
+    return "\n".join(["Not ready on this machine:", *(f"  {line}" for line in lines)]) if lines else ""
 
 
 def _check_cores(spec: StudySpec) -> None:
@@ -209,8 +239,31 @@ def _plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> Plan:
     try:
         plan = make_plan(spec, folder)
     except ValueError as error:
-        raise BadInput(f"{error} Remove it to have its run repeated.") from error
+        raise BadInput(f"{error} {advice(spec, folder, str(error))}") from error
     return confined(plan, only)
+
+
+def _mended_plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> tuple[Plan, list[str]]:
+    """Plan a study after the records are mended that something else can tell; return what was, a sentence each.
+
+    Raises:
+        BadInput: See `_plan`. Or the folder cannot be written.
+    """
+    mended: list[str] = []
+    try:
+        plan = _plan(spec, folder, only)
+    except BadInput:
+        with _writing(folder):
+            mended += mend_from_replicates(spec, folder)
+        if not mended:
+            raise
+        plan = _plan(spec, folder, only)
+    with _writing(folder):
+        for path in mend_records(folder, plan.wanted):
+            mended.append(f"Mended: {path} could not be read, and is written anew.")
+        if spec.scheduler is not None:
+            mended += mend_rungs(folder, plan.wanted)
+    return plan, mended
 
 
 def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
@@ -234,30 +287,37 @@ def _is_foreign(path: Path, folder: StudyFolder) -> bool:
 
 def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, launched_at: datetime) -> int:
     """Run what is to do in a folder that is held, then write the report."""
-    # SIGTERM is what a cluster or a container sends before it kills; both are answered alike.
-    signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
-    plan = _plan(spec, folder, options.only)
-    with _writing(folder):
-        mended = mend_records(folder, plan.wanted)
+    for number in heeded():
+        signal.signal(number, _as_keyboard_interrupt)
+    plan, mended = _mended_plan(spec, folder, options.only)
     if options.same_code:
         _refuse_other_code(plan, folder)
     for warning in spec.warnings:
         print(f"Warning: {warning}")
-    for path in mended:
-        print(f"Mended: {path} could not be read, and is written anew.")
-    print(f"{spec.name} in {folder.root}, {len(plan.wanted)} runs:")
-    print(as_lines(difference(plan, folder), shutil.get_terminal_size().columns), flush=True)
+    for sentence in mended:
+        print(sentence)
+    print(f"{spec.name} in {folder.root}, {counted(len(plan.wanted), 'run')}:")
+    print(as_lines(difference(plan, folder), columns()), flush=True)
     if plan.is_done:
         print("Nothing to do: " + _all_ended(plan, spec))
-        with _writing(folder):
-            write_study(spec, folder, plan, launched_at)
-        _rebuild(spec, folder, plan)
-        return _end(folder, (), 0)
+        return _brought_up_to_date(spec, folder, plan, launched_at, FINISHED)
+    if hours_left(spec, plan) == 0:
+        left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
+        print(f"Nothing is started, {counted(left, 'run')} left. {used_up(spec)}")
+        return _brought_up_to_date(spec, folder, plan, launched_at, FAILED)
     print("Starting Ray …", flush=True)
     outcome = _run(spec, folder, plan, options, launched_at)
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
     return _end(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
+
+
+def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime, code: int) -> int:
+    """Write what is derived of a study of which nothing is run, and return the exit code."""
+    with _writing(folder):
+        write_study(spec, folder, plan, last_launch(folder) or launched_at)
+    _rebuild(spec, folder, plan)
+    return _end(folder, (), code)
 
 
 def _run(
@@ -285,6 +345,7 @@ def _run(
             data_root=options.data_root,
             launched_at=launched_at,
             ready=ready,
+            command=command_of(options),
         )
 
 
@@ -327,11 +388,8 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
     """Write the report, name the folder and the next commands, and return the exit code."""
     for note in notes:
         print(note)
-    print("Writing the report …", flush=True)
     try:
-        from analysis.report import write_report
-
-        report = f"Report  {write_report(folder.root)}"
+        report = f"Report  {_report(folder)}"
         _print_problems(folder)
     except Exception as error:  # noqa: BLE001 - the runs are safe, and the report can be written again
         report = f"No report: {type(error).__name__}: {error}"
@@ -344,10 +402,30 @@ def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
         f"optuna-dashboard sqlite:///{shlex.quote(str(folder.optuna))}": "the searches",
         f"tensorboard --logdir {root}/runs": "the curves",
     }
-    width = max(map(len, commands))
     print(f"\nStudy   {folder.root}\n{report}\nNext")
-    print("\n".join(f"  {command:{width}}  {what}" for command, what in commands.items()))
+    print("\n".join(_explained(commands)))
     return code
+
+
+def _explained(commands: Mapping[str, str]) -> Iterator[str]:
+    """Yield commands with what they are for: behind them, or below where the terminal is too narrow."""
+    width = max(map(len, commands))
+    is_narrow = width + 4 + max(map(len, commands.values())) > columns()
+    for command, what in commands.items():
+        yield f"  {command}\n      {what}" if is_narrow else f"  {command:{width}}  {what}"
+
+
+def _report(folder: StudyFolder) -> str:
+    """Write the report unless it is that of what the folder holds now, and return what to say of it."""
+    from analysis.current import is_current
+
+    page = folder.report / "index.html"
+    if is_current(folder, page):
+        return f"{page}\n        left as it is: nothing has changed since it was written"
+    print("Writing the report …", flush=True)
+    from analysis.report import write_report
+
+    return str(write_report(folder.root))
 
 
 def _print_problems(folder: StudyFolder) -> None:
@@ -361,9 +439,11 @@ def _print_problems(folder: StudyFolder) -> None:
 
 
 def _all_ended(plan: Plan, spec: StudySpec) -> str:
-    if plan.chosen is not None:
-        return f"all {len(plan.chosen)} runs that --only names have ended."
-    return f"all {len(plan.wanted)} runs of {spec.name} {'have ended' if plan.pruned else 'are finished'}."
+    number = len(plan.wanted if plan.chosen is None else plan.chosen)
+    whose = f"of {spec.name}" if plan.chosen is None else "that --only names"
+    which, have = ("the run", "has") if number == 1 else (f"all {number} runs", "have")
+    is_whole = plan.chosen is None and not plan.pruned
+    return f"{which} {whose} {('is' if number == 1 else 'are') + ' finished' if is_whole else f'{have} ended'}."
 
 
 def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> int:
@@ -371,12 +451,17 @@ def _interrupted(spec: StudySpec, folder: StudyFolder, options: argparse.Namespa
     left = len(plan.todo) + sum(plan.search_runs.values()) + plan.confirm_runs
     begun = sum(run_status(folder.run(run.key)) == "unfinished" for run in plan.todo)
     going_on = f" ({begun} from a checkpoint)" if begun else ""
-    print(f"\nInterrupted: {len(plan.finished)} runs are finished and {left}{going_on} are left. To go on from here:")
-    print(f"  {command_of(options)}")
+    print(f"\nInterrupted: {counted(len(plan.finished), 'run')} finished and {left}{going_on} left.")
+    if hours_left(spec, plan) == 0:
+        print(used_up(spec))
+    print(f"To go on from here:\n  {command_of(options)}")
     return INTERRUPTED
 
 
-def _as_keyboard_interrupt(_: int, __: FrameType | None) -> None:
+def _as_keyboard_interrupt(number: int, _: FrameType | None) -> None:
+    if number == signal.SIGHUP:
+        signal.signal(number, signal.SIG_IGN)  # the shell passes on what the terminal has sent already
+        leave_closed_terminal()
     raise KeyboardInterrupt
 
 

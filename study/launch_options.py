@@ -18,10 +18,11 @@ def launch_parser() -> argparse.ArgumentParser:
     parser.add_argument("--smoke", action="store_true", help="run the tiny version of the study, in about a minute")
     parser.add_argument(
         "--only",
-        metavar="CELL[:SEED]",
+        metavar="NAME",
         action="append",
         default=[],
-        help="run this cell alone, or this seed of it, and leave the rest for later; repeatable; --list has the names",
+        help="run this cell (block:label), this seed of it (block:label:0) or this block alone, and leave the rest for "
+        "later; repeatable; --list has the names",
     )
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")

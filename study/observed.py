@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from study.failures import BadInput, failure_reason
+from study.hours import hours_left
 from study.lock import Holder, holder_of
 from study.pace import time_left_s
 from study.plan import Plan
@@ -79,6 +80,7 @@ class Observation:
         finished_here: Runs that have finished since the lock was taken.
         running_s: Seconds since then; None where nobody runs the study.
         left_s: Seconds that the rest will take, as far as it is known.
+        hours_left: What the hours of the budget leave, 0 where they are used up; None where there is no limit.
         extra: Runs in the folder that are no part of the study any more.
     """
 
@@ -95,6 +97,7 @@ class Observation:
     finished_here: int = 0
     running_s: float | None = None
     left_s: float | None = None
+    hours_left: float | None = None
     extra: int = 0
 
     @property
@@ -119,6 +122,11 @@ class Observation:
     def total(self) -> int:
         """Runs that the study will have had."""
         return self.totals.total() + sum((self.to_search or {}).values()) + self.to_confirm
+
+    @property
+    def left(self) -> int:
+        """Runs that a launch would begin or repeat, the failed ones among them."""
+        return self.total - self.ended + self.totals["failed"]
 
 
 def observe(folder: StudyFolder) -> Observation:
@@ -156,6 +164,7 @@ def observe(folder: StudyFolder) -> Observation:
         best=ranked[0] if ranked else None,
         finished_here=len(here),
         running_s=None if since is None else (datetime.now(UTC) - since).total_seconds(),
+        hours_left=hours_left(spec, plan),
         extra=len(plan.extra),
     )
     if since is None:

@@ -66,9 +66,10 @@ class PlannedRun:
 def grid_runs(spec: StudySpec) -> list[PlannedRun]:
     """Return the runs of all grids: replicate 0 of every cell first, so that a picture of the whole comes early.
 
-    A configuration that several blocks want appears once, under the first of them.
+    A configuration that several blocks want appears once, under the first of them. Controls come last.
     """
-    cells = [(block, *_cell(values, block)) for block in spec.blocks for values in block.cells()]
+    blocks = sorted(spec.blocks, key=lambda block: block.control)
+    cells = [(block, *_cell(values, block)) for block in blocks for values in block.cells()]
     runs: dict[str, PlannedRun] = {}
     for replicate in range(max((block.replicates for block in spec.blocks), default=0)):
         for block, config, name, label in cells:
@@ -101,13 +102,18 @@ def searched_runs(block: Block, chosen: Mapping[str, Any], trial: int | None) ->
 
 
 def name_of(run: PlannedRun) -> str:
-    """Return a run as a person calls it: block, configuration and replicate."""
-    return f"{run.block} {run.label} #{run.replicate}" if run.label != run.block else f"{run.label} #{run.replicate}"
+    """Return what `--only` and everything that is printed call a run: its cell and replicate, "gaussian:z=5 n=10:0"."""
+    return f"{cell_name(run)}:{run.replicate}"
 
 
 def cell_name(run: PlannedRun) -> str:
-    """Return what `--only` calls the configuration of a run, such as "gaussian:z=5 n=10"."""
-    return run.label if run.label == run.block else f"{run.block}:{run.label}"
+    """Return what `--only` and everything that is printed call the configuration of a run, "gaussian:z=5 n=10"."""
+    return cell_called(run.block, run.label)
+
+
+def cell_called(block: str, label: str) -> str:
+    """Return the name of a cell; that of a block without axes is the block's."""
+    return label if label == block else f"{block}:{label}"
 
 
 def takes_from_search(run: PlannedRun) -> bool:

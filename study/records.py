@@ -19,6 +19,7 @@
                      events.out.tfevents.*
       history/part-*.parquet       losses over steps: immutable parts, written by the driver
       classifiers/                 the measuring classifier, one per data set and split
+      choices/                     what timing chose for each kind of processor: see `study.agreed`
       optuna.db                    derived from the runs; can be rebuilt; or optuna.journal
       report/                      derived from all of it; can be rebuilt
 
@@ -56,6 +57,7 @@ class StudyFolder:
         self.runs = self.root / "runs"
         self.history = self.root / "history"
         self.classifiers = self.root / "classifiers"
+        self.choices = self.root / "choices"
         self.optuna = self.root / "optuna.db"
         self.journal = self.root / "optuna.journal"
         self.report = self.root / "report"
@@ -165,8 +167,11 @@ def read_json(path: Path) -> dict[str, Any]:
         FileNotFoundError: There is no such file.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        text = path.read_bytes().decode()
+        value = json.loads(text)
+        if "\\ud" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text, and no file takes it
+    except (json.JSONDecodeError, UnicodeError) as error:
         raise ValueError(f"{path} must be a JSON file, but is not: {error}.") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} must hold a JSON object, but holds {type(value).__name__}.")

@@ -34,6 +34,7 @@ from study.again import (
 from study.failures import BadInput
 from study.output import print_whole
 from study.plan_text import aligned, duration
+from study.planned import cell_called
 from study.problems import nearest
 from study.records import RunFolder, names_in, read_json, run_status
 
@@ -97,7 +98,7 @@ def _result(run: RunFolder) -> dict[str, Any]:
 
 
 def _described(run: RunFolder, record: Mapping[str, Any], result: Mapping[str, Any], differences: Differences) -> str:
-    title = f"{record.get('block')} {record.get('label')} #{record['replicate']} ({run.key}), {outcome_of(run)}"
+    title = f"{_name(record)} ({run.key}), {outcome_of(run)}"
     parts = [f"{title} in {duration(result['wall_time_s'])} at {result['finished_at']}" if result else title]
     if differences:
         parts.append(
@@ -107,6 +108,10 @@ def _described(run: RunFolder, record: Mapping[str, Any], result: Mapping[str, A
         parts.append("Code, measures, versions, device, threads and data are those of then.")
     parts.append(f"To train it anew, in a folder of its own:\n\n{command_to_train(run.key, record, result)}")
     return "\n\n".join(parts)
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    return f"{cell_called(str(record.get('block')), str(record.get('label')))}:{record['replicate']}"
 
 
 def _check(run: RunFolder, result: Mapping[str, Any], differences: Differences, data_root: Path | None) -> int:

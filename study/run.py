@@ -28,6 +28,7 @@ from iae_models.products import product_of
 from iae_models.state import save_weights
 from iae_models.training import TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
+from study.agreed import agreed_product
 from study.checkpoints import Checkpoints
 from study.pictures import Pixels, contact_sheet, write_png
 from study.provenance import device_name, versions
@@ -55,7 +56,8 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
     config, replicate = _configuration(run)
     _prepare_torch(place)
     data = _data(config.data.name, place.data_root, place.device)
-    state = initial_state(config, replicate, torch.device(place.device), place.product)
+    product = place.product or (agreed_product(StudyFolder(Path(place.study))) if place.device == "cpu" else None)
+    state = initial_state(config, replicate, torch.device(place.device), product)
     code = code_hash_of(config.model.variant)
     checkpoints = Checkpoints(run, {"key": run.key, "code_hash": code, "device": place.device}, place.checkpoint_s)
     checkpoints.resume(state)

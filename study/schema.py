@@ -102,6 +102,7 @@ def _block() -> Schema:
         "name": {**_NAME, "description": about["name"]},
         "parameters": {"$ref": "#/$defs/parameters", "description": "Replace the shared ones, key by key."},
         "replicates": {**_replicates(BLOCK_REPLICATE_KEYS), "description": about["replicates"]},
+        "control": {"type": "boolean", "description": about["control"]},
     }
     return _object({key: keys[key] for key in BLOCK_KEYS}, ["name"])
 

@@ -18,8 +18,8 @@ class Standing:
         failed: Runs of this launch without one, by key, with the reason.
         reports: The last sign of life of each run that is out.
         wall_times_s: How long the runs took that finished in this launch.
-        best: Block and label of the best configuration so far with its value, by the first objective; None before the
-            first. Where a block searches, only what a search could have found counts, and not the controls.
+        best: Name of the best configuration so far, controls left out, with its value, by the first objective; None
+            before the first.
     """
 
     total: int
@@ -47,7 +47,7 @@ class Standing:
 
         Args:
             key: The configuration.
-            name: Its block and label.
+            name: What it is called: see `cell_name`.
             value: Its first objective; None where it has none any more.
             maximize: Whether larger is better.
         """

@@ -3,7 +3,8 @@
     python -m study.status DIR [--watch | --json]
 
 It reads the study's files and its lock alone, so it works from any machine that sees the folder, also after a crash,
-and takes nothing from whoever runs the study. `--watch` draws it anew every few seconds until Ctrl-C.
+and takes nothing from whoever runs the study. `--watch` draws it anew every few seconds, until nobody runs it any more
+or Ctrl-C.
 
 Exit codes: 0 printed, 1 the output could not be written, 2 the folder holds no study or a damaged record.
 """
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -27,9 +29,10 @@ from rich.text import Text
 from study.best import number_text, with_interval
 from study.failures import BadInput
 from study.folder_argument import study_folder
+from study.hours import used_up
 from study.observed import STATES, Live, Observation, observe
 from study.output import print_whole
-from study.plan_text import aligned, duration
+from study.plan_text import aligned, counted, duration
 from study.planned import cell_name
 from study.ranking import estimates
 from study.records import StudyFolder
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m study.status", description="Show how a study stands.")
     parser.add_argument("folder", metavar="DIR", type=Path, help="a study folder, such as runs/decomposition")
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--watch", action="store_true", help="show it again and again, until Ctrl-C")
+    ways.add_argument("--watch", action="store_true", help="show it again and again, as long as somebody runs it")
     ways.add_argument("--json", action="store_true", help="print it as JSON")
     options = parser.parse_args(arguments)
     try:
@@ -92,6 +95,7 @@ def as_json(found: Observation, folder: StudyFolder) -> dict[str, Any]:
         "finished_since_start": found.finished_here,
         "running_s": found.running_s,
         "left_s": found.left_s,
+        "hours_left": found.hours_left,
         "best": None
         if best is None or found.spec is None
         else {
@@ -108,13 +112,13 @@ def as_json(found: Observation, folder: StudyFolder) -> dict[str, Any]:
 
 def as_text(found: Observation, folder: StudyFolder, width: int) -> Text:
     """Return how a study stands as lines of at most `width` columns; colours say nothing that words do not."""
-    lines = Text("\n").join(_cut(line, width) for line in _lines(found, folder))
+    lines = Text("\n").join(_cut(line, width) for line in _lines(found, folder, width))
     lines.no_wrap = True
     return lines
 
 
 def _watch(folder: StudyFolder, console: Console) -> int:
-    """Draw until Ctrl-C.
+    """Draw until nobody runs the study, or until Ctrl-C.
 
     Raises:
         BadInput: See `study.observed.observe`.
@@ -123,17 +127,22 @@ def _watch(folder: StudyFolder, console: Console) -> int:
         with Screen(console=console, auto_refresh=False, vertical_overflow="crop") as screen:
             while True:
                 begin = time.monotonic()
-                text = as_text(observe(folder), folder, console.width)
+                found = observe(folder)
+                text = as_text(found, folder, console.width)
                 if console.is_terminal:
                     screen.update(text, refresh=True)
                 elif not print_whole(f"{text.plain}\n"):
                     return 1
+                if not found.is_running:
+                    break
                 time.sleep(max(INTERVAL_S, 4 * (time.monotonic() - begin)))
     except KeyboardInterrupt:
         return 0
+    end = f"Nobody runs it{'' if found.left else ', and it is finished'}: the watch ends."
+    return 0 if print_whole(f"\n{end}" if console.is_terminal else end) else 1
 
 
-def _lines(found: Observation, folder: StudyFolder) -> Iterator[Text]:
+def _lines(found: Observation, folder: StudyFolder, width: int) -> Iterator[Text]:
     name = "no study yet" if found.spec is None else f"{found.spec.name}{' (smoke)' if found.spec.smoke else ''}"
     yield Text.assemble((name, "bold"), f"  {folder.root}")
     yield from _who(found)
@@ -144,7 +153,7 @@ def _lines(found: Observation, folder: StudyFolder) -> Iterator[Text]:
     yield from _table(found)
     yield from _running(found.live)
     yield Text()
-    yield from _pace(found)
+    yield from _pace(found, width)
     yield from _best(found)
     yield from _failures(found)
 
@@ -169,7 +178,8 @@ def _who(found: Observation) -> Iterator[Text]:
 
 def _bar(found: Observation) -> Text:
     full = round(BAR * found.ended / max(1, found.total))
-    return Text.assemble(("━" * full, "green"), ("╌" * (BAR - full), "dim"), f"  {found.ended} of {found.total} runs")
+    runs = f"  {found.ended} of {counted(found.total, 'run')}"
+    return Text.assemble(("━" * full, "green"), ("╌" * (BAR - full), "dim"), runs)
 
 
 def _table(found: Observation) -> Iterator[Text]:
@@ -179,7 +189,7 @@ def _table(found: Observation) -> Iterator[Text]:
     head = ["block", "", *states, *(["to search"] if searches else [])]
     rows = [head]
     for block, own in counts.items():
-        search = [f"+{searches[block]}" if block in searches else ""] if searches else []
+        search = [f"+{searches[block]}" if searches.get(block) else ""] if searches else []
         rows.append([block, "", *(str(own[state] or "") for state in states), *search])
     if len(counts) > 1:
         search = [f"+{sum(searches.values())}"] if searches else []
@@ -213,14 +223,9 @@ def _running(live: Sequence[Live]) -> Iterator[Text]:
         yield Text(f"and {len(live) - SHOWN} more", style="dim")
 
 
-def _pace(found: Observation) -> Iterator[Text]:
-    left = found.total - found.ended
+def _pace(found: Observation, width: int) -> Iterator[Text]:
     if found.running_s is None:
-        failed = found.totals["failed"]
-        if left or failed:
-            again = f" and {failed} failed" if failed else ""
-            saved = f", {found.resumable} of them from a checkpoint" if found.resumable else ""
-            yield Text(f"left    {left} runs{again}; the same launch goes on with them{saved}")
+        yield from map(Text, _left(found, width))
         return
     rate = ""
     if found.finished_here and found.running_s > 0:
@@ -230,6 +235,24 @@ def _pace(found: Observation) -> Iterator[Text]:
     else:
         end = datetime.now().astimezone() + timedelta(seconds=found.left_s)
         yield Text(f"pace    {rate}about {duration(found.left_s)} left, until {end:%a %H:%M}")
+
+
+def _left(found: Observation, width: int) -> list[str]:
+    """Return what is left for another launch, and whether there will be one."""
+    if found.spec is None or not found.left:
+        return []
+    failed = found.totals["failed"]
+    again = f" and {failed} failed" if failed else ""
+    saved = f", {found.resumable} of them from a checkpoint" if found.resumable else ""
+    text = f"{counted(found.left - failed, 'run')}{again}{saved}; "
+    them = "it" if found.left == 1 else "them"
+    if found.hours_left == 0:
+        text += f"no launch begins {them}. {used_up(found.spec)}"
+    else:
+        text += f"the same launch goes on with {them}"
+        if found.hours_left is not None:
+            text += f", for the {duration(3600 * found.hours_left)} that budget.hours leaves"
+    return wrap(text, max(40, width), initial_indent="left    ", subsequent_indent=" " * 8)
 
 
 def _rate(per_s: float) -> str:
@@ -250,7 +273,7 @@ def _best(found: Observation) -> Iterator[Text]:
         else f"{found.spec.aggregate} {objective.measure} {number_text(item.value)}"
         for objective, item in zip(found.spec.objectives, estimates(score), strict=True)
     ]
-    yield Text(f"best    {', '.join(texts)} over {score.num_seeds} seeds")
+    yield Text(f"best    {', '.join(texts)} over {counted(score.num_seeds, 'seed')}")
     front = " (on the Pareto front)" if len(texts) > 1 else ""
     yield Text(f"        at {cell_name(found.best.run)}{front}")
 

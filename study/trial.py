@@ -30,7 +30,8 @@ class WorkerSettings:
         checkpoint_s: Seconds between two checkpoints of a run.
         judge_every: Training steps between two points at which runs are judged; None where none is.
         judge_by: Measures that they are judged by.
-        product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the fastest.
+        product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the study's
+            own choice.
     """
 
     study: str

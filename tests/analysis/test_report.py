@@ -345,7 +345,9 @@ def test_figures_beyond_the_pages_room_are_linked(small_study, tmp_path, monkeyp
 
 
 @pytest.mark.usefixtures("vectors_only")
-def test_a_second_report_replaces_the_first_and_is_the_same(reported, tmp_path):
+def test_a_second_report_replaces_the_first_and_is_the_same_by_two_processes(reported, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.report.LARGE", 0)
+    monkeypatch.setattr("analysis.second_process.num_cores", lambda: 2)
     folder = shutil.copytree(reported[0], tmp_path / "decomposition")
     (folder / "report" / "figures" / "clustering.svg").unlink()
     write_report(folder)

@@ -20,15 +20,23 @@ def test_every_run_of_a_study_is_handed_out_and_found_again(space: str) -> None:
     assert {len(row) for row in rows} == {9}
 
 
+@pytest.mark.parametrize("with_grid", [False, True])
 @pytest.mark.parametrize("arm", search_quality.ARMS.values(), ids=search_quality.ARMS)
-def test_a_search_names_a_configuration_that_works(arm) -> None:  # type: ignore[no-untyped-def]
+def test_a_search_names_the_best_that_works_and_may_begin_with_a_grid(arm: search_quality.Arm, with_grid: bool) -> None:
     asked = []
 
-    def measure(point: search_quality.Point) -> float | None:
+    def measure(point: search_quality.Point) -> float:
         asked.append(point)
         return search_quality.measure_with(0, 0.0)(point)
 
-    best, distinct = arm(0, 12, measure)
+    best = arm(0, 12, with_grid, measure)
     assert len(asked) == 12
-    assert distinct == len(set(asked))
+    assert (asked[:6] == list(search_quality.GRID)) == with_grid
     assert search_quality.truth(best) == min(search_quality.truth(p) for p in asked if not search_quality.fails(p))
+
+
+def test_a_comparison_has_the_same_runs_for_everyone() -> None:
+    rows = search_quality.compare(with_grid=True, noise=0.0, runs=16, repeats=2)
+    assert [row[2] for row in rows] == list(search_quality.ARMS)
+    assert rows[0][4] == rows[0][6] == ""
+    assert {len(row) for row in rows} == {8}

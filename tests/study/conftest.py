@@ -17,6 +17,7 @@ blocks:
       model.latent_dim: {grid: [2, 5], search: {low: 2, high: 40, log: true}}
       model.noise_dim: {grid: [0, 10], search: {low: 1, high: 200, log: true, include: 0}}
   - name: frozen
+    control: true
     parameters: {model.train_encoder: false, model.latent_dim: {grid: [2]}}
 replicates: 2
 budget: {runs: 16}

@@ -11,11 +11,12 @@ TEXT = """
 name: ranked
 blocks:
   - {name: free, parameters: {model.latent_dim: {grid: [2, 3, 4], search: {low: 2, high: 9}}}}
-  - {name: control, parameters: {model.train_encoder: false, model.latent_dim: {grid: [2]}}}
+  - {name: control, control: true, parameters: {model.train_encoder: false, model.latent_dim: {grid: [2]}}}
+  - {name: fixed, parameters: {model.latent_dim: 30}}
 replicates: 2
 objectives: [{measure: critic_accuracy}]
 confirm: {top: 1, seeds: 2}
-budget: {runs: 8}
+budget: {runs: 10}
 """
 TWO = TEXT.replace("[{measure: critic_accuracy}]", "[{measure: critic_accuracy}, {measure: rate, direction: maximize}]")
 
@@ -52,12 +53,14 @@ def printed(folder, capsys, *flags):
 def test_winners_are_ranked_by_the_mean_and_confirmed_apart(run, folder, capsys):
     run(TEXT, critic)
     text = printed(folder, capsys)
-    head, first, second, third = text.split("\n\n")[1].splitlines()
+    head, first, second, third, last = text.split("\n\n")[1].splitlines()
     assert head.split() == ["critic_accuracy", "seeds", "key", "configuration"]
     # ± t(0.975, 1) × 0.02 √2 / √2
     assert first.split()[:5] == ["1", "0.200", "±", "0.254", "2"]
     assert [line.split("free:")[1] for line in (first, second, third)] == ["z=2", "z=3", "z=4"]
-    assert "Controls, 1 of them, are not ranked" in text
+    # a block without a search competes
+    assert last.split()[-1] == "fixed"
+    assert "The controls (control: 1 of these) are not ranked." in text
     confirmed = text.split("\n\n")[2].splitlines()
     assert confirmed[0].startswith("Confirmed on fresh seeds")
     assert confirmed[2].split()[:5] == ["1", "0.450", "±", "0.635", "2"]
@@ -85,7 +88,7 @@ def test_without_confirmation_the_luck_of_the_best_is_said(run, folder, capsys):
 
 
 def test_several_objectives_give_the_front(run, folder, capsys):
-    rates = {2: 1.0, 3: 5.0, 4: 3.0}
+    rates = {2: 1.0, 3: 5.0, 4: 3.0, 30: 0.0}
     run(TWO, lambda item: critic(item) | {"rate": rates[item.config.model.latent_dim]})
     text = printed(folder, capsys)
     assert "Pareto front: 2 that no other configuration beats" in text
@@ -108,6 +111,19 @@ def test_failed_seeds_stay_visible(run, folder, capsys):
     folder.run(key).failure.write_text('{"reason": "nan", "kind": "diverged"}')
     (line,) = (line for line in printed(folder, capsys).splitlines() if line.endswith("free:z=3"))
     assert line.split()[:7] == ["2", "0.280", "±", "?", "1", "of", "2"]
+
+
+def test_what_has_no_value_yet_is_said_with_the_reason(spec_of, folder, dispatch, finish, capsys):
+    dispatcher = dispatch(spec_of(TEXT))
+    write_study(dispatcher.spec, folder, make_plan(dispatcher.spec, folder), datetime.now(UTC))
+    first = dispatcher.next_lane()[0]
+    finish(first.key)
+    text = printed(folder, capsys)
+    number = len({run.config_key for run in dispatcher.runs.values()})
+    assert (
+        f"; 0 of {number} configurations with a value.\n{number} must wait: a value is there once all planned" in text
+    )
+    assert max(map(len, text.splitlines())) <= 80 or "minimize" in text.splitlines()[0]
 
 
 def test_bad_input_exits_with_2(folder, capsys):

@@ -174,6 +174,28 @@ def test_a_configuration_without_values_fails_with_its_reason(spec_of):
     assert (trial.user_attrs["reason"], trial.user_attrs["kind"]) == ("loss became nan", "diverged")
 
 
+def test_a_region_that_fails_is_left_alone_and_stays_failed_to_readers(spec_of):
+    # the values say "larger is better", and all that is larger than 12 fails
+    spec = spec_of(WIDE.replace("grid: [2]", "grid: [2, 7, 12, 16, 20]"))
+    (block,) = spec.blocks
+
+    def score_of(run):
+        size = run.config.model.latent_dim
+        return Score(None, 0, 1, "loss became nan", "diverged") if size > 12 else Score((1 - size / 100,), 1)
+
+    search = BlockSearch(spec, block, [Known(run.config, run.label, score=score_of(run)) for run in grid_runs(spec)])
+    failed = []
+    for _ in range(12):
+        (run,) = search.propose().runs
+        score = score_of(run)
+        failed.append(score.values is None)
+        search.tell(run.config_key, score)
+    assert sum(failed) <= 6, failed
+    trials = [trial for trial in search.study.trials if "duplicate_of" not in trial.user_attrs]
+    assert {trial.state for trial in trials if trial.params["model.latent_dim"] > 12} == {TrialState.FAIL}
+    assert {trial.state for trial in trials if trial.params["model.latent_dim"] <= 12} == {TrialState.COMPLETE}
+
+
 def known_of(run, score=None):
     return Known(run.config, run.label, run.proposed_by, run.trial, score, run.sampler)
 

@@ -21,8 +21,8 @@ def test_every_state_is_counted_and_told(spec_of, folder, dispatch, finish):
     assert rows == [
         ("done", "2", ""),
         ("", "", f"1 of them by other model code (0ld, now {code_hash()}): used, and marked in the report"),
-        ("to go on with", "1", "from a checkpoint: frozen z=2 #0 at step 30 of 40"),
-        ("to run again", "2", "failed: gaussian z=5 n=0 #0, loss of 0 became nan and 1 more"),
+        ("to go on with", "1", "from a checkpoint: frozen:z=2:0 at step 30 of 40"),
+        ("to run again", "2", "failed: gaussian:z=5 n=0:0, loss of 0 became nan and 1 more"),
         ("new", "5", ""),
         ("to search", "+6", ""),
         ("not wanted", "1", "(1 planned) kept in the folder, no part of the study any more"),

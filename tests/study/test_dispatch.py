@@ -196,6 +196,7 @@ def test_a_run_that_ran_out_of_memory_goes_out_alone_with_more_of_a_machine(spec
         dispatcher.lane_ended([poor, other][: 3 - growths])
         assert [run.key for run in dispatcher.next_lane()] == [poor]
         assert (dispatcher.growths(poor), dispatcher.growths(other)) == (growths, 0)
+        assert dispatcher.most_growths() == growths
         assert run_status(folder.run(poor)) == "planned"
         assert dispatcher.next_lane() is None  # others would take away what it waits for
         dispatcher.note(Report(poor, "running", 10, 1.0))
@@ -241,7 +242,7 @@ def test_books_follow_the_reports(spec_of, dispatch, finish):
     finish(run.key, critic=0.75)
     dispatcher.note(Report(run.key, "finished", 100, 4.0))
     assert (dispatcher.standing.reports, dispatcher.standing.finished) == ({}, 1)
-    assert dispatcher.standing.best == (f"{run.block} {run.label}", 0.75)
+    assert dispatcher.standing.best == (f"{run.block}:{run.label}", 0.75)
     dispatcher.lane_ended([run.key])  # nothing is counted twice
     assert (dispatcher.standing.finished, dispatcher.standing.left) == (1, 3)
 
@@ -253,8 +254,8 @@ def test_best_follows_the_direction_of_the_first_objective(spec_of, dispatch, fi
         (run,) = dispatcher.next_lane()
         finish(run.key, rate=rate)
         dispatcher.lane_ended([run.key])
-    assert dispatcher.standing.best == ("grid z=3", 3.0)
-    assert dispatch(spec_of(text)).standing.best == ("grid z=3", 3.0)
+    assert dispatcher.standing.best == ("grid:z=3", 3.0)
+    assert dispatch(spec_of(text)).standing.best == ("grid:z=3", 3.0)
 
 
 def test_an_exhausted_search_ends_the_study_and_says_so(spec_of, dispatch, finish):
@@ -448,13 +449,13 @@ def test_every_result_is_read_once_at_a_launch(spec_of, folder, dispatch, finish
     assert len(plan.results) == 16
 
 
-def test_best_is_what_a_search_could_have_found_with_its_block(spec_of, dispatch, finish):
+def test_best_is_no_control(spec_of, dispatch, finish):
     dispatcher = dispatch(spec_of())
     while dispatcher.standing.finished < 10:
         (run,) = dispatcher.next_lane()
         finish(run.key, critic=0.5 if run.block == "frozen" else 0.6)
         dispatcher.lane_ended([run.key])
-    assert dispatcher.standing.best == ("gaussian z=2 n=0", 0.6)
+    assert dispatcher.standing.best == ("gaussian:z=2 n=0", 0.6)
 
 
 CONFINED = """
@@ -486,3 +487,21 @@ def test_a_confined_launch_runs_its_cells_and_proposes_adds_and_confirms_nothing
     whole = make_plan(spec, folder)
     assert len(whole.finished) == 3
     assert {run.key for run in whole.todo} > {run.key for run in plan.later}  # and the seeds that were not added
+
+
+FOUND_BY_ANOTHER = """
+name: found
+blocks:
+  - {name: baseline, control: true, parameters: {model.latent_dim: {grid: [4, 50]}}}
+  - {name: free, parameters: {model.latent_dim: {grid: [2], search: {low: 2, high: 9}}}}
+budget: {runs: 3}
+"""
+
+
+def test_a_control_that_a_search_could_have_found_competes(spec_of, dispatch, finish):
+    dispatcher = dispatch(spec_of(FOUND_BY_ANOTHER))
+    while lane := dispatcher.next_lane():
+        (run,) = lane
+        finish(run.key, critic={2: 0.9, 4: 0.6, 50: 0.5}[run.config.model.latent_dim])
+        dispatcher.lane_ended([run.key])
+    assert dispatcher.standing.best == ("baseline:z=4", 0.6)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.current import digest_of, keep_digest
 from study import launch
 from study.failures import BadInput
 from study.launch_options import command_of, launch_parser
@@ -234,7 +235,7 @@ def test_a_folder_in_use_exits_with_3_and_says_by_whom(write, folder, capsys):
 
 
 @pytest.mark.usefixtures("no_ray")
-def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
+def test_nothing_to_do_starts_no_ray_and_writes_a_report_that_is_out_of_date(
     spec_of, folder, dispatch, finish, report, tmp_path, capsys
 ):
     dispatcher = dispatch(spec_of())
@@ -257,6 +258,16 @@ def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
     assert (study["name"], study["smoke"], study["oracle"], len(study["runs"])) == ("small", False, False, 10)
     assert (set(study["runs"][0]), study["extra"]) == ({"key", "block", "label"}, [])
     assert [block["name"] for block in study["blocks"]] == ["gaussian", "frozen"]
+    (folder.report / "index.html").touch()
+    keep_digest(folder, digest_of(folder))
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
+    assert "left as it is: nothing has changed since it was written" in capsys.readouterr().out
+    assert report == [folder.root]
+    assert read_json(folder.resolved)["launched_at"] == study["launched_at"]
+    run = folder.run_folders()[0]
+    write_json(run.result, read_json(run.result))
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
+    assert report == [folder.root] * 2
 
 
 @pytest.mark.usefixtures("no_ray", "report")
@@ -348,9 +359,24 @@ def test_only_leaves_the_rest_for_later(spec_of, folder, dispatch, finish, tmp_p
     assert launch.main([*arguments, done[0].key]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^ +for later +8 ", out, re.MULTILINE)
-    assert "Nothing to do: all 1 runs that --only names have ended." in out
+    assert "Nothing to do: the run that --only names has ended." in out
     assert launch.main([*arguments, "gausian:z=2 n=0"]) == 2
     assert "did you mean 'gaussian:z=2 n=0'?" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray", "report")
+def test_hours_that_are_used_up_start_nothing_and_say_what_to_raise(
+    spec_of, folder, dispatch, finish, tmp_path, capsys
+):
+    spec = [str(tmp_path / "spec.yaml"), "--out", str(folder.root), "--set"]
+    (run,) = dispatch(spec_of()).next_lane()
+    finish(run.key, seconds=7200.0, ended="2026-01-01T02:00:00")
+    assert launch.main([*spec, "budget.hours=2"]) == 1
+    out = capsys.readouterr().out
+    assert "Nothing is started, 15 runs left. The 2 hours of budget.hours are used up, a total" in out
+    assert "raise budget.hours" in out
+    with pytest.raises(ImportError):  # of the session that would start Ray
+        launch.main([*spec, "budget.hours=3"])
 
 
 @pytest.mark.usefixtures("no_ray")
@@ -455,7 +481,7 @@ def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spe
     assert driver.end(signal.SIGINT) == 130
     assert time.monotonic() - pressed < 30
     text = driver.log.read_text()
-    assert re.search(r"Interrupted: \d runs are finished and \d(?: \(\d from a checkpoint\))? are left\.", text)
+    assert re.search(r"Interrupted: \d runs? finished and \d runs?(?: \(\d from a checkpoint\))? left\.", text)
     assert "Stopping (Ctrl-C): runs save a checkpoint" in text
     assert not folder.stop.exists()
     assert f"python -m study.launch {path} --out {folder.root}" in text
@@ -475,7 +501,7 @@ def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spe
     failure = read_json(folder.run(diverged).failure)
     assert failure["kind"] == "diverged"
     assert re.fullmatch(r"loss/\S+ became (nan|inf|-inf) between steps 1 and 50", failure["reason"])
-    assert f"failed: rates discriminator_lr=0.99 #0 ({diverged}): {failure['reason']}" in text
+    assert f"failed: rates:discriminator_lr=0.99:0 ({diverged}): {failure['reason']}" in text
     check_records(folder, plan)
     check_searches(folder, {run.config_key for run in plan.wanted if run.block == "noise"})
     check_alone(folder, min(plan.finished - done), tmp_path)

@@ -13,7 +13,7 @@ def watch(monkeypatch):
         found = [{"Alive": lives, "Resources": {"CPU": cpus, "GPU": gpus}} for cpus, gpus, lives in nodes]
         monkeypatch.setattr(node_watch.ray, "nodes", lambda: found)
         monkeypatch.setattr(node_watch, "CHECK_S", 0.0)
-        return NodeWatch({"CPU": 2.0, "GPU": 0.5}).stop_all()
+        return NodeWatch(lambda: {"CPU": 2.0, "GPU": 0.5}).stop_all()
 
     return look
 
@@ -33,4 +33,4 @@ def test_without_such_a_node_the_study_ends_in_one_line(watch, nodes):
 
 def test_the_nodes_are_looked_at_now_and_then(monkeypatch):
     monkeypatch.setattr(node_watch.ray, "nodes", lambda: pytest.fail("too early"))
-    assert NodeWatch({"CPU": 1.0}).stop_all() is False
+    assert NodeWatch(lambda: {"CPU": 1.0}).stop_all() is False

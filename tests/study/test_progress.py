@@ -1,6 +1,7 @@
 import io
 import pickle
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,7 @@ from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
 from study.planned import name_of
 from study.progress import DriverCallback, LiveTable, PlainLines, display_for, time_left
+from study.run_log import Line, RunLog
 from study.trial import Report
 
 LAUNCHED_AT = datetime.now(UTC) - timedelta(hours=5)
@@ -74,7 +76,7 @@ def test_lines_tell_the_first_report_and_every_end(dispatcher, console, finish, 
     assert lines[0].endswith(f"{name_of(first)}: step 10/100  autoencoder 2  discriminator 0.75")
     assert lines[1].startswith(f"[1/4] {name_of(first)} finished in 41 s; 1 finished, 1 running, 0 failed; about ")
     assert lines[2].startswith(f"[2/4] {name_of(second)} failed: loss became nan; 1 finished, 0 running, 1 failed")
-    assert lines[3] == "best critic_accuracy so far: 0.750 at spec z=2"
+    assert lines[3] == "best critic_accuracy so far: 0.750 at spec:z=2"
 
 
 def test_a_long_silence_is_broken(dispatcher, console, monkeypatch):
@@ -105,7 +107,7 @@ def test_table_shows_counts_best_and_what_runs(dispatcher, finish, monkeypatch):
     for text in (
         "1/4 runs",
         "1 finished, 1 running, 0 failed",
-        "best critic_accuracy so far: 0.750 at spec z=2",
+        "best critic_accuracy so far: 0.750 at spec:z=2",
         "step 40/100",
     ):
         assert text in frame
@@ -137,6 +139,38 @@ def test_callback_takes_reports_to_books_history_and_display(dispatcher, console
     assert len(folder.run_folders()) == 4
     assert dispatcher.problem == ""
     assert len(pickle.dumps(callback)) < 200
+
+
+def test_a_worker_that_died_is_told_with_its_run_and_what_becomes_of_it(dispatcher, console, folder, finish):
+    display = PlainLines(console, dispatcher, 1, LAUNCHED_AT)
+    callback = DriverCallback(dispatcher, HistoryWriter(folder.history), None, display)
+    (run,) = dispatcher.next_lane()
+    trial = SimpleNamespace(config={"lane": [run.key]})
+
+    def die():
+        number = console.file.tell()
+        dispatcher.lane_ended([run.key])
+        callback.on_trial_error(iteration=1, trials=[], trial=trial)
+        return console.file.getvalue()[number:].replace("\n", " ").strip()
+
+    name = f"{name_of(run)}: its worker died"
+    assert die() == f"{name} (killed, or out of memory); it goes on from the beginning as attempt 2"
+    assert dispatcher.next_lane() == [run]
+    with RunLog(folder.run(run.key), 0) as log:
+        log.add(Line(45, 3.0, {}))
+    folder.run(run.key).checkpoint(40, "0123456789abcdef").touch()
+    assert die() == f"{name} at step 45 (killed, or out of memory); it goes on from step 40 as attempt 2"
+    for _ in range(2):
+        assert dispatcher.next_lane() == [run]
+        text = die()
+    assert text.startswith(f"{name} at step 45 (killed, or out of memory); given up: the worker process died 3 times")
+    (other,) = dispatcher.next_lane()
+    trial.config["lane"] = [other.key]
+    finish(other.key)
+    dispatcher.lane_ended([other.key])
+    callback.on_trial_error(iteration=1, trials=[], trial=trial)
+    assert "its result was written, so it is finished" in console.file.getvalue().replace("\n", " ")
+    assert dispatcher.problem == ""
 
 
 @pytest.mark.parametrize("result", [{}, {"reports": [{"nonsense": 1}]}, {"reports": None}])

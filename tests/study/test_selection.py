@@ -2,6 +2,7 @@ import pytest
 
 from study.failures import BadInput
 from study.plan import make_plan
+from study.planned import cell_name, name_of
 from study.selection import cells_of, confined
 
 
@@ -44,7 +45,7 @@ def test_one_seed_alone(plan):
     [
         ("gausian:z=2 n=0", r"did you mean 'gaussian:z=2 n=0'\?"),
         ("frozen:z=2:5", "must name a replicate of frozen:z=2, one of 0, 1, but got 'frozen:z=2:5'"),
-        ("0000000000", "must name a cell of the study, but got '0000000000'"),
+        ("0000000000", "must name a cell or block of the study, but got '0000000000'"),
     ],
 )
 def test_what_is_unknown_is_said_with_what_is_near(plan, name, message):
@@ -63,6 +64,21 @@ blocks:
     with pytest.raises(BadInput, match="'z=2' stands for 2 of them: a:z=2, b:z=2"):
         confined(plan, ["z=2"])
     assert todo_of(confined(plan, ["b:z=2"])) == [("b", "z=2", 0)]
+
+
+def test_a_block_is_all_its_cells_and_a_run_is_called_as_it_is_printed(plan):
+    assert todo_of(confined(plan, ["frozen"])) == [("frozen", "z=2", 0), ("frozen", "z=2", 1)]
+    gaussian = confined(plan, ["gaussian"])
+    assert todo_of(gaussian) == [item for item in todo_of(plan) if item[0] == "gaussian"]
+    assert len(gaussian.todo) == 8
+    assert todo_of(confined(plan, ["gaussian:1"])) == [item for item in todo_of(gaussian) if item[2] == 1]
+    for run in plan.wanted:
+        assert confined(plan, [name_of(run)]).todo == (run,)
+        assert [item.config_key for item in confined(plan, [cell_name(run)]).todo] == [run.config_key] * 2
+    with pytest.raises(BadInput, match="a replicate of gaussian, one of 0, 1, but got 'gaussian:7'"):
+        confined(plan, ["gaussian:7"])
+    with pytest.raises(BadInput, match="did you mean 'gaussian'"):
+        confined(plan, ["gausian"])
 
 
 def test_what_is_no_longer_wanted_is_said_to_lie_in_the_folder(spec_of, folder, dispatch, finish):

@@ -39,7 +39,7 @@ def test_every_feature_of_a_study_is_said(tmp_path):
     assert fixed_lines(spec) == ["fixed: embedded_digits, width 0.125, 2000 steps; n = 10 in small"]
     (search,) = search_lines(spec, 41)
     assert "minimize critic_accuracy, on validation images, the lower bound over replicates" in search
-    assert "sampler tpe (multivariate true), seed 3, 41 runs left of 60." in search
+    assert "sampler tpe (multivariate true), seed 3, 41 runs left of 60 at most, " in search
     budget, until, scheduler, confirm = replicate_lines(spec)
     assert budget == "Budget: 60 runs in total, 2 hours."
     assert until.startswith("Replicates in gaussian: more than 4, up to 6, while the 95 % interval of critic_accuracy")

@@ -63,8 +63,8 @@ def test_everything_is_counted_from_files_and_lock(folder):
     assert found.counts["frozen"] == {"done": 0, "ended early": 0, "failed": 0, "running": 1, "waiting": 1}
     assert (found.ended, found.total, found.resumable, found.finished_here) == (3, 16, 1, 2)
     assert [(run.name, run.step, run.steps) for run in found.live] == [
-        ("gaussian z=5 n=10 #0", 10, 40),
-        ("frozen z=2 #0", 40, 40),
+        ("gaussian:z=5 n=10:0", 10, 40),
+        ("frozen:z=2:0", 40, 40),
     ]
     assert all(0 <= run.silent_s < 60 for run in found.live)
     # 13 runs without an end, of which 1.25 are done, 10 s each, two at a time
@@ -83,8 +83,8 @@ def test_the_text_says_it_in_80_columns(folder, capsys, monkeypatch):
     rows = [line.split() for line in lines]
     assert ["block", "done", "failed", "running", "waiting", "to", "search"] in rows
     assert ["total", "2", "1", "2", "5", "+6"] in rows
-    assert ["gaussian", "z=5", "n=10", "#0", "10/40"] in [row[:5] for row in rows]
-    assert ["frozen", "z=2", "#0", "measuring"] in [row[:4] for row in rows]
+    assert ["gaussian:z=5", "n=10:0", "10/40"] in [row[:3] for row in rows]
+    assert ["frozen:z=2:0", "measuring"] in [row[:2] for row in rows]
     for part in ("3 of 16 runs", "asked to stop by study.stop", f"process {os.getpid()} on", "1 × loss became nan"):
         assert part in text
     (pace,) = (line for line in lines if line.startswith("pace "))
@@ -147,7 +147,46 @@ def test_a_folder_that_is_about_to_begin_says_who_begins(folder, capsys):
     assert "holds no study yet" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("launched")
+@pytest.mark.parametrize(("hours", "left"), [(1, "no launch begins it"), (2.5, "for the 30 min that budget.hours")])
+def test_hours_that_are_used_up_are_not_gone_on_with(spec_of, folder, finish, capsys, monkeypatch, hours, left):
+    monkeypatch.setenv("COLUMNS", "80")
+    spec = spec_of("name: s\nparameters: {model.latent_dim: {grid: [2, 3]}}\n", f"budget.hours={hours}")
+    plan = make_plan(spec, folder)
+    write_study(spec, folder, plan, datetime.now(UTC))
+    record_run(folder, plan.todo[0])
+    finish(plan.todo[0].key, seconds=7200.0, ended="2026-01-01T02:00:00")
+    text = " ".join(printed(folder, capsys).split())
+    assert f"left 1 run; {left if hours == 1 else 'the same launch goes on with it, ' + left}" in text
+    assert ("raise budget.hours in the study file" in text) == (hours == 1)
+    assert json.loads(printed(folder, capsys, "--json"))["hours_left"] == hours - min(2, hours)
+
+
+@pytest.mark.parametrize(("terminal", "is_finished"), [(False, False), (True, True)])
+def test_watching_ends_when_nobody_runs_it(launched, folder, finish, capsys, monkeypatch, terminal, is_finished):
+    lock, waits = hold(folder.lock), []
+
+    def end(_):
+        waits.append(len(waits))
+        if len(waits) == 2:
+            for run in launched if is_finished else ():
+                finish(run.key)
+            lock.__exit__(None, None, None)
+
+    if is_finished:
+        folder.specification.write_text(folder.specification.read_text().replace("runs: 16", "runs: 10"))
+    console = status.Console(file=io.StringIO(), width=80, force_terminal=terminal)
+    monkeypatch.setattr(status, "Console", lambda: console)
+    monkeypatch.setattr(status.time, "sleep", end)
+    lock.__enter__()
+    assert status.main([str(folder.root), "--watch"]) == 0
+    text = console.file.getvalue() if terminal else capsys.readouterr().out
+    assert waits == [0, 1]
+    assert text.count("runs") > 2
+    end = "Nobody runs it, and it is finished: the watch ends." if is_finished else "Nobody runs it: the watch ends."
+    assert capsys.readouterr().out.rstrip().endswith(end) if terminal else text.rstrip().endswith(end)
+
+
+@pytest.mark.usefixtures("busy")
 def test_watching_ends_with_ctrl_c(folder, capsys, monkeypatch):
     waits = []
 
@@ -158,7 +197,7 @@ def test_watching_ends_with_ctrl_c(folder, capsys, monkeypatch):
 
     monkeypatch.setattr(status.time, "sleep", interrupt)
     text = printed(folder, capsys, "--watch")
-    assert text.count("0 of 16 runs") == 2
+    assert text.count("3 of 16 runs") == 2
     assert min(waits) >= status.INTERVAL_S
 
 

@@ -32,6 +32,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from iae_models.config import default_values
+from study.access import reading, writing
 from study.address import check_address
 from study.aside import moved_aside
 from study.cell_list import listing
@@ -49,7 +50,7 @@ from study.readiness import lacking
 from study.records import StudyFolder, read_json, run_status
 from study.resolved import last_launch, write_study
 from study.selection import confined
-from study.signals import heeded, leave_closed_terminal
+from study.signals import heeded, ignore_signals, leave_closed_terminal, signals_given_back
 from study.spec import SpecError, StudySpec, load_study
 from study.stop_request import withdraw_stop
 
@@ -81,34 +82,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     launched_at = datetime.now(UTC)
     options = launch_parser().parse_args(arguments)
     try:
-        spec = load_study(options.spec, options.set, smoke=options.smoke)
-        folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
-        _check_folder(folder, spec)
-        if options.dry_run or options.list:
-            plan = _plan(spec, folder, options.only)
-            if options.list:
-                text = listing(plan, folder)
-            else:
-                _check_place(folder)
-                text = "\n\n".join(
-                    filter(None, [describe(plan, spec, folder, columns()), _not_ready(spec, plan, options)])
-                )
-            return FINISHED if print_whole(text) else FAILED
-        if options.address is None:
-            _check_cores(spec)
-        else:
-            check_address(options.address)
-        with _begun_anew(folder) if options.fresh else contextlib.nullcontext(), _unless_refused(folder), _held(folder):
-            try:
-                return _launch(spec, folder, options, launched_at)
-            except KeyboardInterrupt:
-                return _interrupted(spec, folder, options)
+        with signals_given_back():
+            return _main(options, launched_at)
     except (SpecError, BadInput) as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
     except FolderInUse as error:
         print(error, file=sys.stderr)
         return IN_USE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _main(options: argparse.Namespace, launched_at: datetime) -> int:
+    spec = load_study(options.spec, options.set, smoke=options.smoke)
+    folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
+    _check_folder(folder, spec)
+    if options.dry_run or options.list:
+        return FINISHED if print_whole(_shown(spec, folder, options)) else FAILED
+    if options.address is None:
+        _check_cores(spec)
+    else:
+        check_address(options.address)
+    with _begun_anew(folder) if options.fresh else contextlib.nullcontext(), _unless_refused(folder), _held(folder):
+        try:
+            return _launch(spec, folder, options, launched_at)
+        except KeyboardInterrupt:
+            ignore_signals()  # what is left is short
+            return _interrupted(spec, folder, options)
+
+
+def _shown(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> str:
+    """Return what a launch shows that starts nothing: the cells, or the plan and what it would lack."""
+    plan = _plan(spec, folder, options.only)
+    with reading(folder):
+        if options.list:
+            return listing(plan, folder)
+        _check_place(folder)
+        described = describe(plan, spec, folder, columns())
+    return "\n\n".join(filter(None, [described, _not_ready(spec, plan, options)]))
 
 
 def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
@@ -124,6 +136,11 @@ def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
         raise BadInput(f"--out must be a folder that can be read, but {folder.root}: {error.strerror}.") from error
     if not folder.root.is_dir():
         raise BadInput(f"--out must be a folder, but {folder.root} is a file.")
+    with reading(folder):
+        _check_content(folder, spec)
+
+
+def _check_content(folder: StudyFolder, spec: StudySpec) -> None:
     if folder.resolved.is_file():
         try:
             study = read_json(folder.resolved)
@@ -207,7 +224,7 @@ def _held(folder: StudyFolder) -> Iterator[None]:
         FolderInUse: Another process holds it.
     """
     with contextlib.ExitStack() as stack:
-        with _writing(folder):
+        with writing(folder):
             stack.enter_context(hold(folder.lock))
             withdraw_stop(folder)  # of a launch that was killed
         try:
@@ -216,30 +233,17 @@ def _held(folder: StudyFolder) -> Iterator[None]:
             withdraw_stop(folder)
 
 
-@contextlib.contextmanager
-def _writing(folder: StudyFolder) -> Iterator[None]:
-    """Turn an error of the file system into one about the folder.
-
-    Raises:
-        BadInput: There was one; the message names the path.
-    """
-    try:
-        yield
-    except OSError as error:
-        place = error.filename or folder.root
-        raise BadInput(f"the study folder must be writable, but {place} is not: {error.strerror or error}.") from error
-
-
 def _plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> Plan:
     """Plan a study, or the named cells of it.
 
     Raises:
-        BadInput: A record in the folder is damaged; the message names it. Or a name is unknown.
+        BadInput: A record in the folder is damaged or cannot be read; the message names it. Or a name is unknown.
     """
-    try:
-        plan = make_plan(spec, folder)
-    except ValueError as error:
-        raise BadInput(f"{error} {advice(spec, folder, str(error))}") from error
+    with reading(folder):
+        try:
+            plan = make_plan(spec, folder)
+        except ValueError as error:
+            raise BadInput(f"{error} {advice(spec, folder, str(error))}") from error
     return confined(plan, only)
 
 
@@ -252,13 +256,15 @@ def _mended_plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> t
     mended: list[str] = []
     try:
         plan = _plan(spec, folder, only)
-    except BadInput:
-        with _writing(folder):
+    except BadInput as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        with writing(folder):
             mended += mend_from_replicates(spec, folder)
         if not mended:
             raise
         plan = _plan(spec, folder, only)
-    with _writing(folder):
+    with writing(folder):
         for path in mend_records(folder, plan.wanted):
             mended.append(f"Mended: {path} could not be read, and is written anew.")
         if spec.scheduler is not None:
@@ -297,7 +303,9 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     for sentence in mended:
         print(sentence)
     print(f"{spec.name} in {folder.root}, {counted(len(plan.wanted), 'run')}:")
-    print(as_lines(difference(plan, folder), columns()), flush=True)
+    with reading(folder):
+        rows = difference(plan, folder)
+    print(as_lines(rows, columns()), flush=True)
     if plan.is_done:
         print("Nothing to do: " + _all_ended(plan, spec))
         return _brought_up_to_date(spec, folder, plan, launched_at, FINISHED)
@@ -314,7 +322,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
 
 def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime, code: int) -> int:
     """Write what is derived of a study of which nothing is run, and return the exit code."""
-    with _writing(folder):
+    with writing(folder):
         write_study(spec, folder, plan, last_launch(folder) or launched_at)
     _rebuild(spec, folder, plan)
     return _end(folder, (), code)
@@ -331,7 +339,7 @@ def _run(
             if check.returncode:
                 lines = errors.strip().splitlines()
                 raise BadInput(lines[-1] if lines else "the data sets could not be loaded.")
-            with _writing(folder):
+            with writing(folder):
                 write_study(spec, folder, plan, launched_at)
 
         # Ray takes seconds to import, which a dry run and a bad specification should not pay.
@@ -366,8 +374,9 @@ def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
     from study.optuna_store import OptunaStore
     from study.recovery import recover
 
-    recover(folder, HistoryWriter(folder.history))
-    dispatcher = Dispatcher(spec, folder, plan)
+    with writing(folder):
+        recover(folder, HistoryWriter(folder.history))
+        dispatcher = Dispatcher(spec, folder, plan)
     OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
 
 

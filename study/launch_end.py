@@ -51,9 +51,8 @@ def _report(folder: StudyFolder) -> str:
     """Write the report unless it is that of what the folder holds now, and return what to say of it."""
     from analysis.current import is_current
 
-    page = folder.report / "index.html"
-    if is_current(folder, page):
-        return f"{page}\n        left as it is: nothing has changed since it was written"
+    if is_current(folder):
+        return f"{folder.report / 'index.html'}\n        left as it is: nothing has changed since it was written"
     print("Writing the report …", flush=True)
     from analysis.report import write_report
 

@@ -148,7 +148,7 @@ def run_lanes(
                     callback.tell_loss(keys)
             else:
                 break
-    if switch.is_stopping:
+    if switch.is_stopping or dispatcher.saw_stop:
         raise KeyboardInterrupt
 
 

@@ -179,7 +179,7 @@ def test_a_folder_that_cannot_be_written_exits_with_2_in_one_line(write, tmp_pat
     def fail(*_):
         raise OSError(28, "No space left on device", "study.yaml")
 
-    monkeypatch.setattr(launch, "hold", fail)
+    monkeypatch.setattr("study.launch_folder.hold", fail)
     assert launch.main([write(STUDY), "--out", str(tmp_path / "full")]) == 2
     assert "study.yaml is not: No space left on device" in capsys.readouterr().err
 

@@ -61,7 +61,7 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         paths: Folders that workers import from besides this repository.
 
     Raises:
-        BadInput: There is no such cluster.
+        BadInput: There is no such cluster, or Ray cannot start here, as where its folder for temporary files is full.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while Ray started.
     """
     os.environ.update(SWITCHES)
@@ -79,10 +79,12 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         try:
             with held_back(ENDING):
                 ray.init(**options)
-        except (ConnectionError, ValueError) as error:
-            if address is None:
+        except (OSError, ValueError) as error:
+            if address is not None:
+                raise BadInput(f"--address must be that of a running Ray cluster, but at {address}: {error}") from error
+            if isinstance(error, ValueError):
                 raise
-            raise BadInput(f"--address must be that of a running Ray cluster, but at {address}: {error}") from error
+            raise BadInput(f"Ray must be able to start on this machine, but cannot: {error}.") from error
         signal.signal(signal.SIGTERM, terminate)  # Ray puts its own there
         # Tune says at this level what the driver says itself: which trials did not complete, and how to resume them.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)

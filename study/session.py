@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from iae_models.config import VARIANTS, own_source
+from study.access import writing
 from study.dispatch import Dispatcher
 from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
@@ -76,7 +77,7 @@ def run_plan(
         command: The command that goes on with this launch.
 
     Raises:
-        BadInput: A lane asks for more than Ray has.
+        BadInput: A lane asks for more than Ray has, or the folder cannot be written.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP ended it.
     """
     console = Console()
@@ -92,7 +93,8 @@ def run_plan(
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),
         )
-        dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
+        with writing(folder):  # it may have to end runs early
+            dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console, command)
     left = dispatcher.standing.left if dispatcher.out_of_time else len(dispatcher.unfinished())

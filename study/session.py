@@ -19,6 +19,7 @@ from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
 from study.hours import used_up
 from study.lanes import Lanes
+from study.launches import LaunchClock
 from study.optuna_store import OptunaStore
 from study.plan import Plan
 from study.plan_text import counted
@@ -96,7 +97,8 @@ def run_plan(
             dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console, command)
-    num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())
+    left = dispatcher.standing.left if dispatcher.out_of_time else len(dispatcher.unfinished())
+    num_missing = len(dispatcher.standing.failed) + left
     history_problem, store_problem = problems
     lost = f"The history of losses is not complete: {history_problem}" if history_problem else ""
     problem = "\n".join(filter(None, (dispatcher.problem, lost)))
@@ -125,15 +127,15 @@ def _run(
     history = HistoryWriter(folder.history)
     store = OptunaStore(folder, lambda: dispatcher.studies, storage=dispatcher.spec.search.storage)
     display = display_for(console, dispatcher, lanes.number, launched_at)
-    limit_s = INTERRUPTED_S
+    clock, limit_s = LaunchClock(folder), INTERRUPTED_S
     try:
         recover(folder, history)
-        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display), display.say)
+        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display, clock), display.say)
         limit_s = math.inf
     except Exception as error:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
         dispatcher.stop(problem_of(error))
     finally:
-        for step in (display.close, partial(recover, folder, history), partial(store.close, limit_s)):
+        for step in (clock.write, display.close, partial(recover, folder, history), partial(store.close, limit_s)):
             _attempt(step, dispatcher)
     return history.problem, store.problem
 

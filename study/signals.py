@@ -39,7 +39,7 @@ def held_back(numbers: Iterable[signal.Signals]) -> Iterator[None]:
     """Hold signals back. Processes that are started meanwhile never get them; this one gets them in the end.
 
     A terminal that closes, `timeout` and batch systems signal all processes at once, and Ray's are to outlive the
-    checkpoints. The price is that Ray waits for seconds, in the end, before it kills what does not heed SIGTERM.
+    checkpoints.
     """
     former = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:

@@ -52,6 +52,8 @@ class StopSwitch(Stopper):
         Raises:
             KeyboardInterrupt: The study is to stop at once.
         """
+        if self._dispatcher.saw_stop and not self.is_stopping:
+            self._begin("as a worker has heard")
         if self._signal and not self.is_stopping:
             self._ask("Ctrl-C" if self._signal == signal.SIGINT else signal.Signals(self._signal).name)
         if time.monotonic() - self._last_look >= LOOK_S:

@@ -1,4 +1,8 @@
+import inspect
+
 import pytest
+from ray._private import worker
+from ray._private.node import Node
 from ray.exceptions import OutOfMemoryError
 
 from study import driver
@@ -150,3 +154,8 @@ def test_ray_s_memory_monitor_is_found_behind_what_tune_raises():
     error.__cause__ = killed
     assert driver.memory_monitor_in(error) == str(killed)
     assert driver.memory_monitor_in(RuntimeError("other")) == ""
+
+
+def test_ray_has_the_private_switch_with_which_it_ends_at_once():
+    assert "allow_graceful" in inspect.signature(Node.kill_all_processes).parameters
+    assert hasattr(worker, "_global_node")

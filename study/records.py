@@ -43,6 +43,9 @@ from typing import Any, Literal, overload
 CHECKPOINT = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.safetensors")
 """Name of a checkpoint: its step, and the beginning of the SHA-256 of its content."""
 
+FORMER = re.compile(rf"former-{CHECKPOINT.pattern}")
+"""Name of a checkpoint that its run has not gone on from."""
+
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}(\.\w+)?")
 """Name of a file that is being written, or that a killed process left half written."""
 
@@ -121,13 +124,21 @@ class RunFolder:
         matches = [match for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match]
         return [self.root / match[0] for match in sorted(matches, key=lambda match: int(match[1]), reverse=True)]
 
+    def former_checkpoints(self) -> list[Path]:
+        """Return the checkpoints that were set aside."""
+        return [self.root / name for name in names_in(self.root) if FORMER.fullmatch(name)]
+
+    def set_checkpoint_aside(self, path: Path) -> None:
+        """Rename a checkpoint that the run does not go on from."""
+        path.replace(path.with_name(f"former-{path.name}"))
+
     def newest_step(self) -> int:
         """Return the step of the newest checkpoint, 0 where there is none."""
         return max((int(match[1]) for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match), default=0)
 
     def remove_checkpoints(self) -> None:
         """Remove the checkpoints of a run that has ended."""
-        for path in self.checkpoints():
+        for path in (*self.checkpoints(), *self.former_checkpoints()):
             path.unlink(missing_ok=True)
 
     def remove_temporaries(self) -> None:

@@ -29,6 +29,7 @@ from iae_models.state import save_weights
 from iae_models.training import TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
 from study.agreed import agreed_product
+from study.checkpoint_notes import made_by
 from study.checkpoints import Checkpoints
 from study.pictures import Pixels, contact_sheet, write_png
 from study.provenance import device_name, versions
@@ -57,10 +58,10 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
     _prepare_torch(place)
     data = _data(config.data.name, place.data_root, place.device)
     product = place.product or (agreed_product(StudyFolder(Path(place.study))) if place.device == "cpu" else None)
-    state = initial_state(config, replicate, torch.device(place.device), product)
     code = code_hash_of(config.model.variant)
-    checkpoints = Checkpoints(run, {"key": run.key, "code_hash": code, "device": place.device}, place.checkpoint_s)
-    checkpoints.resume(state)
+    notes = {"key": run.key, **made_by(code, place.device, place.threads)}
+    checkpoints = Checkpoints(run, notes, place.checkpoint_s)
+    state = checkpoints.resume(partial(initial_state, config, replicate, torch.device(place.device), product))
     with RunLog(run, state.step) as log, _events(run, log.past) as events:
         yield from log.past[-1:]
         objectives = partial(_objectives, state, data, config, replicate, place)

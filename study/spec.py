@@ -134,6 +134,11 @@ class Resources:
     device: Device = "auto"
     checkpoint_s: float = 30.0
 
+    @property
+    def threads(self) -> int:
+        """Threads of one lane's process."""
+        return max(1, int(self.cpus_per_lane))
+
 
 @dataclass(frozen=True)
 class StudySpec:

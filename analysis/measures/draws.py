@@ -71,6 +71,9 @@ class Model(Protocol):
         """Draw encoder noise with shape (num, encoder_noise_dim)."""
 
 
+NO_SAMPLES = "nothing pulls the model's codes to the prior, so images of the prior's codes are not its own"
+"""Why what is measured on the images of a model's prior is undefined for one without the capability "sample"."""
+
 BROKEN_CODES = "some codes are not finite"
 BROKEN_IMAGES = "some reconstructions are not finite"
 """Why a value is invalid that would hide it: the argmax of NaN is a category like any other."""

@@ -46,7 +46,7 @@ from analysis.measures.information import (
     label_information_gain,
 )
 from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
-from analysis.measures.points import CENTRES, POINTS, measure_points
+from analysis.measures.points import CENTRES, POINTS, measure_data, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
 from analysis.measures.strokes import STROKE_DATA, STROKES, stroke_shares
@@ -102,8 +102,9 @@ def quick_suite(
             have the values that they have among all.
 
     Returns:
-        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it. Of a
-        model whose code is an image those of `TRANSLATION` instead.
+        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it, and
+        for subject "real", points of the data themselves, their floors. Of a model whose code is an image those of
+        `TRANSLATION` instead.
     """
     if model.code == "image":
         return translation_suite(model, untrained, data, replicate, only)
@@ -115,6 +116,8 @@ def quick_suite(
         tables = {"model": _measure_model(bench, model, num_labels, EVERY_MEASURE, tuple(LIMITS))} | measure_controls(
             bench, fixed_bench(data, classifier), model, untrained
         )
+        if data.name in CENTRES:
+            tables["real"] = measure_data(bench)
     return [
         estimate.named(name, split, subject)
         for subject, table in tables.items()

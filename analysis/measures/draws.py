@@ -112,6 +112,14 @@ def generate(model: Model, z: Tensor, generator: torch.Generator) -> Tensor:
     return in_chunks(model.generate, z, model.sample_noise(len(z), generator))
 
 
+def own_codes(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
+    """Return codes that the model's own images are made of, with shape (N, code_dim) for images x (N, C, H, W).
+
+    They are of p(z). Where nothing pulls codes there and no prior was fitted (Case 3) they are of q(z): those of x.
+    """
+    return model.sample_prior(len(x), generator) if "sample" in model.capabilities else infer(model, x, generator)
+
+
 def draw(model: Model, x: Tensor, y: Tensor, generator: torch.Generator) -> Draws:
     """Encode images with shape (N, C, H, W) and labels (N,), in a random order, and decode each code four times."""
     order = torch.randperm(len(x), generator=generator, device=generator.device)

@@ -38,7 +38,7 @@ from analysis.measures.bench import (
 from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
-from analysis.measures.draws import BROKEN_CODES, Model, all_finite, decode, infer
+from analysis.measures.draws import BROKEN_CODES, NO_SAMPLES, Model, all_finite, decode, infer
 from analysis.measures.information import (
     NUM_ENCODER_DRAWS,
     cluster_entropy,
@@ -133,7 +133,7 @@ def _measure_model(
     table: Table = {split: {name: _skipped(name, model) for name in MEASURES} for split in LIMITS}
     infers, generates = "infer" in model.capabilities, "generate" in model.capabilities
     found = []
-    if generates and wanted & set(PRIOR_SHARES):
+    if "sample" in model.capabilities and wanted & set(PRIOR_SHARES):
         found.append(_measure_prior_shares(bench, model))
     if generates and (infers or model.code_dim == 0) and wanted & set(RECONSTRUCTIONS):
         samples = {split: take_sample(bench, model, "model", split) for split in splits}
@@ -157,6 +157,8 @@ def _skipped(name: str, model: Model) -> Estimate:
         return undefined("there is no code")
     if name in (CATEGORICAL_CODES if model.code == "gaussian" else GAUSSIAN_CODES):
         return undefined(f"not for {model.code} codes")
+    if name in PRIOR_SHARES and "generate" in model.capabilities:
+        return undefined(NO_SAMPLES)
     return undefined("the model cannot " + " and ".join(sorted({"infer", "generate"} - model.capabilities)))
 
 

@@ -24,10 +24,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from iae_models.config import RunConfig, config_key, flatten
 from study.blocks import Block
-from study.encoding import Parameters, encode, num_configurations, suggest
+from study.encoding import Parameters, encode, suggest
 from study.planned import PlannedRun, searched_runs
 from study.samplers import make_sampler
 from study.scores import Score
+from study.space_size import num_configurations
 from study.spec import StudySpec
 from study.trial_memory import TrialMemory
 

@@ -4,6 +4,7 @@
       study.yaml                   the specification, word for word
       study.json                   the resolved study: blocks, objectives, budget, plan; versions and machine
       lock                         held by the driver while it runs
+      launches.json                when launches ran: see `study.launches`
       stop                         asks the driver and its workers to stop: see `study.stop_request`
       runs/<run key>/run.json      what the run is: written when it is planned or proposed
                      result.json   how it went and its main values: written last, so its presence means "finished"
@@ -54,6 +55,7 @@ class StudyFolder:
         self.resolved = self.root / "study.json"
         self.lock = self.root / "lock"
         self.stop = self.root / "stop"
+        self.launches = self.root / "launches.json"
         self.runs = self.root / "runs"
         self.history = self.root / "history"
         self.classifiers = self.root / "classifiers"

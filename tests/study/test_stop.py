@@ -9,6 +9,7 @@ import pytest
 
 from study import stop
 from study.lock import hold
+from study.signals import signals_given_back
 from study.stop_request import request_stop, requested_stop, withdraw_stop
 from study.stop_switch import StopSwitch, signals_to
 
@@ -19,6 +20,12 @@ GRID = "parameters: {model.latent_dim: {grid: [2, 3, 4]}}\n"
 def dispatcher(dispatch, spec_of, folder):
     folder.root.mkdir()
     return dispatch(spec_of(GRID))
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    with signals_given_back():
+        yield
 
 
 @pytest.fixture
@@ -87,6 +94,19 @@ def test_signals_are_given_back(switch):
     with signals_to(switch):
         assert signal.getsignal(signal.SIGINT) == switch.press
     assert signal.getsignal(signal.SIGINT) == former
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_once_a_study_stops_its_last_steps_are_not_cut_off(switch, presses):
+    with pytest.raises(KeyboardInterrupt), signals_to(switch):
+        signal.raise_signal(signal.SIGINT)
+        switch.stop_all()
+        if presses == 1:
+            raise KeyboardInterrupt  # as `run_lanes` does when the lanes have ended
+        signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 @pytest.mark.parametrize(

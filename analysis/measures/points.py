@@ -226,7 +226,7 @@ def component_spread(x: Tensor, component: Tensor, data: Tensor, labels: Tensor)
 def _squared_deviation(x: Tensor, component: Tensor, index: Tensor) -> float:
     """Return the mean squared deviation of coordinates from their component's mean, less its bias."""
     x, members = x[index].double().cpu(), component[index].cpu()
-    present = members.unique()
+    present = members.bincount().nonzero().flatten()
     squares = sum((x[members == item] - x[members == item].mean(0)).square().sum().item() for item in present)
     return squares / (x.shape[1] * max(1, len(x) - len(present)))
 

@@ -98,7 +98,7 @@ class BlockSearch:
         repetitions: Former proposals of this block that were not new.
 
     Attributes:
-        name: Name of the Optuna study, `<study>.<block>`.
+        name: Name of the Optuna study, `<study>.<block>`, or `<study>-smoke.<block>`.
         exhausted: Why no further configuration can be proposed; empty while one can.
         study: The Optuna study, in memory.
     """
@@ -107,7 +107,7 @@ class BlockSearch:
         self, spec: StudySpec, block: Block, known: Sequence[Known], repetitions: Iterable[Repetition] = ()
     ) -> None:
         self.block = block
-        self.name = f"{spec.name}.{block.name}"
+        self.name = f"{spec.folder_name}.{block.name}"
         self.exhausted = ""
         self._spec = spec
         self._numbers: dict[str, int] = {}

@@ -99,7 +99,11 @@ def _main(options: argparse.Namespace, launched_at: datetime) -> int:
         _check_cores(spec)
     else:
         check_address(options.address)
-    with begun_anew(folder) if options.fresh else contextlib.nullcontext(), unless_refused(folder), held(folder):
+    with (
+        begun_anew(folder) if options.fresh else contextlib.nullcontext(),
+        unless_refused(folder),
+        held(folder, command_of(options)),
+    ):
         try:
             return _launch(spec, folder, options, launched_at)
         except KeyboardInterrupt:

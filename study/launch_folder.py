@@ -88,8 +88,12 @@ def unless_refused(folder: StudyFolder) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held(folder: StudyFolder) -> Iterator[None]:
+def held(folder: StudyFolder, command: str) -> Iterator[None]:
     """Hold the folder's lock.
+
+    Args:
+        folder: The study folder.
+        command: The command that goes on with this launch.
 
     Raises:
         BadInput: The folder cannot be written.
@@ -97,7 +101,7 @@ def held(folder: StudyFolder) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         with writing(folder):
-            stack.enter_context(hold(folder.lock))
+            stack.enter_context(hold(folder.lock, command))
             withdraw_stop(folder)  # of a launch that was killed
         try:
             yield

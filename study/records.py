@@ -22,6 +22,7 @@
       classifiers/                 the measuring classifier, one per data set and split
       choices/                     what timing chose for each kind of processor: see `study.agreed`
       optuna.db                    derived from the runs; can be rebuilt; or optuna.journal
+      optuna.id                    marks this folder's studies in a database that others use as well, where there is one
       report/                      derived from all of it; can be rebuilt
 
 A run folder's state is derived from what lies in it: see `run_status`.
@@ -62,6 +63,7 @@ class StudyFolder:
         self.choices = self.root / "choices"
         self.optuna = self.root / "optuna.db"
         self.journal = self.root / "optuna.journal"
+        self.optuna_id = self.root / "optuna.id"
         self.report = self.root / "report"
 
     def run(self, key: str) -> RunFolder:

@@ -1,9 +1,11 @@
 """The verb that stops a study, and the switch in its driver."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -119,8 +121,18 @@ def test_the_verb_asks_whoever_holds_the_folder_and_waits_for_nothing(folder, ca
     out = capsys.readouterr().out
     assert out.startswith(f"Asked process {os.getpid()} on ")
     assert words in out
-    assert "To go on later: " in out
     withdraw_stop(folder)
+
+
+def test_the_verb_says_how_to_go_on_and_from_where(folder, capsys, tmp_path, monkeypatch):
+    with hold(folder.lock, "python -m study.launch small.yaml"):
+        assert stop.main([str(folder.root)]) == 0
+        place = f"To go on later, on {platform.node()}:\n  "
+        assert capsys.readouterr().out.endswith(f"{place}python -m study.launch small.yaml\n")
+        here = Path.cwd()
+        monkeypatch.chdir(tmp_path)
+        assert stop.main([str(folder.root)]) == 0
+        assert capsys.readouterr().out.endswith(f"{place}cd {here} && python -m study.launch small.yaml\n")
 
 
 def test_the_verb_says_that_nobody_runs_there(folder, capsys, tmp_path):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from iae_models.datasets import DATASETS
 
-Better = Literal["lower", "higher", "one", "neither"]
+Better = Literal["lower", "higher", "one", "floor", "neither"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class MeasureInfo:
         label: Short name on axes and in table heads.
         unit: Unit of its value; "fraction" for what lies in [0, 1], "ratio" for another number without a unit.
         description: One sentence.
-        better: Which values are better; "one" where 1 is the best, "neither" where no direction is.
+        better: Which values are better; "one" where 1 is the best, "floor" where the data's own value is, which
+            stands beside it, "neither" where no direction is.
         uses_labels: Whether labels enter it, be it only through the classifier that was trained on them.
         undefined: Where it has no value.
         across_k: What its better values owe to the number of categories alone, as the end of "clustering_error, which
@@ -367,21 +368,38 @@ _VECTORS: dict[str, MeasureInfo] = {
     "off_modes": MeasureInfo(
         "share off the modes",
         "fraction",
-        "Share of generated points that are far from the centre of every component.",
+        "Share of generated points that are far from the centre of every component; the data have a share of their "
+        "own, the floor.",
+        "floor",
+        undefined=_POINTS,
+    ),
+    "component_spread": MeasureInfo(
+        "spread within components",
+        "ratio",
+        "Standard deviation within components of generated points on the modes, relative to the data's.",
+        "one",
+        undefined=(*_POINTS, UndefinedWhere("data.name", "four_points", "the components are points")),
+    ),
+    "component_kl": MeasureInfo(
+        "KL of component frequencies",
+        "nat",
+        "Divergence of the generated points' nearest components from those of the data: a lower bound of "
+        "KL(p(x) ‖ data), which does not see points off the modes.",
         "lower",
         undefined=_POINTS,
     ),
-    "model_kl": MeasureInfo(
-        "KL(p(x) ‖ data)",
+    "joint_kl": MeasureInfo(
+        "KL(p(z|x) ‖ q(z|x)), generated",
         "nat",
-        "Divergence of the generated points' components from those of the data.",
+        "Divergence of generated points with their codes from the same points with recognised ones, both blurred by "
+        "0.1.",
         "lower",
-        undefined=_POINTS,
+        undefined=(*_GAUSSIAN, *_POINTS),
     ),
-    "posterior_kl": MeasureInfo(
-        "KL(p(z|x) ‖ q(z|x))",
+    "data_posterior_kl": MeasureInfo(
+        "KL(p(z|x) ‖ q(z|x)), data",
         "nat",
-        "Divergence of the true posteriors from the variational ones, over generated points.",
+        "Divergence, for data, of the codes of generated points on their component's mode from the inferred ones.",
         "lower",
         undefined=(*_GAUSSIAN, *_POINTS),
     ),
@@ -402,7 +420,7 @@ _VECTORS: dict[str, MeasureInfo] = {
     "true_overlap": MeasureInfo(
         "overlap of p(z|x)",
         "fraction",
-        "Error of telling from a code of the prior which component the point is of that it generated.",
+        "Error of telling from the code of a generated point on a mode which component it is of.",
         "lower",
         undefined=(*_GAUSSIAN, *_POINTS),
     ),

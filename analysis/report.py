@@ -25,7 +25,8 @@ from analysis.results import load_results
 from analysis.search_part import MODULES, SEARCH_FIGURES, SearchPart, needed, search_part
 from analysis.second_process import second_process
 from analysis.tables import Analysis, analyse, csv_tables, write_tables
-from study.records import StudyFolder, atomic_path, names_in
+from analysis.whole_files import atomic_path
+from study.records import StudyFolder, names_in
 
 PAGE, MARKDOWN = "index.html", "report.md"
 FIGURE_NAMES = (*FIGURES, "importance")

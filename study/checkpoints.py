@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from analysis.whole_files import atomic_path
 from iae_models.state import load_state, save_state
 from iae_models.training import TrainState
 from study.checkpoint_notes import fits, notes_in
 from study.failures import is_out_of_memory
-from study.records import CHECKPOINT, RunFolder, atomic_path
+from study.records import CHECKPOINT, RunFolder
 
 KEPT = 2
 """Checkpoints of a run that are kept."""

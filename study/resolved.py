@@ -12,9 +12,10 @@ import platform
 from collections.abc import Collection
 from datetime import UTC, datetime
 
+from analysis.whole_files import atomic_path
 from study.plan import Plan
 from study.provenance import versions
-from study.records import StudyFolder, atomic_path, read_json, write_json
+from study.records import StudyFolder, read_json, write_json
 from study.spec import StudySpec, as_json
 
 

@@ -22,6 +22,7 @@ from analysis.measures.samples import sample_panels
 from analysis.measures.source import measures_hash
 from analysis.measures.suite import quick_suite
 from analysis.measures.translation import translation_panels
+from analysis.whole_files import atomic_path
 from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.products import product_of
@@ -33,7 +34,7 @@ from study.checkpoint_notes import made_by
 from study.checkpoints import Checkpoints
 from study.pictures import Pixels, contact_sheet, write_png
 from study.provenance import device_name, versions
-from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.records import RunFolder, StudyFolder, read_json, write_json
 from study.run_log import Line, RunLog
 from study.rungs import measure_objectives, with_rungs
 from study.scatter import scatter_sheet

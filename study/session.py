@@ -89,6 +89,7 @@ def run_plan(
             data_root=None if data_root is None else str(data_root.resolve()),
             device=lanes.device,
             threads=spec.resources.threads,
+            product=spec.resources.product,
             checkpoint_s=spec.resources.checkpoint_s,
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),

@@ -19,9 +19,10 @@ from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_f
 from analysis.full_figures import calibration, confusion, factors, pixel_maps, rate_distortion
 from analysis.point_figures import mixture, posteriors
 from analysis.sample_figures import cluster_columns, generated, reconstructions, translations
-from analysis.search_figures import objective_history, pareto, searched
+from analysis.search_figures import objective_history, parallel_coordinates, pareto, searched
 from analysis.statistics import estimate
 from analysis.tables import CALIBRATED, HEADLINE, Analysis
+from analysis.timeline import busy_share, lane_timeline
 
 MAX_CURVES = 16
 """Cells whose learning curves one figure shows."""
@@ -89,7 +90,7 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
         part.supxlabel("noise dimension", fontsize=8)
         part.supylabel("latent dimension" if family.startswith("gaussian") else "categories K", fontsize=8)
         if len(shown) > 1:
-            part.suptitle(f"{style.short(family)} codes", x=0.01, ha="left")
+            part.suptitle(style.codes_title(family), x=0.01, ha="left")
     left_out = f" {len(families) - len(shown)} further families are in cells.csv." if len(families) > len(shown) else ""
     return Drawing(
         figure,
@@ -115,6 +116,7 @@ def controls(analysis: Analysis) -> Drawing | str:
     noises = (
         every if len(every) <= MAX_ROWS else [every[i] for i in np.linspace(0, len(every) - 1, MAX_ROWS).astype(int)]
     )
+    sizes = sorted(cells.loc[cells["noise_dim"].isin(noises), "code_size"].unique())
     figure = new_figure(1.55 * len(noises) + 0.6)
     grid = figure.subplots(len(noises), len(names), squeeze=False, sharex="col", sharey="col")
     for row, noise in enumerate(noises):
@@ -123,7 +125,7 @@ def controls(analysis: Analysis) -> Drawing | str:
             here = cells[(cells["noise_dim"] == noise) & (cells["name"] == name)]
             dots = analysis.grid[(analysis.grid["noise_dim"] == noise) & (analysis.grid["name"] == name)]
             dots = dots[(dots["family"] == family) & dots["value"].notna() & dots["code_size"].isin(here["code_size"])]
-            plots.against_controls(here, dots, axes, name)
+            plots.against_controls(here, dots, sizes, axes, name)
             if row:
                 axes.set_title("")
         grid[row, 0].set_ylabel(f"noise dimension {noise:g}")
@@ -230,6 +232,31 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
     )
 
 
+def timeline(analysis: Analysis) -> Drawing | str:
+    """Draw when each finished run was at work, a row for each lane."""
+    bars = lane_timeline(analysis.runs[analysis.runs["status"] == "finished"])
+    if bars.empty:
+        return "No finished run says when it was begun."
+    bars = bars.assign(block=bars["block"].replace("", "–"))
+    blocks = list(dict.fromkeys(bars["block"]))
+    named = blocks if len(blocks) <= len(style.COLOURS) else blocks[: len(style.COLOURS) - 1]
+    bars = bars.assign(block=bars["block"].where(bars["block"].isin(named), "other blocks"))
+    colours = dict(zip(dict.fromkeys(bars["block"]), style.COLOURS, strict=False))
+    lanes, workers = bars["lane"].nunique(), bars.loc[bars["worker"] != "", "worker"].nunique()
+    figure = new_figure(min(5.0, 0.24 * lanes + 1.1))
+    axes = figure.subplots()
+    plots.timeline(bars, axes, colours)
+    add_legend(figure, [axes])
+    who = f"{workers} workers" if workers else "lanes are filled in the order of starts, since workers are not recorded"
+    return Drawing(
+        figure,
+        f"When runs were at work: {len(bars)} finished runs in {lanes} lanes ({who}), a bar each, from the start of "
+        "the attempt that finished, measures included. Between the first start and the last end, pauses included, "
+        f"a lane was at work for {100 * busy_share(bars):.0f} % of the time on average. What failed, and "
+        "attempts that were broken off, are not drawn.",
+    )
+
+
 FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "training_effect": training_effect,
     "decomposition_maps": decomposition_maps,
@@ -250,7 +277,9 @@ FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "mixture": mixture,
     "posteriors": posteriors,
     "learning_curves": learning_curves,
+    "timeline": timeline,
     "objective_history": objective_history,
+    "parallel_coordinates": parallel_coordinates,
     "pareto": pareto,
     "searched": searched,
 }

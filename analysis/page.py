@@ -44,8 +44,8 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Samples",
         ("reconstructions", "cluster_columns", "generated", "translations", "mixture", "posteriors"),
     ),
-    "curves": ("Learning curves", ("learning_curves",)),
-    "search": ("Search", ("objective_history", "importance", "pareto", "searched")),
+    "curves": ("Training", ("learning_curves", "timeline")),
+    "search": ("Search", ("objective_history", "importance", "parallel_coordinates", "pareto", "searched")),
 }
 """Sections with figures: anchor, title, and the figures in their order."""
 

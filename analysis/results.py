@@ -22,7 +22,7 @@ from study.records import RunFolder, StudyFolder, names_in, read_json, run_statu
 RUN_COLUMNS = ("key", "config_key", "replicate", "block", "origin", "label", "trial", "status", "reason")
 RESULT_COLUMNS = (
     *("steps", "train_time_s", "measure_time_s", "wall_time_s"),
-    *("code_hash", "measures_hash", "device", "threads"),
+    *("code_hash", "measures_hash", "device", "threads", "worker", "started_at", "finished_at"),
 )
 CLASSIFIER_COLUMNS = ("classifier_hash", "classifier_accuracy", "classifier_test_accuracy")
 CONFIG_COLUMNS = (

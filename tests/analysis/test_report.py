@@ -91,7 +91,7 @@ def test_the_page_is_whole_and_works_offline(reported):
     page = Page(read(folder))
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources) and len(page.sources) == 14
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources) and len(page.sources) == 16
     for link in page.links:
         assert (link[1:] in page.ids) if link.startswith("#") else (folder / "report" / link).is_file(), link
     assert "could not be drawn" not in read(folder)
@@ -332,7 +332,7 @@ def test_the_markdown_says_what_the_page_says(reported, analysis):
     text = (folder / "report" / "report.md").read_text(encoding="utf-8")
     assert all(sentence in text for sentence in [*answers(analysis), *caveats(analysis)])
     pictures = re.findall(r"!\[\w+\]\((.*?)\)", text)
-    assert len(pictures) == 14 and all((folder / "report" / path).is_file() for path in pictures)
+    assert len(pictures) == 16 and all((folder / "report" / path).is_file() for path in pictures)
 
 
 @pytest.mark.usefixtures("vectors_only")

@@ -20,6 +20,7 @@ from analysis.caveats import caveats
 from analysis.drawn import Drawn
 from analysis.findings import answers, headline
 from analysis.page_data import embedded
+from analysis.paper_table import paper_html
 from analysis.tables import (
     CALIBRATED,
     Analysis,
@@ -85,6 +86,9 @@ def page(
         ("runs", "Runs", _runs_section()),
         ("provenance", "Provenance", _provenance(analysis, tables, problems)),
     ]
+    paper = paper_html(analysis)
+    if paper:
+        sections.insert(1, ("paper", "Paper and ours", paper))
     body = "\n".join(
         f'<section id="{anchor}">{"" if anchor == "answer" else f"<h2>{title}</h2>"}\n{content}</section>'
         for anchor, title, content in sections

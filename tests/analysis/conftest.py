@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from analysis.figures import FIGURES
 from analysis.results import load_results
 from analysis.tables import Analysis, analyse
 
@@ -50,6 +51,13 @@ def small_study(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory)
 def analysis(study_dir: Path) -> Analysis:
     """The numbers of the complete study."""
     return analyse(load_results(study_dir))
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, for what concerns the text of a page alone."""
+    for module in ("report", "search_part"):
+        monkeypatch.setattr(f"analysis.{module}.FIGURES", dict.fromkeys(FIGURES, lambda _: ""))
 
 
 @pytest.fixture(scope="session")

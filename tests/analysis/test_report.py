@@ -13,7 +13,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.caveats import caveats
-from analysis.figures import FIGURES
 from analysis.findings import answers, headline
 from analysis.report import PAGE, main, write_report
 from analysis.results import load_results
@@ -70,12 +69,6 @@ def vectors_only(monkeypatch):
             save(figure, target, **options)
 
     monkeypatch.setattr(Figure, "savefig", save_vectors)
-
-
-@pytest.fixture
-def no_figures(monkeypatch):
-    """Draw nothing, for what concerns the text of a page alone."""
-    monkeypatch.setattr("analysis.report.FIGURES", dict.fromkeys(FIGURES, lambda _: ""))
 
 
 def read(folder):

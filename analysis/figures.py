@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -206,7 +205,7 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
     columns = ["key", "config_key", "label", "code", "code_size", "noise_dim"]
     read = analysis.results.history.read(list(runs["key"]))
     history = read.merge(runs[columns].rename(columns={"key": "run"}), on="run")
-    history = history.dropna(subset=["value", "code_size", "noise_dim"])
+    history = history.dropna(subset=["value", "noise_dim"])
     if history.empty:
         return "No history was recorded."
     names, codes = sorted(history["name"].unique())[:8], sorted(history["code"].unique(), reverse=True)[:2]
@@ -292,11 +291,14 @@ def _bands(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell_styles(rows: pd.DataFrame) -> tuple[dict[str, object], dict[str, str]]:
-    """Give every cell a colour by the size of its code and a line style by its noise dimension."""
-    cells = rows.drop_duplicates("config_key")
-    sizes, noises = sorted(cells["code_size"].unique()), sorted(cells["noise_dim"].unique())
-    shades = mpl.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
-    lines = ("-", "--", ":", "-.")
-    colours = {str(row["config_key"]): shades[sizes.index(row["code_size"])] for _, row in cells.iterrows()}
-    styles = {str(row["config_key"]): lines[noises.index(row["noise_dim"]) % 4] for _, row in cells.iterrows()}
-    return dict(colours), styles
+    """Give every cell a colour by the size of its code and a line style by its noise dimension.
+
+    Where cells differ in something else, too, each has a colour of its own.
+    """
+    cells = rows.drop_duplicates("config_key").sort_values(["code_size", "noise_dim", "config_key"])
+    places = [pd.factorize(cells[name], sort=True, use_na_sentinel=False)[0] for name in ("code_size", "noise_dim")]
+    if cells.duplicated(["code_size", "noise_dim"]).any():
+        places = [np.arange(len(cells))] * 2
+    keys, shades = cells["config_key"].astype(str), style.sequence(int(places[0].max()) + 1)
+    colours = {key: shades[place] for key, place in zip(keys, places[0], strict=True)}
+    return colours, {key: ("-", "--", ":", "-.")[place % 4] for key, place in zip(keys, places[1], strict=True)}

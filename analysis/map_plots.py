@@ -60,10 +60,18 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
     cells = cells.assign(column=column, row=row)
     _hatch(cells[cells["uncalibrated"] & cells["mean"].notna()], "//" if written else "//////", axes)
     for _, cell in (cells if written else cells[cells["mean"].isna()]).iterrows():
-        ink = "black" if _luminance(colours(scale(cell["mean"]))) > 0.4 else "white"
-        text, ink = (_cell_text(cell, len(columns)), ink) if math.isfinite(cell["mean"]) else ("–", "black")
-        place = cell["column"] + 0.5, cell["row"] + 0.5
-        axes.text(*place, text, color=ink, ha="center", va="center", linespacing=1.15)
+        known = math.isfinite(cell["mean"])
+        shade = colours(scale(cell["mean"])) if known else (1.0, 1.0, 1.0, 1.0)
+        axes.text(
+            cell["column"] + 0.5,
+            cell["row"] + 0.5,
+            _cell_text(cell, len(columns)) if known else "–",
+            color="black" if _luminance(shade) > 0.4 else "white",
+            ha="center",
+            va="center",
+            linespacing=1.15,
+            bbox={"facecolor": shade, "linewidth": 0, "pad": 1},  # no line of a hatched cell runs through its numbers
+        )
     axes.set_xticks(np.arange(len(columns)) + 0.5, [f"{value:g}" for value in columns])
     step = -(-len(rows) // MAX_TICKS)
     axes.set_yticks(np.arange(len(rows))[::step] + 0.5, [f"{value:g}" for value in rows[::step]])

@@ -75,20 +75,19 @@ def page(
         written[name] = _figure_html(drawn, command, embed=len(drawn.svg) <= room)
         room -= len(drawn.svg) if len(drawn.svg) <= room else 0
     written["attribution"] += attribution_html(analysis)
-    written["importance"] += "".join(f'<p class="note">{html.escape(note)}</p>' for note in notes)
-    sections = [("answer", "Answer", _first_screen(analysis))]
-    sections += [
-        (anchor, title, "\n".join(dict.fromkeys(written[name] for name in names)))
-        for anchor, (title, names) in SECTIONS.items()
-    ]
-    sections.insert(3, ("cells", "Cells", _map_section()))
+    searched = (analysis.runs["origin"] == "search").any()
+    written["importance"] += "".join(f'<p class="note">{html.escape(note)}</p>' for note in notes if searched)
+    sections = [("answer", "Answer", _first_screen(analysis)), ("paper", "Paper and ours", paper_html(analysis))]
+    for anchor, (title, names) in SECTIONS.items():
+        if anchor == "full":
+            sections.append(("cells", "Cells", _map_section()))
+        sections.append((anchor, title, "\n".join(written[name] for name in names if written[name])))
+    lacking = [f"{name}: {drawn.note}" for name, drawn in figures.items() if drawn.note]
     sections += [
         ("runs", "Runs", _runs_section()),
-        ("provenance", "Provenance", _provenance(analysis, tables, problems)),
+        ("provenance", "Provenance", _provenance(analysis, tables, problems, lacking)),
     ]
-    paper = paper_html(analysis)
-    if paper:
-        sections.insert(1, ("paper", "Paper and ours", paper))
+    sections = [section for section in sections if section[2]]
     body = "\n".join(
         f'<section id="{anchor}">{"" if anchor == "answer" else f"<h2>{title}</h2>"}\n{content}</section>'
         for anchor, title, content in sections
@@ -108,7 +107,7 @@ def page(
 
 def _figure_html(drawn: Drawn, command: str, *, embed: bool) -> str:
     if not drawn.svg:
-        return f'<p class="note">{html.escape(drawn.note)}</p>' if drawn.note else ""
+        return ""
     source = f"figures/{drawn.name}.svg"
     if embed:
         source = f"data:image/svg+xml;base64,{base64.b64encode(drawn.svg).decode()}"
@@ -198,7 +197,7 @@ def _runs_section() -> str:
     )
 
 
-def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[str]) -> str:
+def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[str], lacking: Sequence[str]) -> str:
     study, runs = analysis.results.study, analysis.runs
     finished = runs[runs["status"] == "finished"]
     facts = {
@@ -230,6 +229,8 @@ def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[st
             "<h3>Measures without a plain value</h3>"
             + html_table(["status", "measure", "subject", "reason", "runs"], rows)
         )
+    if lacking:
+        parts.append(f"<h3>Figures that this study has nothing for</h3>{_list(lacking, '')}")
     if problems:
         parts.append(f"<h3>Problems with the study's files</h3>{_list(problems[:50], 'problems')}")
     return "\n".join(parts)

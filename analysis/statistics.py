@@ -146,13 +146,16 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0, repeats: int = 20
 def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Add what places a run in the figures to the table of runs.
 
-    Adds `code_size` (latent dimension, or number of categories), `noise_dim`, `trained_encoder`, `family` (the code and
-    every further field in which grid runs of that code differ, so that no figure averages over it) and `pair` (equal
-    for two runs that differ in nothing but whether the encoder is trained).
+    Adds `code_size` (latent dimension, or number of categories; NaN of codes that are images), `noise_dim`,
+    `trained_encoder`, `family` (the code and every further field in which grid runs of that code differ, so that no
+    figure averages over it) and `pair` (equal for two runs that differ in nothing but whether the encoder is trained).
     """
     table = runs.copy()
     table["code"] = table["model.code"].fillna("unknown").astype(str)
-    table["code_size"] = table["model.latent_dim"].where(table["code"] == "gaussian", table["model.num_categories"])
+    sizes = {"gaussian": "model.latent_dim", "categorical": "model.num_categories"}
+    table["code_size"] = math.nan
+    for code, name in sizes.items():
+        table.loc[table["code"] == code, "code_size"] = table.loc[table["code"] == code, name]
     table["noise_dim"] = table["model.noise_dim"]
     table["trained_encoder"] = table[FROZEN_FIELD].map(lambda value: value is not False).astype(bool)
     fields = [name for name in table.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]

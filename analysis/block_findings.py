@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from analysis.full_measure_names import measure_info
@@ -41,7 +39,7 @@ def _sentence(name: str, values: pd.DataFrame) -> str:
     order = sorted(means, key=lambda block: means[block].mean, reverse=info.better != "lower")
     parts = [_written(means[block]) + (f" in {block}" if block else "") for block in order]
     beside = [
-        f"{words} {number(values.loc[values['subject'] == control, 'value'].mean(), 3)}"
+        f"{words} {_short(values.loc[values['subject'] == control, 'value'].mean())}"
         for control, words in CONTROLS.items()
         if (values["subject"] == control).any()
     ]
@@ -51,9 +49,10 @@ def _sentence(name: str, values: pd.DataFrame) -> str:
 
 
 def _written(mean: GridMean) -> str:
-    """Write a mean with its interval; small shares such as those of retrieval need a third digit."""
-    digits = 3 if abs(mean.mean) < 0.1 else 2
-    text = number(mean.mean, digits)
-    if not math.isfinite(mean.low):
-        return text
-    return f"{text} (95 % interval {number(mean.low, digits)} to {number(mean.high, digits)})"
+    text = _short(mean.mean)
+    return f"{text} (95 % interval {_short(mean.low)} to {_short(mean.high)})" if mean.has_interval else text
+
+
+def _short(value: float) -> str:
+    """Write a value; small shares, such as those of retrieval, need a third digit."""
+    return number(value, 3 if abs(value) < 0.1 else 2)

@@ -15,8 +15,8 @@ _TREND_CAVEAT = (
 )
 _RETRIEVAL_CAVEAT = (
     "An image is retrieved by its distance in pixels among up to 500 others, and reconstructions that noise varies "
-    "need not be nearest to their own image: compare retrieval between models with equal noise. Codes are scored against "
-    "true ones only where the domains are paired."
+    "need not be nearest to their own image: compare retrieval between models with equal noise. Codes are scored "
+    "against true ones only where the domains are paired."
 )
 _INTERVAL_CAVEAT = (
     "Intervals written here are 95 % seed-level intervals: what other seeds would have given. The image-level ones "

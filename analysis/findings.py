@@ -94,7 +94,10 @@ def _training_effect(analysis: Analysis) -> list[str]:
             f"{'' if most.has_interval else '; no interval, for no cell has two seeds'}."
         )
         sentences += filter(None, [_verdict(effects, chosen), _side_effects(pairs[pairs["code"] == code])])
-    return sentences + _control_effects(analysis)
+    grid = analysis.runs[(analysis.runs["origin"] == "grid") & analysis.runs["trained_encoder"]]
+    # one effect says little of blocks that are different models
+    blocks = block_answers(analysis) if grid["model.variant"].nunique() > 1 else []
+    return [*sentences, *blocks, *_control_effects(analysis)]
 
 
 def _no_control(analysis: Analysis) -> list[str]:

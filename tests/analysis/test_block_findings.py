@@ -19,8 +19,8 @@ def of_rows(analysis):
     def make(rows, code="image"):
         table = pd.DataFrame(rows, columns=COLUMNS)
         table = table.assign(
-            config_key=table["block"], code=code, trained_encoder=True, noise_dim=10.0, code_size=2.0, status="ok", split="test",
-            reason="", run=table["block"] + table["replicate"].astype(str),
+            config_key=table["block"], code=code, trained_encoder=True, noise_dim=10.0, code_size=2.0, status="ok",
+            split="test", reason="", run=table["block"] + table["replicate"].astype(str),
         )  # fmt: skip
         none = {name: getattr(analysis, name).iloc[:0] for name in ("pairs", "controls", "cells")}
         runs = analysis.runs.assign(code=code)

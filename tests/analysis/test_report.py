@@ -2,7 +2,6 @@ import csv
 import html
 import json
 import math
-import random
 import re
 import shutil
 import sys
@@ -10,7 +9,6 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from analysis.caveats import caveats
 from analysis.findings import answers, headline
@@ -57,18 +55,6 @@ except SystemExit as error:
 assert not plt.get_fignums() and mpl.rcParams["font.size"] == mpl.rcParamsDefault["font.size"]
 """
     return folder, run_blocked(code, str(folder)).split()
-
-
-@pytest.fixture
-def vectors_only(monkeypatch):
-    """Write no PNG files: they show the same artists as the SVG files, and take as long."""
-    save = Figure.savefig
-
-    def save_vectors(figure, target, **options):
-        if options.get("format") == "svg":
-            save(figure, target, **options)
-
-    monkeypatch.setattr(Figure, "savefig", save_vectors)
 
 
 def read(folder):
@@ -269,30 +255,6 @@ def test_a_study_in_which_nothing_finished_is_reported(tmp_path, synthetic):
         path.unlink()
     text = write_report(folder).read_text(encoding="utf-8")
     assert "No run has finished, so there is nothing to report yet." in text and "could not be drawn" not in text
-
-
-@pytest.mark.parametrize("seed", (0, 9, 15))
-@pytest.mark.usefixtures("vectors_only")
-def test_corrupted_studies_are_reported(seed, synthetic, tmp_path):
-    planted = synthetic.Planted(gaussian=((2, 10),), categorical=((10, 10),), replicates=2, full=True)
-    folder = synthetic.write_study(tmp_path / "s", planted)
-    dice = random.Random(seed)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    for path in dice.sample(files, len(files) // 3):
-        damage = dice.choice(["delete", "cut", "garble", "nan"])
-        content = path.read_bytes()
-        if damage == "delete":
-            path.unlink()
-        elif damage == "cut":
-            path.write_bytes(content[: dice.randrange(len(content))])
-        elif damage == "garble":
-            path.write_bytes(dice.randbytes(200))
-        else:
-            path.write_bytes(
-                re.sub(rb": 0\.\d+", lambda _: b": " + dice.choice([b"NaN", b"null", b'"x"', b"[]"]), content)
-            )
-    text = write_report(folder).read_text(encoding="utf-8")
-    assert Page(text).open == [] and "could not be drawn" not in text
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -114,7 +114,7 @@ def _figure_html(drawn: Drawn, command: str, *, embed: bool) -> str:
     title, _, rest = drawn.caption.partition(". ")
     links = f'<a href="figures/{drawn.name}.svg">SVG</a> · <a href="figures/{drawn.name}.png">PNG</a>'
     return (
-        f'<figure id="figure-{drawn.name}"><img src="{source}" alt="{html.escape(title, quote=True)}">'
+        f'<figure id="figure-{drawn.name}"><img loading="lazy" src="{source}" alt="{html.escape(title, quote=True)}">'
         f"<figcaption><b>{typeset(title)}.</b> {typeset(rest)} {links} "
         f"<code>{html.escape(command)} {drawn.name}</code></figcaption></figure>"
     )

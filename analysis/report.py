@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.current import digest_of, forget_digest, keep_digest
 from analysis.drawn import Drawn, draw_all
 from analysis.figures import FIGURES
 from analysis.importance import EVALUATORS, SLOW_EVALUATORS
@@ -46,6 +47,8 @@ def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) 
         NotADirectoryError: The path is a file.
     """
     folder = StudyFolder(study_dir)
+    forget_digest(folder)
+    made_of = digest_of(folder)
     place = folder.report / "figures"
     with second_process(MODULES, wanted=len(names_in(folder.runs)) >= LARGE) as start:
         analysis = analyse(load_results(study_dir))
@@ -63,6 +66,7 @@ def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) 
     for name, text in texts.items():
         with atomic_path(folder.report / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    keep_digest(folder, made_of)
     return folder.report / PAGE
 
 

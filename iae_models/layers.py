@@ -10,7 +10,8 @@ CPU the same sums are formed in another order:
   and a sum over overlapping patches for one channel, and a convolution of stride 1 followed by a rearrangement of
   pixels for some.
 
-A result depends on shapes and on `product` alone, never on a clock.
+A result depends on shapes and on `product` alone, never on a clock. Runs that train in one step (`iae_models.slots`)
+have the layers of `torch.nn`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn.functional import conv2d, conv_transpose2d, fold, pixel_shuffle, pixel_unshuffle
 from torch.nn.grad import conv2d_weight
+
+from iae_models.batched import is_batched
 
 LARGE_PRODUCT = 2**21
 """Multiplications from which on a product goes through oneDNN; below, the call costs more than it saves."""
@@ -158,11 +161,10 @@ def _weight_gradient(x: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _is_large(x: Tensor, weight: Tensor) -> bool:
-    return (
-        x.device.type == "cpu" and x.dtype == torch.float32 and x.ndim == 2 and x.numel() * len(weight) >= LARGE_PRODUCT
-    )
+    is_large = x.dtype == torch.float32 and x.ndim == 2 and x.numel() * len(weight) >= LARGE_PRODUCT
+    return is_large and x.device.type == "cpu" and not is_batched(x)
 
 
 def _is_rearranged(x: Tensor, channels: int) -> bool:
     """Return whether a transposed convolution to so many channels is computed in the other way."""
-    return x.device.type == "cpu" and channels <= FEW_CHANNELS
+    return channels <= FEW_CHANNELS and x.device.type == "cpu" and not is_batched(x)

@@ -28,9 +28,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
-from torch.nn.functional import kl_div, log_softmax, softplus
+from torch.nn.functional import log_softmax, softplus
+
+from iae_models.batched import input_gradient
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ LOSSES: dict[str, GanLoss] = {
 
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return half the mean squared gradient norm of the logits with respect to real inputs with shape (N, ...)."""
-    x = x.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    gradient = input_gradient(lambda point: discriminator(point).sum(), x, create_graph=True)
     penalty: Tensor = 0.5 * gradient.flatten(1).square().sum(1).mean()
     return penalty
 
@@ -116,11 +116,13 @@ def virtual_adversarial_loss(
         radius: Euclidean length of the perturbation, in the units of x.
     """
     target = log_softmax(logits_of(x), 1).detach()
-    start = _unit(direction).requires_grad_(True)
-    divergence = kl_div(log_softmax(logits_of(x + 1e-2 * start), 1), target, log_target=True, reduction="batchmean")
-    (sensitive,) = torch.autograd.grad(divergence, start)
-    perturbed = x + radius * _unit(sensitive)
-    return kl_div(log_softmax(logits_of(perturbed), 1), target, log_target=True, reduction="batchmean")
+
+    def divergence(perturbation: Tensor) -> Tensor:
+        predicted = log_softmax(logits_of(x + perturbation), 1)
+        return (target.exp() * (target - predicted)).sum() / len(x)
+
+    sensitive = input_gradient(lambda start: divergence(1e-2 * start), _unit(direction))
+    return divergence(radius * _unit(sensitive))
 
 
 def balance_loss(probabilities: Tensor, prior: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class CategoricalPrior:
         """Draw one-hot codes with shape (num, K) on the generator's device."""
         weights = torch.tensor(self.probabilities, device=generator.device)
         index = torch.multinomial(weights, num, replacement=True, generator=generator)
-        return torch.nn.functional.one_hot(index, len(self.probabilities)).float()
+        return torch.nn.functional.one_hot(index, len(self.probabilities)).to(torch.get_default_dtype())
 
 
 class MixturePrior(torch.nn.Module):

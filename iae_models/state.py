@@ -1,7 +1,7 @@
 """Save and load: the weights of a finished run, and the complete state of a training one. Both are safetensors files.
 
 A state file holds every tensor that changes (parameters, batch-norm statistics, Adam moments and step counts, averaged
-weights, random streams), the number of steps done, and which library multiplied.
+weights, random streams), the number of steps done, which library multiplied and in which slot.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from torch import Tensor
 
 from iae_models.config import RunConfig
 from iae_models.products import product_of, set_product
+from iae_models.slots import Slot
 from iae_models.training import TrainState
 from iae_models.variant import Variant, build
+
+OWN_NOTES = ("step", "product", "slot")
+"""Notes in a checkpoint that belong to the state."""
 
 
 def save_weights(model: Variant, path: Path) -> None:
@@ -35,14 +39,14 @@ def load_weights(config: RunConfig, path: Path) -> Variant:
 def save_state(state: TrainState, path: Path, notes: Mapping[str, str] | None = None) -> None:
     """Write a complete checkpoint, with notes on what made it."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in state_tensors(state).items()}
-    own = {"step": str(state.step), "product": product_of(state.variant)}
+    own = {"step": str(state.step), "product": product_of(state.variant), "slot": str(state.slot)}
     save_file(tensors, path, metadata={**(notes or {}), **own})
 
 
 def notes_of(path: Path) -> dict[str, str]:
     """Return the notes in a checkpoint."""
     with safe_open(path, framework="pt") as file:
-        return {name: value for name, value in file.metadata().items() if name not in ("step", "product")}
+        return {name: value for name, value in file.metadata().items() if name not in OWN_NOTES}
 
 
 def load_state(state: TrainState, path: Path) -> None:
@@ -62,7 +66,7 @@ def load_state(state: TrainState, path: Path) -> None:
         stream.set_state(tensors[f"stream/{name}"])
     for name, optimizer in state.optimizers.items():
         _load_optimizer(optimizer, _part(tensors, f"optimizer/{name}/"))
-    state.step = int(metadata["step"])
+    state.step, state.slot = int(metadata["step"]), Slot.read(metadata["slot"])
 
 
 def state_tensors(state: TrainState) -> dict[str, Tensor]:

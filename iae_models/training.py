@@ -5,24 +5,32 @@
 One training step draws a batch from the run's random streams, runs the forward pass once on a tape, and lets the
 players move in turn. Everything that changes lives in `TrainState`, so a state saved between two measurements is a
 complete checkpoint, and stopping early is not asking for the next one.
+
+Runs of one configuration may train in one step (`Together`, `iae_models.slots`). A run alone is the case of one slot.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from iae_models.config import RunConfig, TrainConfig, stream_seed
 from iae_models.data import ImageData
-from iae_models.variant import Player, Tape, Variant, build
+from iae_models.slots import Slot, Slots
+from iae_models.variant import Draws, Player, Variant, build
 
 RECOMPUTE_IMAGES = 2048
 RECOMPUTE_BATCH = 256
+
+
+ALONE = Slot()
+"""The slot of a run that trains alone."""
 
 
 class Diverged(ArithmeticError):
@@ -52,6 +60,7 @@ class TrainState:
         streams: One random stream per named draw of a batch.
         average: Exponential moving average of the measured parameters, by parameter name; empty where it is switched
         off. step: Training steps done.
+        slot: Where it trains, alone or beside others; its last digits may depend on that, so it stays as it began.
     """
 
     variant: Variant
@@ -59,10 +68,15 @@ class TrainState:
     streams: dict[str, torch.Generator]
     average: dict[str, Tensor]
     step: int = 0
+    slot: Slot = ALONE
 
 
 def initial_state(
-    config: RunConfig, replicate: int, device: torch.device | str = "cpu", product: str | None = None
+    config: RunConfig,
+    replicate: int,
+    device: torch.device | str = "cpu",
+    product: str | None = None,
+    slot: Slot = ALONE,
 ) -> TrainState:
     """Return the untrained state of a run; its tensors depend on the configuration and the replicate alone.
 
@@ -71,6 +85,7 @@ def initial_state(
         replicate: The replicate.
         device: Where it trains.
         product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the fastest.
+        slot: Where it trains, alone or beside others.
 
     Raises:
         ValueError: The library is not there.
@@ -83,10 +98,10 @@ def initial_state(
         name: torch.Generator(device).manual_seed(stream_seed(replicate, f"train/{name}")) for name in variant.samplers
     }
     average = {name: value.detach().clone() for name, value in _measured(variant)} if config.train.ema_decay else {}
-    return TrainState(variant, optimizers, streams, average)
+    return TrainState(variant, optimizers, streams, average, slot=slot)
 
 
-def train(state: TrainState, data: ImageData, config: RunConfig) -> Iterator[Progress]:
+def train(state: TrainState, data: ImageData, config: RunConfig) -> Generator[Progress]:
     """Train to `config.train.steps`, yielding every `report_every` steps and at the last one.
 
     Args:
@@ -97,20 +112,168 @@ def train(state: TrainState, data: ImageData, config: RunConfig) -> Iterator[Pro
     Raises:
         Diverged: A loss became infinite or not a number; the message names the player, the term and the step.
     """
-    state.variant.train()
-    steps, every = config.train.steps, config.train.report_every
-    while state.step < steps:
-        num = min(every - state.step % every, steps - state.step)
-        values: dict[str, list[Tensor]] = {}
-        for _ in range(num):
-            for name, value in _train_step(state, data, config.train).items():
-                values.setdefault(name, []).append(value)
+    return Together(config, data, state.slot.of).join(state)
+
+
+@dataclass
+class _Member:
+    """A run that trains together with others.
+
+    Attributes:
+        state: Its state.
+        reported: Training steps done at its last report.
+        values: What came since then, by name.
+        waiting: Reports that it has not been asked for, or what ended it.
+    """
+
+    state: TrainState
+    reported: int
+    values: dict[str, list[Tensor]] = field(default_factory=dict)
+    waiting: deque[Progress | Exception] = field(default_factory=deque)
+
+
+class Together:
+    """Trains runs of one configuration in one step, each as if it were alone.
+
+    Each run has an iterator of its own. When one is asked for a report that is not there yet, all runs train on, so
+    the run that has been given the fewest reports must be asked first: a state is at the step of its last report.
+    A run may join at any step, and a run that has ended leaves its slot. An error in a step ends all of them.
+
+    Args:
+        config: The configuration.
+        data: The images, on the states' device.
+        num: Slots.
+    """
+
+    def __init__(self, config: RunConfig, data: ImageData, num: int) -> None:
+        self._config = config.train
+        self._data = data
+        self._slots = Slots(config, num)
+        self._running: dict[int, _Member] = {}
+
+    def join(self, state: TrainState) -> Generator[Progress]:
+        """Put a run into its slot, and return its progress from its state on; see `train`.
+
+        Raises:
+            ValueError: It cannot join; see `takes`.
+        """
+        slot, member = state.slot.index, _Member(state, state.step)
+        if not self.takes(state):
+            raise ValueError(f"slot must be free and one of {self._slots.num}, but got {state.slot}.")
+        if state.step < self._config.steps:
+            self._slots.put(slot, state.variant)
+            self._running[slot] = member
+        return self._progress(slot, member)
+
+    def takes(self, state: TrainState) -> bool:
+        """Return whether a run can join: its slot is here and free, and its players move in the same steps."""
+        slot, intervals = state.slot, {player.interval for player in state.variant.players}
+        return (
+            slot.of == self._slots.num
+            and self._slots.is_free(slot.index)
+            and not any((state.step - self._now()) % interval for interval in intervals if self._running)
+        )
+
+    def _now(self) -> int:
+        """Return the steps that one of the runs has done; in what players do, the others are alike."""
+        return next(iter(self._running.values())).state.step
+
+    def _progress(self, slot: int, member: _Member) -> Generator[Progress]:
+        try:
+            while member.waiting or member.state.step < self._config.steps:
+                if not member.waiting:
+                    self._advance()
+                    continue
+                item = member.waiting.popleft()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self._leave(slot, member)
+
+    def _leave(self, slot: int, member: _Member) -> None:
+        if self._running.get(slot) is member:
+            del self._running[slot]
+            self._slots.take(slot)
+
+    def _advance(self) -> None:
+        """Train on to the next step at which a run reports."""
+        config = self._config
+        num = min(
+            min(config.report_every - member.state.step % config.report_every, config.steps - member.state.step)
+            for member in self._running.values()
+        )
+        try:
+            for _ in range(num):
+                self._step()
+        except Exception as error:  # noqa: BLE001 - whose it is cannot be told, and no state is whole
+            for slot, member in [*self._running.items()]:
+                member.waiting.append(error)
+                self._leave(slot, member)
+            return
+        for slot, member in [*self._running.items()]:
+            if member.state.step % config.report_every == 0 or member.state.step == config.steps:
+                self._report(slot, member)
+
+    def _report(self, slot: int, member: _Member) -> None:
+        step = member.state.step
         # the only point at which the host waits for the device
-        means = {name: torch.stack(items).mean().item() for name, items in values.items()}
-        for name, mean in means.items():
-            if not math.isfinite(mean):
-                raise Diverged(f"{name} became {mean} between steps {state.step - num + 1} and {state.step}")
-        yield Progress(state.step, means)
+        means = {name: torch.stack(items).mean().item() for name, items in member.values.items()}
+        bad = next((name for name, mean in means.items() if not math.isfinite(mean)), None)
+        if bad is None:
+            member.waiting.append(Progress(step, means))
+        else:
+            between = f"between steps {member.reported + 1} and {step}"
+            member.waiting.append(Diverged(f"{bad} became {means[bad]} {between}"))
+        member.reported, member.values = step, {}
+        if bad is not None or step == self._config.steps:
+            self._leave(slot, member)
+
+    def _step(self) -> None:
+        """Let every player of every run move once."""
+        draws: dict[int, Draws] = {}
+        for slot, member in self._running.items():
+            samplers, streams = member.state.variant.samplers, member.state.streams
+            draws[slot] = {
+                name: sample(self._data, self._config.batch_size, streams[name]) for name, sample in samplers.items()
+            }
+        self._slots.run(self._play, draws)
+        for member in self._running.values():
+            member.state.step += 1
+            _update_average(member.state, self._config)
+
+    def _play(self, draws: Draws) -> None:
+        """Run the players on the draws of a step, and keep each term and metric as a scalar on the device."""
+        variant, slots = self._slots.variant, self._slots
+        tape, known = variant.tape(draws), dict[str, Tensor]()
+        for index, player in enumerate(variant.players):
+            if self._now() % player.interval:
+                continue
+            if player.fresh_tape:
+                tape, known = variant.tape(draws), {}
+            terms = {name: slots.seen(term) for name, term in player.terms(tape).items()}
+            # gradients of this player's parameters alone: the others are frozen, and cost nothing
+            gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), slots.parameters[index])
+            self._move(index, gradients)
+            values = {f"loss/{player.name}/{name}": term.detach() for name, term in terms.items()}
+            for name, value in tape.metrics.items():
+                if known.get(name) is not value:
+                    values[f"metric/{name}"] = slots.seen(value)
+            known = dict(tape.metrics)
+            for name, value in values.items():
+                scalars = slots.split(value)
+                for slot, member in self._running.items():
+                    member.values.setdefault(name, []).append(scalars[slot])
+
+    def _move(self, index: int, gradients: tuple[Tensor, ...]) -> None:
+        """Let the player of this index move in all runs; the gradients have the slots' axis."""
+        # the fused form of Adam goes by the parameter's memory layout, and looks at no other
+        split = [self._slots.split(gradient.contiguous()) for gradient in gradients]
+        for slot, member in self._running.items():
+            player = member.state.variant.players[index]
+            for parameter, gradient in zip(player.parameters, split, strict=True):
+                parameter.grad = gradient[slot]
+            member.state.optimizers[player.name].step()
 
 
 def evaluation_model(state: TrainState, data: ImageData) -> Variant:
@@ -153,36 +316,6 @@ def recompute_statistics(model: Variant, data: ImageData) -> None:
         model.pass_through(data.train.images(index), generator)
     for item, momentum in zip(norms, momenta, strict=True):
         item.momentum = momentum
-
-
-def _train_step(state: TrainState, data: ImageData, config: TrainConfig) -> dict[str, Tensor]:
-    """Let every player move once; return each term and metric as a detached scalar on the device."""
-    variant = state.variant
-    draws = {name: sample(data, config.batch_size, state.streams[name]) for name, sample in variant.samplers.items()}
-    tape = variant.tape(draws)
-    values = {}
-    for player in variant.players:
-        if state.step % player.interval:
-            continue
-        if player.fresh_tape:
-            values.update(_metrics(tape))
-            tape = variant.tape(draws)
-        terms = player.terms(tape)
-        # gradients of this player's parameters alone: the others are frozen, and cost nothing
-        gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), player.parameters)
-        for parameter, gradient in zip(player.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        state.optimizers[player.name].step()
-        for name, term in terms.items():
-            values[f"loss/{player.name}/{name}"] = term.detach()
-    values.update(_metrics(tape))
-    state.step += 1
-    _update_average(state, config)
-    return values
-
-
-def _metrics(tape: Tape) -> dict[str, Tensor]:
-    return {f"metric/{name}": value for name, value in tape.metrics.items()}
 
 
 @torch.no_grad()

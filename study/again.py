@@ -18,6 +18,7 @@ from typing import Any
 from analysis.measures.source import measures_hash
 from iae_models.config import RECIPE_VERSION, code_hash_of, data_identity, run_config, run_key
 from study.failures import BadInput, failure_reason
+from study.planned import CONFIRM_FIRST
 from study.provenance import device_name, versions
 from study.records import RunFolder, StudyFolder, read_json, run_status
 from study.trial import WorkerSettings
@@ -128,12 +129,15 @@ def command_to_train(key: str, record: Mapping[str, Any], result: Mapping[str, A
         result: What its `result.json` holds, or an empty mapping; it gives threads and device.
     """
     resources = {"cpus_per_lane": result.get("threads", 1), "device": _device_of(result)}
-    study = {
-        "parameters": record["config"],
-        "replicates": record["replicate"] + 1,
-        "resources": resources,
-    }
-    lines = "\n".join(f"{name}: {json.dumps(value)}" for name, value in study.items())
+    # a replicate's seeds follow from its number, and those that confirm a winner are numbered from a thousand
+    note = "  # so many have a number up to this run's" if record["replicate"] >= CONFIRM_FIRST else ""
+    lines = "\n".join(
+        [
+            f"parameters: {json.dumps(record['config'])}",
+            f"replicates: {record['replicate'] + 1}{note}",
+            f"resources: {json.dumps(resources)}",
+        ]
+    )
     return f"cat > again-{key}.yaml <<'STUDY'\n{lines}\nSTUDY\npython -m study.launch again-{key}.yaml --only {key}"
 
 

@@ -149,7 +149,7 @@ class Scheduler:
 
 def read_search(fields: Fields) -> SearchOptions:
     """Read the `search` of a study."""
-    own = Fields(fields.mapping("search"), "search", SEARCH_KEYS, fields.problems)
+    own = Fields(fields.mapping("search", "{sampler: …}"), "search", SEARCH_KEYS, fields.problems)
     samplers: dict[str, SamplerName] = {name: name for name in typing.get_args(SamplerName)}
     sampler = samplers[own.text("sampler", "tpe", options=tuple(samplers))]
     is_known = "sampler" not in own or own.values["sampler"].plain == sampler
@@ -165,7 +165,8 @@ def read_scheduler(fields: Fields) -> Scheduler | None:
     """Read the `scheduler` of a study; none where it is left out or null."""
     if not fields.stated("scheduler"):
         return None
-    own = Fields(fields.values["scheduler"], "scheduler", SCHEDULER_KEYS, fields.problems)
+    template = "{name: …, every: 100}, with the steps between two judgements"
+    own = Fields(fields.values["scheduler"], "scheduler", SCHEDULER_KEYS, fields.problems, template)
     own.require("name", "every")
     names: dict[str, SchedulerName] = {name: name for name in typing.get_args(SchedulerName)}
     name = names[own.text("name", "asha", options=tuple(names))]

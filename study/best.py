@@ -21,6 +21,7 @@ from iae_models.config import changed_values
 from study.failures import BadInput
 from study.folder_argument import study_folder
 from study.output import print_whole
+from study.plan_text import counted
 from study.planned import cell_name
 from study.ranking import Estimate, Ranked, Ranking, estimates, ranking
 from study.recorded import recorded_plan, recorded_study
@@ -58,6 +59,7 @@ def as_json(spec: StudySpec, found: Ranking, top: int) -> dict[str, Any]:
         "objectives": [{"measure": item.measure, "direction": item.direction} for item in spec.objectives],
         "aggregate": spec.aggregate,
         "configurations_without_value": found.num_open,
+        "configurations_waiting": found.num_waiting,
         "controls_not_ranked": found.num_controls,
         "best": [
             {
@@ -82,7 +84,8 @@ def as_text(spec: StudySpec, found: Ranking, top: int) -> str:
         for item in spec.objectives
     )
     number = len(found.ranked)
-    parts = [f"{spec.name}: {goals}; {number} of {number + found.num_open} configurations have a value."]
+    parts = [f"{spec.name}: {goals}; {number} of {counted(number + found.num_open, 'configuration')} with a value."]
+    parts[0] += _without_value(found)
     if found.num_controls:
         controls = ", ".join(block.name for block in spec.blocks if block.control)
         parts[0] += f"\nThe controls ({controls}: {found.num_controls} of these) are not ranked."
@@ -105,6 +108,16 @@ def as_text(spec: StudySpec, found: Ranking, top: int) -> str:
         )
     parts.append("± is half the 95 % interval of the mean over seeds, by Student's t.")
     return "\n\n".join(parts)
+
+
+def _without_value(found: Ranking) -> str:
+    """Return why configurations have no value, a line for each reason."""
+    waiting, failed = found.num_waiting, found.num_open - found.num_waiting
+    lines = [f"{waiting} must wait: a value is there once all planned seeds of a configuration have ended."] * (
+        waiting > 0
+    )
+    lines += [f"{failed} have none: all their seeds failed, or a scheduler ended them early."] * (failed > 0)
+    return "".join(f"\n{line}" for line in lines)
 
 
 def shown(spec: StudySpec, found: Ranking, top: int) -> list[Ranked]:

@@ -28,6 +28,7 @@ from study.lanes import Lanes, fit_lanes
 from study.node_watch import NodeWatch
 from study.progress import DriverCallback
 from study.search import LaneSearcher, RungScheduler
+from study.signals import ENDING, held_back
 from study.spec import Resources
 from study.stop_switch import StopSwitch, signals_to
 from study.trial import WorkerSettings
@@ -61,7 +62,7 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
 
     Raises:
         BadInput: There is no such cluster.
-        KeyboardInterrupt: SIGINT or SIGTERM came while Ray started.
+        KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while Ray started.
     """
     os.environ.update(SWITCHES)
     runtime_env = {"env_vars": worker_variables(threads, paths)}
@@ -76,7 +77,8 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         try:
-            ray.init(**options)
+            with held_back(ENDING):
+                ray.init(**options)
         except (ConnectionError, ValueError) as error:
             if address is None:
                 raise
@@ -142,7 +144,8 @@ def run_lanes(
                 reason = memory_monitor_in(error)
                 if not reason:
                     raise
-                searcher.take_back(reason, partial(callback.was_killed, reason))
+                for keys in searcher.take_back(reason, partial(callback.was_killed, reason)):
+                    callback.tell_loss(keys)
             else:
                 break
     if switch.is_stopping:

@@ -18,9 +18,12 @@ class Fields:
         path: Dotted path of the mapping, empty for the file as a whole.
         known: Every key that it may have.
         problems: Where problems are appended.
+        template: How a mapping is written that has only "…", for whoever wrote that alone.
     """
 
-    def __init__(self, node: Located, path: str, known: Sequence[str], problems: list[Problem]) -> None:
+    def __init__(
+        self, node: Located, path: str, known: Sequence[str], problems: list[Problem], template: str = ""
+    ) -> None:
         self.mark = node.mark
         self.path = path
         self.problems = problems
@@ -29,7 +32,8 @@ class Fields:
         self._misspelt: set[str | None] = set()
         self._is_mapping = isinstance(node.value, dict)
         if not self._is_mapping:
-            self.report(f"must be a mapping with the keys {', '.join(known)}, but got {shown(node.plain)}")
+            hint = as_written(node, template)
+            self.report(f"must be a mapping with the keys {', '.join(known)}, but got {shown(node.plain)}{hint}")
             return
         self.values = node.value
         for key in node.value:
@@ -103,23 +107,30 @@ class Fields:
         self.report(f"must be a number {'above' if above else 'of at least'} {low:g}, but got {shown(value)}", key)
         return default
 
-    def items(self, key: str) -> list[Located]:
-        """Read a list; one that is left out is empty."""
+    def items(self, key: str, template: str = "") -> list[Located]:
+        """Read a list; one that is left out is empty. `template` is how one is written that holds only "…"."""
         if key not in self.values:
             return []
         node = self.values[key]
         if isinstance(node.value, list):
             return node.value
-        self.report(f"must be a list, but got {shown(node.plain)}", key)
+        self.report(f"must be a list, but got {shown(node.plain)}{as_written(node, template)}", key)
         return []
 
-    def mapping(self, key: str) -> Located:
-        """Read a mapping; one that is left out, or is no mapping, is empty."""
+    def mapping(self, key: str, template: str = "") -> Located:
+        """Read a mapping; one that is left out, or is no mapping, is empty. `template` is as for `Fields`."""
         node = self.values.get(key, Located({}, self.mark))
         if isinstance(node.value, dict):
             return node
-        self.report(f"must be a mapping, but got {shown(node.plain)}", key)
+        self.report(f"must be a mapping, but got {shown(node.plain)}{as_written(node, template)}", key)
         return Located({}, node.mark)
 
     def _plain(self, key: str, default: Any) -> Any:
         return self.values[key].plain if key in self.values else default
+
+
+def as_written(node: Located, template: str) -> str:
+    """Return the end of a message: how what stands alone is written, by a template in which it is "…"."""
+    value = node.plain
+    is_alone = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return f"; write {template.replace('…', str(value))}" if template and is_alone else ""

@@ -23,6 +23,11 @@ def study_folder(root: Path) -> StudyFolder:
         raise BadInput(f"DIR must be a study folder that can be read, but {root}: {error.strerror}.") from error
     if root.is_dir():
         raise BadInput(f"DIR must be a study folder, but {root} holds neither runs nor study.json.")
-    near = nearest(root.name, names_in(root.parent))
+    if root.exists():
+        raise BadInput(
+            f"DIR must be a study folder, but {root} is a file; a launch names its folder in the end, runs/NAME unless "
+            "--out says otherwise."
+        )
+    near = nearest(root.name, [path.name for path in map(root.parent.joinpath, names_in(root.parent)) if path.is_dir()])
     hint = f" Did you mean {root.with_name(near)}?" if near else ""
     raise BadInput(f"DIR must be a study folder, but there is no {root}.{hint}")

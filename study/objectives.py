@@ -52,7 +52,7 @@ def read_objectives(fields: Fields, blocks: Sequence[Block]) -> tuple[Objective,
         for default in DEFAULT_OBJECTIVES:
             _check_defined(default, blocks, fields, "objectives")
         return DEFAULT_OBJECTIVES
-    items = fields.items("objectives")
+    items = fields.items("objectives", "[{measure: …}]")
     if isinstance(fields.values["objectives"].value, list) and not items:
         fields.report("must hold at least one objective, but got []", "objectives")
     oracle = "oracle" in fields and fields.values["oracle"].plain is True

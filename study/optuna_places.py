@@ -1,7 +1,9 @@
 """Where Optuna's copy of the searches lies: an SQLite or journal file in the study folder, or a database by its URL.
 
-A file is written beside its place and takes it once it is whole; the former file is kept as `…previous…`. In a database
-the studies of the same names are replaced. Tables are written in batches, a batch in one transaction.
+A file is written beside its place and takes it once it is whole; the former one is kept as `…previous…`. SQLite takes
+it in one transaction in the file that is there, so a dashboard that has it open goes on with the new content; a crash
+leaves all of the old one or all of the new one. In a database the studies of the same names are replaced. Tables are
+written in batches, a batch in one transaction.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study.optuna_rows import TRIALS, write_trials
 from study.records import StudyFolder
+
+PATIENCE_S = 10.0
+"""Seconds for which a lock of SQLite is waited for."""
 
 
 class Place(Protocol):
@@ -68,12 +73,15 @@ class SqliteFile:
         return self._tables.write(study, trials)
 
     def take(self) -> None:
-        """Give the new file its name."""
+        """Give the file the new content, or the new file its name where there is none that could take it."""
         assert self._tables is not None
         self._tables.close()
         _fold_in_log(self._fresh)
-        _keep_previous(self._path)
-        self._fresh.rename(self._path)
+        if _is_whole(self._path) and _is_content_replaced(self._path, self._fresh):
+            _remove(self._fresh)
+        else:
+            _move_to_previous(self._path)
+            self._fresh.rename(self._path)
         self._tables.storage = _open_sqlite(self._path)
 
     def end(self, is_whole: bool) -> None:
@@ -228,7 +236,7 @@ def _create(storage: BaseStorage, studies: Sequence[optuna.Study]) -> dict[str, 
 
 
 def _open_sqlite(path: Path) -> RDBStorage:
-    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 10}})
+    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": PATIENCE_S}})
     sqlalchemy.event.listen(storage.engine, "connect", _set_pragmas)
     storage.engine.dispose()  # the connections that were made before the pragmas
     return storage
@@ -244,12 +252,40 @@ def _do_not_sync(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 
-def _keep_previous(path: Path) -> None:
+def _is_whole(path: Path) -> bool:
+    """Return whether a file is there and a database without damage; a log that a crash left beside it is taken in."""
+    if not path.is_file():
+        return False
+    with contextlib.closing(sqlite3.connect(path)) as connection, contextlib.suppress(sqlite3.DatabaseError):
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    return False
+
+
+def _is_content_replaced(path: Path, fresh: Path) -> bool:
+    """Give one database the content of another in one transaction, after a copy of the former is kept.
+
+    Returns whether that is done: a reader that does not let go of the file keeps it as it is.
+    """
+    kept, previous = _beside(path, "kept"), _beside(path, "previous")
+    _remove(kept)
+    with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE_S)) as former:
+        with contextlib.closing(sqlite3.connect(kept)) as copy:
+            former.backup(copy)
+        _remove(previous)
+        kept.rename(previous)
+        try:
+            former.execute("PRAGMA journal_mode=WAL")  # in which no reader is in the way of a writer
+            with contextlib.closing(sqlite3.connect(fresh)) as new:
+                new.backup(former)
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
+def _move_to_previous(path: Path) -> None:
     """Rename the former file, with its write-ahead log if a crash left one, so that the log meets no other file."""
     if not path.exists():
         return
-    with contextlib.suppress(sqlite3.DatabaseError):
-        _fold_in_log(path)
     previous = _beside(path, "previous")
     _remove(previous)
     for suffix in ("", "-wal"):

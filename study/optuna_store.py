@@ -1,8 +1,9 @@
 """`optuna.db`: the searches of a study folder, for `optuna-dashboard` and other readers. It is derived, never a source.
 
-At each launch it is written anew from the run folders and takes the former file's place, which is kept as
-`optuna.previous.db`. While the study runs, changes are copied in batches. The file holds no path, so a study folder can
-be moved. A study may ask for a journal file or a database instead: see `study.optuna_places`.
+At each launch it is written anew from the run folders and takes the place of the former content, which is kept as
+`optuna.previous.db`; a dashboard that is open stays with it. While the study runs, changes are copied in batches. The
+file holds no path, so a study folder can be moved. A study may ask for a journal file or a database instead: see
+`study.optuna_places`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 
 
@@ -20,6 +21,13 @@ def print_whole(text: str) -> bool:
         print(f"standard output must be writable, but is not: {error.strerror}.", file=sys.stderr)
         return False
     return True
+
+
+def columns(otherwise: int = 120) -> int:
+    """Return the columns of the terminal that is printed to, of at least 40, or a number where there is none."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return otherwise
+    return max(40, shutil.get_terminal_size((otherwise, 24)).columns)
 
 
 def _silence() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from textwrap import wrap
 
 from iae_models.config import DATASETS, RunConfig
 from iae_models.costs import flops_per_step, memory_bytes, num_parameters
@@ -20,34 +21,45 @@ WIDTH = 120
 """Columns of the longest line that is printed whole."""
 
 
-def describe(plan: Plan, spec: StudySpec, folder: StudyFolder) -> str:
+def describe(plan: Plan, spec: StudySpec, folder: StudyFolder, width: int = WIDTH) -> str:
     """Return the plan as text: the runs of every block, what is done and to do, and memory and time where known.
 
     Args:
         plan: The plan.
         spec: The study.
         folder: The study's folder.
+        width: Columns of the longest line, tables and names apart.
     """
     title = f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": ")
-    search = search_lines(spec, sum(plan.search_runs.values()))
+    aims = search_lines(spec, sum(plan.search_runs.values())) if plan.chosen is None else []
+    ends = replicate_lines(spec, is_confined=plan.chosen is not None)
     parts = [
-        f"{title}\nfolder: {folder.root}",
-        _table(plan, spec),
-        as_lines(difference(plan, folder), WIDTH),
-        "\n".join([*axes_lines(spec), *fixed_lines(spec)]),
-        "\n".join([*search, *replicate_lines(spec), *_added_lines(plan), *_cost_lines(plan)]),
-        "\n".join(f"Warning: {warning}" for warning in spec.warnings),
+        [*_wrapped([title], width), f"folder: {folder.root}"],
+        [_table(plan, spec)],
+        [as_lines(difference(plan, folder), width)],
+        _wrapped([*axes_lines(spec), *fixed_lines(spec)], width),
+        _wrapped([*aims, *ends, *_added_lines(plan), *_cost_lines(plan)], width),
+        _wrapped([f"Warning: {warning}" for warning in spec.warnings], width),
     ]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join("\n".join(part) for part in parts if any(part))
+
+
+def _wrapped(lines: Sequence[str], width: int) -> list[str]:
+    """Return lines broken at the width, with what follows indented further than the line itself."""
+    return [
+        part
+        for line in lines
+        for part in wrap(line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 4)) or [line]
+    ]
 
 
 def _table(plan: Plan, spec: StudySpec) -> str:
-    head = ("block", "code", "cells", "replicates", "runs", "done", "failed", "ended early", "to do", "search")
+    head = ("block", "code", "cells", "seeds", "runs", "done", "failed", "early", "to do", "search")
     rows = [_row(block.name, block.family, block, plan) for block in spec.blocks]
     todo = len(plan.todo)
     search = sum(plan.search_runs.values())
     ends = (len(plan.finished), len(plan.failed), len(plan.pruned))
-    total = ("total", "", "", "", len(plan.wanted), *ends, todo, f"+{search}")
+    total = ("total", "", "", "", len(plan.wanted), *ends, todo, f"+{search}" if search else "")
     table = [head, *rows, tuple(map(str, total))]
     if spec.scheduler is None:
         table = [(*row[:7], *row[8:]) for row in table]
@@ -59,7 +71,7 @@ def _row(name: str, family: str, block: Block, plan: Plan) -> tuple[str, ...]:
     cells = {run.config_key for run in runs if run.origin == "grid"}
     keys = {run.key for run in runs}
     finished, failed, pruned = (len(keys & ends) for ends in (plan.finished, plan.failed, plan.pruned))
-    search = f"+{plan.search_runs[name]}" if name in plan.search_runs else ""
+    search = f"+{plan.search_runs[name]}" if plan.search_runs.get(name) else ""
     todo = sum(run.block == name for run in plan.todo)
     counts = (len(cells), block.replicates, len(runs), finished, failed, pruned, todo)
     return (name, family, *map(str, counts), search)
@@ -97,7 +109,7 @@ def _time_line(plan: Plan, todo: Sequence[PlannedRun]) -> str:
     if plan.run_time_s is None:
         return "Time: unknown until the first run finishes."
     return (
-        f"Time: about {duration(num_runs * plan.run_time_s)} for {num_runs} runs one after the other "
+        f"Time: about {duration(num_runs * plan.run_time_s)} for {counted(num_runs, 'run')} one after the other "
         f"({duration(plan.run_time_s)} each, from finished runs); several at a time take less."
     )
 

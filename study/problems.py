@@ -88,7 +88,8 @@ def did_you_mean(word: object, known: Sequence[str]) -> str:
 def nearest(word: str, known: Sequence[str]) -> str | None:
     """Return the known name that is most like `word`, in any case of its letters, or None.
 
-    The last part of a dotted name may stand for it, and so may a word of that: `lr` for `train.generator_lr`.
+    The last part of a dotted name may stand for it, and so may a word of that, or what it is short for: `lr` and
+    `learning_rate` for `train.generator_lr`.
     """
     word, lower = word[:200].lower(), {name.lower(): name for name in reversed(known)}
     endings = [name for name in known if name.lower().rpartition(".")[2] == word]
@@ -97,5 +98,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
         return matches[0]
     by_ending = {name.lower().rpartition(".")[2]: name for name in reversed(known)}
     endings = difflib.get_close_matches(word.rpartition(".")[2], by_ending, n=1, cutoff=0.75)
-    endings = endings or [name for name in reversed(by_ending) if word in name.split("_")]
+    words = word.rpartition(".")[2].split("_")
+    short = {word, "".join(part[:1] for part in words)} if len(words) > 1 else {word}
+    endings = endings or [name for name in reversed(by_ending) if short & {*name.split("_")}]
     return by_ending[endings[0]] if endings else None

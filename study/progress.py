@@ -8,6 +8,7 @@ into Ray: see `study.search.guarded`.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from rich.text import Text
 
 from study.dispatch import Dispatcher
 from study.history import HistoryWriter
+from study.losses import loss_text
 from study.optuna_store import OptunaStore
 from study.pace import time_left_s
 from study.plan_text import duration
@@ -65,6 +67,7 @@ class DriverCallback(tune.Callback):
         self._store = store
         self._display = display
         self._actors: dict[str, str] = {}
+        self._told: set[str] = set()
 
     @guarded()
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -87,12 +90,25 @@ class DriverCallback(tune.Callback):
             if reason is not None:
                 report = replace(report, status="pruned", reason=reason)
             self._history.add(report.key, report.step, report.time_s, report.values)
+            if report.status != "running":
+                self._told.add(report.key)
             if report.status in ENDS:
                 self._history.end(self.dispatcher.folder.run(report.key))
             self.dispatcher.note(report)
             if report.status == "failed" and report.key not in self.dispatcher.standing.failed:
                 report = replace(report, status="stopped", reason=f"{report.reason}; it goes out again alone")
             self._display.report(report)
+
+    @guarded()
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Say which run the worker of a lane has died with, once the books know what becomes of it."""
+        self.tell_loss(trial.config["lane"])
+
+    def tell_loss(self, keys: Sequence[str]) -> None:
+        """Say which run of a lane its worker has died with: the first whose end nobody reported."""
+        lost = next((key for key in keys if key not in self._told), None)
+        if lost is not None:
+            self._display.say(loss_text(self.dispatcher, lost))
 
     @guarded()
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:

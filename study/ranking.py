@@ -57,11 +57,13 @@ class Ranking:
     Attributes:
         ranked: The best first.
         num_open: Configurations without a value.
+        num_waiting: Those of them whose planned runs have not all ended.
         num_controls: Those with a value that are only there to compare with.
     """
 
     ranked: tuple[Ranked, ...]
     num_open: int
+    num_waiting: int
     num_controls: int
 
 
@@ -83,7 +85,8 @@ def ranking(spec: StudySpec, folder: StudyFolder, plan: Plan) -> Ranking:
         confirmed = configurations.confirmed(key)
         known = None if confirmed.values is None else confirmed
         ranked.append(Ranked(rank, configurations.first_run(key), found[key], key in best, known))
-    return Ranking(tuple(ranked), len(list(configurations)) - len(values), len(values) - len(winners))
+    number = len(list(configurations))
+    return Ranking(tuple(ranked), number - len(values), number - len(found), len(values) - len(winners))
 
 
 def estimates(score: Score) -> tuple[Estimate, ...]:

@@ -45,6 +45,14 @@ def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: d
     write_json(folder.resolved, study)
 
 
+def last_launch(folder: StudyFolder) -> datetime | None:
+    """Return when the last launch began that ran something, as far as `study.json` says."""
+    try:
+        return datetime.fromisoformat(read_json(folder.resolved)["launched_at"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
 def readmit(folder: StudyFolder, keys: Collection[str]) -> None:
     """Take runs out of the `extra` ones, because a search now wants what an earlier specification left behind."""
     if folder.resolved.is_file():

@@ -46,14 +46,35 @@ class Rung:
 
 
 def read_rungs(run: RunFolder) -> list[Rung]:
-    """Return the rungs of a run in the order of their steps; none where there is no file, or none that can be read."""
+    """Return the rungs of a run in the order of their steps; none where there is no file, or none that can be read.
+
+    A launch mends such a file first: see `study.mending`.
+    """
+    try:
+        return parse_rungs(run)
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def parse_rungs(run: RunFolder) -> list[Rung]:
+    """Return the rungs of a run in the order of their steps.
+
+    Raises:
+        FileNotFoundError: It has none.
+        ValueError: They cannot be read.
+    """
     try:
         rungs = [
-            Rung(int(item["step"]), item["values"], bool(item["judged"])) for item in read_json(run.rungs)["rungs"]
+            Rung(int(item["step"]), {**item["values"]}, bool(item["judged"])) for item in read_json(run.rungs)["rungs"]
         ]
-    except (FileNotFoundError, KeyError, TypeError, ValueError):
-        return []
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{run.rungs} must hold rungs, but does not: {error}.") from error
     return sorted(rungs, key=lambda rung: rung.step)
+
+
+def write_rungs(run: RunFolder, rungs: Sequence[Rung]) -> None:
+    """Write the rungs of a run."""
+    write_json(run.rungs, {"key": run.key, "rungs": [asdict(rung) for rung in rungs]})
 
 
 def with_rungs(
@@ -154,5 +175,4 @@ def _shown(rung: Rung) -> dict[str, float]:
 
 def _write(run: RunFolder, rungs: Sequence[Rung], *, judged: bool = False) -> None:
     """Write the rungs; `judged` says it of the last one."""
-    last = replace(rungs[-1], judged=judged)
-    write_json(run.rungs, {"key": run.key, "rungs": [asdict(rung) for rung in (*rungs[:-1], last)]})
+    write_rungs(run, [*rungs[:-1], replace(rungs[-1], judged=judged)])

@@ -103,18 +103,24 @@ class LaneSearcher(Searcher):
         if line:
             self._starved[trial_id] = line
 
-    @guarded()
-    def take_back(self, reason: str, was_killed: Callable[[str], bool]) -> None:
+    @guarded(otherwise=())
+    def take_back(self, reason: str, was_killed: Callable[[str], bool]) -> Sequence[list[str]]:
         """Take back all lanes, since Ray has killed workers for want of memory and Tune did not survive it.
 
         Args:
             reason: What Ray said.
             was_killed: Returns whether it was the worker of a trial that is named.
+
+        Returns:
+            The runs of each lane whose worker was killed.
         """
+        lost = []
         for trial_id, keys in [*self._lanes.items()]:
             del self._lanes[trial_id]
             is_culprit = was_killed(trial_id)
             self.dispatcher.lane_ended(keys, stopped=not is_culprit, starved=reason if is_culprit else "")
+            lost += [keys] if is_culprit else []
+        return lost
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: a study goes on from its run folders, not from Ray's."""

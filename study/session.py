@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +60,7 @@ def run_plan(
     data_root: Path | None,
     launched_at: datetime,
     ready: Callable[[], None],
+    command: str,
 ) -> Outcome:
     """Run what a plan has to do on Ray.
 
@@ -70,10 +72,11 @@ def run_plan(
         data_root: Folder of the data sets; None stands for the loader's default.
         launched_at: When the command began.
         ready: Called when Ray runs and before anything is written; what it raises ends the launch.
+        command: The command that goes on with this launch.
 
     Raises:
         BadInput: A lane asks for more than Ray has.
-        KeyboardInterrupt: SIGINT or SIGTERM ended it.
+        KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP ended it.
     """
     console = Console()
     with cluster(address, max(1, int(spec.resources.cpus_per_lane)), _own_paths(spec)):
@@ -90,7 +93,7 @@ def run_plan(
         )
         dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
-    _print_failures(dispatcher, console)
+    _print_failures(dispatcher, console, command)
     num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())
     history_problem, store_problem = problems
     lost = f"The history of losses is not complete: {history_problem}" if history_problem else ""
@@ -154,10 +157,18 @@ def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:
     return notes
 
 
-def _print_failures(dispatcher: Dispatcher, console: Console) -> None:
+def _print_failures(dispatcher: Dispatcher, console: Console, command: str) -> None:
+    """Print which runs failed and why, where to read more, and how to run them again."""
     failed = dispatcher.standing.failed
     for key, reason in list(failed.items())[:MAX_FAILURES]:
         text = f"failed: {name_of(dispatcher.runs[key])} ({key}): {reason}"
         console.print(text, style="red", soft_wrap=True, markup=False, highlight=False)
     if len(failed) > MAX_FAILURES:
         console.print(f"and {len(failed) - MAX_FAILURES} more failed; study.trials lists them", style="red")
+    if failed:
+        first = next(iter(failed))
+        only = shlex.quote(name_of(dispatcher.runs[first]))
+        text = f"""More of it, with the traceback: {dispatcher.folder.run(first).failure}
+The same launch runs what failed again, and what is missing; these alone with --only, such as
+  {command} --only {only}"""
+        console.print(text, soft_wrap=True, markup=False, highlight=False)

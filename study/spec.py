@@ -316,7 +316,7 @@ def read_spec(
 
 def _read_budget(fields: Fields, blocks: Sequence[Block], *, is_tiny: bool) -> Budget:
     """Read the budget; where `is_tiny` and it states no runs, each search has one beyond the grids'."""
-    own = Fields(fields.mapping("budget"), "budget", BUDGET_KEYS, fields.problems)
+    own = Fields(fields.mapping("budget", "{runs: …}"), "budget", BUDGET_KEYS, fields.problems)
     runs = own.integer("runs", 0, 1) if own.stated("runs") else None
     hours = own.number("hours", 1, 0, above=True) if own.stated("hours") else None
     if fields.problems:

@@ -113,8 +113,13 @@ def search_lines(spec: StudySpec, left: int) -> list[str]:
     return [f"Search: {goals}, on validation images{judged}; sampler {sampler}, seed {spec.search.seed}, {runs}."]
 
 
-def replicate_lines(spec: StudySpec) -> list[str]:
-    """Return what ends the study, and what results may add to its runs or take from them."""
+def replicate_lines(spec: StudySpec, *, is_confined: bool = False) -> list[str]:
+    """Return what ends the study, and what results may add to its runs or take from them.
+
+    Args:
+        spec: The study.
+        is_confined: Whether only some cells are run, to which nothing is added.
+    """
     first = spec.objectives[0].measure
     within = ", within the budget" if spec.budget.runs is not None else ""
     lines = _budget_lines(spec)
@@ -122,25 +127,32 @@ def replicate_lines(spec: StudySpec) -> list[str]:
         f"Replicates in {block.name}: more than {block.replicates}, up to {block.until.max}, while the 95 % interval "
         f"of {first} is wider than ±{block.until.half_width:g}{within}."
         for block in spec.blocks
-        if block.until is not None
+        if block.until is not None and not is_confined
     ]
     if spec.scheduler is not None:
         rule = f"{spec.scheduler.name}{_options(spec.scheduler.options)}"
         lines.append(f"Scheduler: {rule} judges runs by {first} every {spec.scheduler.every} steps.")
-    if spec.confirm is not None:
+    if spec.confirm is not None and not is_confined:
         top, seeds = spec.confirm.top, spec.confirm.seeds
         unbeaten = "those that none beats in every objective first, " if len(spec.objectives) > 1 else ""
         budget = f", beyond the {spec.budget.runs} of the budget" if spec.budget.runs is not None else ""
         best = f"best {top} configurations" if top > 1 else "best configuration"
         fresh = f"the {best} ({unbeaten}by {first}) on {seeds} fresh seeds each"
-        lines.append(f"Confirm: in the end {fresh}, {top * seeds} runs{budget}.")
+        lines.append(f"Confirm: in the end {fresh}, {_counted(top * seeds, 'run')}{budget}.")
     return lines
 
 
 def _budget_lines(spec: StudySpec) -> list[str]:
     runs, hours = spec.budget.runs, spec.budget.hours
-    parts = [*([f"{runs} runs in total"] if runs is not None else []), *([f"{hours:g} hours"] if hours else [])]
+    parts = [
+        *([f"{_counted(runs, 'run')} in total"] if runs is not None else []),
+        *([_counted(hours, "hour")] if hours else []),
+    ]
     return [f"Budget: {', '.join(parts)}."] if parts else []
+
+
+def _counted(number: float, noun: str) -> str:
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
 
 
 def _options(options: Mapping[str, Any]) -> str:

@@ -178,7 +178,8 @@ def _who(found: Observation) -> Iterator[Text]:
 
 def _bar(found: Observation) -> Text:
     full = round(BAR * found.ended / max(1, found.total))
-    return Text.assemble(("━" * full, "green"), ("╌" * (BAR - full), "dim"), f"  {found.ended} of {found.total} runs")
+    runs = f"  {found.ended} of {counted(found.total, 'run')}"
+    return Text.assemble(("━" * full, "green"), ("╌" * (BAR - full), "dim"), runs)
 
 
 def _table(found: Observation) -> Iterator[Text]:
@@ -188,7 +189,7 @@ def _table(found: Observation) -> Iterator[Text]:
     head = ["block", "", *states, *(["to search"] if searches else [])]
     rows = [head]
     for block, own in counts.items():
-        search = [f"+{searches[block]}" if block in searches else ""] if searches else []
+        search = [f"+{searches[block]}" if searches.get(block) else ""] if searches else []
         rows.append([block, "", *(str(own[state] or "") for state in states), *search])
     if len(counts) > 1:
         search = [f"+{sum(searches.values())}"] if searches else []
@@ -272,7 +273,7 @@ def _best(found: Observation) -> Iterator[Text]:
         else f"{found.spec.aggregate} {objective.measure} {number_text(item.value)}"
         for objective, item in zip(found.spec.objectives, estimates(score), strict=True)
     ]
-    yield Text(f"best    {', '.join(texts)} over {score.num_seeds} seeds")
+    yield Text(f"best    {', '.join(texts)} over {counted(score.num_seeds, 'seed')}")
     front = " (on the Pareto front)" if len(texts) > 1 else ""
     yield Text(f"        at {cell_name(found.best.run)}{front}")
 

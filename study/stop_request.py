@@ -1,8 +1,8 @@
 """The file `stop` in a study folder: its being there asks the study to stop. Imports no ray, torch or optuna.
 
-Whoever wants the study to stop writes it: the driver at Ctrl-C or SIGTERM, `python -m study.stop`, a person with
-`touch`. Workers look for it at every report: they save a checkpoint and end. The driver hands out nothing more, and
-removes the file at the beginning of a launch and at its end. A file that says "now" does not even wait for the
+Whoever wants the study to stop writes it: the driver at Ctrl-C, SIGTERM or SIGHUP, `python -m study.stop`, a person
+with `touch`. Workers look for it at every report: they save a checkpoint and end. The driver hands out nothing more,
+and removes the file at the beginning of a launch and at its end. A file that says "now" does not even wait for the
 checkpoints.
 """
 

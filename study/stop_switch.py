@@ -1,4 +1,4 @@
-"""How the driver comes to stop: at Ctrl-C, at SIGTERM, or because the study folder asks for it."""
+"""How the driver comes to stop: at Ctrl-C, SIGTERM, SIGHUP (a closed terminal), or because the study folder asks."""
 # ruff: noqa: ARG002 - the signatures are Ray's
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from types import FrameType
 from ray.tune.stopper import Stopper
 
 from study.dispatch import Dispatcher
+from study.signals import heeded, leave_closed_terminal
 from study.stop_request import request_stop, requested_stop
 
 LOOK_S = 0.25
@@ -21,8 +22,9 @@ LOOK_S = 0.25
 class StopSwitch(Stopper):
     """Ends a Tune experiment. Ray asks it between two steps of the experiment, many times a second.
 
-    The first Ctrl-C, SIGTERM and a request in the folder let runs come to a checkpoint: nothing is handed out any more,
-    and workers see the request at their next report. A second Ctrl-C, and a request that says "now", end it at once.
+    The first Ctrl-C, SIGTERM, SIGHUP and a request in the folder let runs come to a checkpoint: nothing is handed out
+    any more, and workers see the request at their next report. A second Ctrl-C, and a request that says "now", end it
+    at once.
 
     Args:
         dispatcher: Who hands out.
@@ -62,7 +64,9 @@ class StopSwitch(Stopper):
         return False
 
     def press(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal; a second Ctrl-C does not wait for anything."""
+        """Take a signal; a second Ctrl-C does not wait for anything, and a closed terminal is not written to."""
+        if number == signal.SIGHUP:
+            leave_closed_terminal()
         if number == signal.SIGINT and (self._signal or self.is_stopping):
             raise KeyboardInterrupt
         self._signal = self._signal or number
@@ -90,8 +94,8 @@ class StopSwitch(Stopper):
 
 @contextlib.contextmanager
 def signals_to(switch: StopSwitch) -> Iterator[None]:
-    """Let SIGINT and SIGTERM press a switch."""
-    former = {number: signal.signal(number, switch.press) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Let SIGINT and the signals of `ENDING` press a switch."""
+    former = {number: signal.signal(number, switch.press) for number in (signal.SIGINT, *heeded())}
     try:
         yield
     finally:

@@ -14,13 +14,13 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from study.failures import BadInput
 from study.folder_argument import study_folder
-from study.output import print_whole
+from study.output import columns, print_whole
 from study.records import RunFolder, StudyFolder, read_json, run_status
 
 IDENTITY = ("key", "block", "label", "replicate", "origin", "trial", "status", "reason")
@@ -69,25 +69,54 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return buffer.getvalue().removesuffix("\n")
 
 
-def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the rows as text for a terminal, with the measures that say most and the reason of what failed."""
+def as_table(rows: Sequence[Mapping[str, Any]], width: int | None = None) -> str:
+    """Return the rows as text for a terminal, with the measures that say most and the reason of what failed.
+
+    Args:
+        rows: The rows.
+        width: Columns of the terminal, for which measures are left out from the last on, and reasons are cut; None
+            leaves nothing out.
+    """
     if not rows:
         return "no runs"
     measures = [name for name in TABLE_MEASURES if any(row.get(name) is not None for row in rows)]
-    columns = [*TABLE_COLUMNS, *measures, *(["reason"] if any(row["reason"] for row in rows) else [])]
-    cells = [[_rounded(row.get(name)) for name in columns] for row in rows]
-    widths = [max(len(line[index]) for line in [columns, *cells]) for index in range(len(columns))]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if name in measures or name == "replicate" else cell.ljust(width)
-            for name, cell, width in zip(columns, line, widths, strict=True)
-        ).rstrip()
-        for line in [columns, *cells]
-    ]
+    reason = ["reason"] if any(row["reason"] for row in rows) else []
+    taken = measures
+    while width is not None and taken and _width(rows, [*TABLE_COLUMNS, *taken]) > width:
+        taken = taken[:-1]
+    names = [*TABLE_COLUMNS, *taken, *reason]
+    lines = [line if width is None else _cut(line, width) for line in _aligned(rows, names, {"replicate", *taken})]
+    if taken != measures:
+        lines.append(_cut(f"-f csv has more, such as {', '.join(measures[len(taken) :])}", width))
     return "\n".join(lines)
 
 
-FORMATS = {"table": as_table, "json": as_json, "csv": as_csv}
+def _aligned(rows: Sequence[Mapping[str, Any]], names: Sequence[str], right: Container[str]) -> list[str]:
+    """Return a heading and rows of some columns, those in `right` to the right."""
+    cells = [[*names], *([_rounded(row.get(name)) for name in names] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for name, cell, width in zip(names, line, widths, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
+
+
+def _width(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> int:
+    return max(map(len, _aligned(rows, names, ())))
+
+
+def _cut(line: str, width: int | None) -> str:
+    return line if width is None or len(line) <= width else f"{line[: width - 1]}…"
+
+
+FORMATS: dict[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
+    "table": lambda rows: as_table(rows, columns() if sys.stdout.isatty() else None),
+    "json": as_json,
+    "csv": as_csv,
+}
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -1,16 +1,29 @@
-"""Ctrl-C, SIGTERM, and a second launch."""
+"""Ctrl-C, SIGTERM, SIGHUP, a terminal that closes, and a second launch."""
 
+import os
+import pty
 import signal
+import sys
 
 import pytest
+from harness.launches import ROOT
+from harness.processes import Family
 from harness.studies import Ledger, check_complete
+
+from study.records import run_status
+from study.run_log import read_log
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize(
     ("name", "signals"),
-    [("Ctrl-C", [signal.SIGINT]), ("Ctrl-C twice", [signal.SIGINT, signal.SIGINT]), ("SIGTERM", [signal.SIGTERM])],
+    [
+        ("Ctrl-C", [signal.SIGINT]),
+        ("Ctrl-C twice", [signal.SIGINT, signal.SIGINT]),
+        ("SIGTERM", [signal.SIGTERM]),
+        ("SIGHUP", [signal.SIGHUP]),
+    ],
 )
 def test_an_interrupted_study_goes_on(name, signals, study, reference, launch, note):
     first = launch(study)
@@ -28,6 +41,34 @@ def test_an_interrupted_study_goes_on(name, signals, study, reference, launch, n
     ledger.check()
     check_complete(study, reference)
     note(name, 1, "exit code 130 and the command to go on; the next launch completes it")
+
+
+def test_a_terminal_that_closes(study, reference, launch, note):
+    command = [sys.executable, "-m", "study.launch", str(study.path), "--out", str(study.folder.root)]
+    pid, terminal = pty.fork()
+    if pid == 0:  # the driver, at a terminal of its own
+        os.chdir(ROOT)
+        os.execv(sys.executable, command)
+    family = Family(pid)
+    try:
+        while not (runs := [run for run in study.folder.run_folders() if run.newest_step()]):
+            os.read(terminal, 4096)  # or its output would fill the terminal
+        family.living()
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    finally:
+        family.end()
+    assert not study.folder.stop.exists()
+    # all that was reported is in a checkpoint, since the workers outlived the terminal
+    assert [run.newest_step() for run in runs if run_status(run) == "unfinished"] == [
+        read_log(run)[1][-1].step for run in runs if run_status(run) == "unfinished"
+    ]
+    ledger = Ledger(study.folder)
+    ledger.check()
+    assert launch(study).end() == 0
+    ledger.check()
+    check_complete(study, reference)
+    note("a terminal that closes", 1, "exit code 130, nothing repeated; the next launch completes it")
 
 
 def test_two_launches_at_once(study, reference, launch, note):

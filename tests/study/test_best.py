@@ -113,6 +113,19 @@ def test_failed_seeds_stay_visible(run, folder, capsys):
     assert line.split()[:7] == ["2", "0.280", "±", "?", "1", "of", "2"]
 
 
+def test_what_has_no_value_yet_is_said_with_the_reason(spec_of, folder, dispatch, finish, capsys):
+    dispatcher = dispatch(spec_of(TEXT))
+    write_study(dispatcher.spec, folder, make_plan(dispatcher.spec, folder), datetime.now(UTC))
+    first = dispatcher.next_lane()[0]
+    finish(first.key)
+    text = printed(folder, capsys)
+    number = len({run.config_key for run in dispatcher.runs.values()})
+    assert (
+        f"; 0 of {number} configurations with a value.\n{number} must wait: a value is there once all planned" in text
+    )
+    assert max(map(len, text.splitlines())) <= 80 or "minimize" in text.splitlines()[0]
+
+
 def test_bad_input_exits_with_2(folder, capsys):
     assert best.main([str(folder.root)]) == 2
     assert "DIR must be a study folder" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.current import digest_of, keep_digest
 from study import launch
 from study.failures import BadInput
 from study.launch_options import command_of, launch_parser
@@ -178,7 +179,7 @@ def test_a_folder_that_cannot_be_written_exits_with_2_in_one_line(write, tmp_pat
     def fail(*_):
         raise OSError(28, "No space left on device", "study.yaml")
 
-    monkeypatch.setattr(launch, "hold", fail)
+    monkeypatch.setattr("study.launch_folder.hold", fail)
     assert launch.main([write(STUDY), "--out", str(tmp_path / "full")]) == 2
     assert "study.yaml is not: No space left on device" in capsys.readouterr().err
 
@@ -234,7 +235,7 @@ def test_a_folder_in_use_exits_with_3_and_says_by_whom(write, folder, capsys):
 
 
 @pytest.mark.usefixtures("no_ray")
-def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
+def test_nothing_to_do_starts_no_ray_and_writes_a_report_that_is_out_of_date(
     spec_of, folder, dispatch, finish, report, tmp_path, capsys
 ):
     dispatcher = dispatch(spec_of())
@@ -257,6 +258,16 @@ def test_nothing_to_do_starts_no_ray_and_writes_the_report_again(
     assert (study["name"], study["smoke"], study["oracle"], len(study["runs"])) == ("small", False, False, 10)
     assert (set(study["runs"][0]), study["extra"]) == ({"key", "block", "label"}, [])
     assert [block["name"] for block in study["blocks"]] == ["gaussian", "frozen"]
+    (folder.report / "index.html").touch()
+    keep_digest(folder, digest_of(folder))
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
+    assert "left as it is: nothing has changed since it was written" in capsys.readouterr().out
+    assert report == [folder.root]
+    assert read_json(folder.resolved)["launched_at"] == study["launched_at"]
+    run = folder.run_folders()[0]
+    write_json(run.result, read_json(run.result))
+    assert launch.main([str(tmp_path / "spec.yaml"), "--out", str(folder.root)]) == 0
+    assert report == [folder.root] * 2
 
 
 @pytest.mark.usefixtures("no_ray", "report")
@@ -470,7 +481,7 @@ def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spe
     assert driver.end(signal.SIGINT) == 130
     assert time.monotonic() - pressed < 30
     text = driver.log.read_text()
-    assert re.search(r"Interrupted: \d runs? finished and \d runs?(?: \(\d from a checkpoint\))? left\.", text)
+    assert re.search(r"Interrupted: \d runs? finished and \d(?: \(\d from a checkpoint\))? left\.", text)
     assert "Stopping (Ctrl-C): runs save a checkpoint" in text
     assert not folder.stop.exists()
     assert f"python -m study.launch {path} --out {folder.root}" in text

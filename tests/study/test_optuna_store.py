@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import signal
@@ -190,6 +191,82 @@ os.kill(os.getpid(), signal.SIGKILL)
     close_store(folder, dispatch(spec_of()))
     assert set(read(folder.optuna)) == {"small.gaussian", "small.frozen"}
     assert [trial.value for trial in read(folder.root / "optuna.previous.db")["crashed"]] == list(range(50))
+
+
+def test_a_reader_that_is_open_sees_the_next_launch(spec_of, folder, dispatch, finish):
+    dispatcher = dispatch(spec_of())
+    run_lanes(dispatcher, finish, 10)
+    OptunaStore(folder, lambda: dispatcher.studies).close()
+    inode = folder.optuna.stat().st_ino
+    reader = optuna.storages.RDBStorage(f"sqlite:///{folder.optuna}")  # as the dashboard has it
+    study_id = reader.get_study_id_from_name("small.gaussian")
+    assert len(reader.get_all_trials(study_id)) == 4
+    dispatcher = dispatch(spec_of())
+    store = OptunaStore(folder, lambda: dispatcher.studies, interval_s=0)
+    run_lanes(dispatcher, finish, 2)
+    store.copy()
+    assert len(reader.get_all_trials(study_id)) == 5
+    run_lanes(dispatcher, finish, 4)
+    store.close()
+    assert sketch(reader.get_all_trials(study_id)) == sketch(read(folder.optuna)["small.gaussian"])
+    assert len(reader.get_all_trials(study_id)) == 7
+    assert folder.optuna.stat().st_ino == inode
+    reader.remove_session()
+    reader.engine.dispose()
+
+
+def test_a_reader_that_holds_the_file_is_left_with_the_former(spec_of, folder, dispatch, finish, monkeypatch):
+    monkeypatch.setattr("study.optuna_places.PATIENCE_S", 0.1)
+    dispatcher = dispatch(spec_of())
+    run_lanes(dispatcher, finish, 10)
+    OptunaStore(folder, lambda: dispatcher.studies).close()
+    with contextlib.closing(sqlite3.connect(folder.optuna, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        count = reader.execute("SELECT count(*) FROM trials").fetchone()
+        store = close_store(folder, dispatch(spec_of()))
+        assert reader.execute("SELECT count(*) FROM trials").fetchone() == count
+    assert store.problem == ""
+    assert len(read(folder.optuna)["small.gaussian"]) == 4
+
+
+KILLED_IN_BACKUP = """
+import os, signal, sqlite3, sys
+from pathlib import Path
+from study import optuna_places
+
+connect, number = sqlite3.connect, 0
+
+class Killing(sqlite3.Connection):
+    def backup(self, target):
+        global number
+        number += 1
+        kills = number == int(sys.argv[3])
+        halfway = lambda _, left, whole: kills and left < whole / 2 and os.kill(os.getpid(), signal.SIGKILL)
+        super().backup(target, pages=1, progress=halfway)
+
+sqlite3.connect = lambda *arguments, **options: connect(*arguments, factory=Killing, **options)
+optuna_places._is_content_replaced(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_kill_while_the_content_is_replaced_leaves_the_former(spec_of, folder, dispatch, finish, tmp_path, number):
+    dispatcher = dispatch(spec_of())
+    run_lanes(dispatcher, finish, 10)
+    close_store(folder, dispatcher)
+    before = sketch(read(folder.optuna)["small.gaussian"])
+    fresh = shutil.copy(folder.optuna, tmp_path / "fresh.db")
+    with contextlib.closing(sqlite3.connect(fresh)) as connection:
+        connection.execute("DELETE FROM trials")
+        connection.commit()
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", KILLED_IN_BACKUP, str(folder.optuna), str(fresh), str(number)]
+    done = subprocess.run(command, check=False, env=os.environ | {"PYTHONPATH": str(root)})
+    assert done.returncode == -signal.SIGKILL
+    assert sketch(read(folder.optuna)["small.gaussian"]) == before
+    close_store(folder, dispatch(spec_of()))
+    assert {path.name for path in folder.root.glob("optuna*")} == {"optuna.db", "optuna.previous.db"}
+    assert sketch(read(folder.root / "optuna.previous.db")["small.gaussian"]) == before
 
 
 def test_a_broken_file_is_kept_and_replaced(spec_of, folder, dispatch):

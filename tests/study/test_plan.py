@@ -1,5 +1,6 @@
 import json
 import random
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from study.plan import grid_runs, make_plan, searched_runs, shares
 from study.plan_text import aligned, describe, duration
 from study.problems import SpecError
 from study.records import StudyFolder, write_json
+from study.selection import confined
 from study.spec import load_study
 
 STUDY = """
@@ -240,6 +242,8 @@ def test_the_plan_says_what_will_run(load, folder):
     assert ["categorical", "categorical", "1", "1", "1", "0", "0", "1", "+3"] in lines
     assert ["again", "gaussian", "2", "3", "4", "0", "0", "4"] in lines
     assert ["total", "13", "1", "1", "12", "+7"] in lines
+    other = load(text="parameters: {model.latent_dim: {grid: [2, 5]}}")
+    assert "+0" not in describe(make_plan(other, StudyFolder(folder.root / "o")), other, folder)
     assert "z = 2, 5 × n = 0, 10; searched: z range 2 to 40 (log), n range 1 to 200 (log) or 0" in text
     assert "minimize critic_accuracy, maximize rate, on validation images" in text
     # 12 runs and 7 that the search may add, 60 s each
@@ -262,6 +266,47 @@ blocks:
     assert lines[1] == f"folder: {folder.root}"
     assert "fixed: embedded_digits, width 0.125, 30 steps, batch_size 64; n = 7 in b" in lines
     assert not any("about 0 " in line for line in lines)
+
+
+def test_the_plan_of_some_cells_says_nothing_of_what_it_leaves_out(load, folder):
+    text = """
+replicates: {number: 2, until: {half_width: 0.1, max: 4}}
+parameters: {model.latent_dim: {grid: [2, 5], search: {low: 2, high: 40}}}
+objectives: [{measure: critic_accuracy}]
+scheduler: {name: asha, every: 100}
+confirm: {top: 1, seeds: 2}
+budget: {runs: 9, hours: 1}
+"""
+    spec = load(text=text)
+    plan = make_plan(spec, folder)
+    whole, part = (describe(item, spec, folder) for item in (plan, confined(plan, ["z=2"])))
+    for line in ("Search: ", "Confirm: ", "Replicates in ", "more than 2"):
+        assert line in whole
+        assert line not in part
+    for line in ("Scheduler: ", "Budget: 9 runs in total, 1 hour."):
+        assert line in whole
+        assert line in part
+    assert ["total", "4", "0", "0", "0", "2"] in [line.split() for line in part.splitlines()]
+    assert re.search(r"^ +for later +2 ", part, re.MULTILINE)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_plan_fits_into_the_terminal(load, folder, width):
+    text = """
+question: What does the code keep of an image, what does the noise invent, and who decides about the two?
+parameters: {model.width: 0.125, train.steps: 30, train.beta1: 0.4, train.batch_size: 32, train.report_every: 15}
+blocks:
+  - {name: gaussian, parameters: {model.latent_dim: {grid: [2, 5], search: {low: 2, high: 40}}}}
+  - {name: categorical, parameters: {model.code: categorical, model.num_categories: {grid: [10, 30]}}}
+scheduler: {name: hyperband, every: 10, options: {min_resource: 10, reduction_factor: 3}}
+objectives: [{measure: critic_accuracy}]
+confirm: {top: 3, seeds: 5}
+budget: {runs: 20, hours: 2}
+"""
+    spec = load(text=text)
+    lines = describe(make_plan(spec, folder), spec, StudyFolder("runs/s"), width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(len(line) > 70 for line in lines)
 
 
 def test_a_search_without_a_grid_has_something_to_run(load, folder):

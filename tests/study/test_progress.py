@@ -1,6 +1,7 @@
 import io
 import pickle
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,7 @@ from study.history import HistoryWriter
 from study.optuna_store import OptunaStore
 from study.planned import name_of
 from study.progress import DriverCallback, LiveTable, PlainLines, display_for, time_left
+from study.run_log import Line, RunLog
 from study.trial import Report
 
 LAUNCHED_AT = datetime.now(UTC) - timedelta(hours=5)
@@ -137,6 +139,38 @@ def test_callback_takes_reports_to_books_history_and_display(dispatcher, console
     assert len(folder.run_folders()) == 4
     assert dispatcher.problem == ""
     assert len(pickle.dumps(callback)) < 200
+
+
+def test_a_worker_that_died_is_told_with_its_run_and_what_becomes_of_it(dispatcher, console, folder, finish):
+    display = PlainLines(console, dispatcher, 1, LAUNCHED_AT)
+    callback = DriverCallback(dispatcher, HistoryWriter(folder.history), None, display)
+    (run,) = dispatcher.next_lane()
+    trial = SimpleNamespace(config={"lane": [run.key]})
+
+    def die():
+        number = console.file.tell()
+        dispatcher.lane_ended([run.key])
+        callback.on_trial_error(iteration=1, trials=[], trial=trial)
+        return console.file.getvalue()[number:].replace("\n", " ").strip()
+
+    name = f"{name_of(run)}: its worker died"
+    assert die() == f"{name} (killed, or out of memory); it goes on from the beginning as attempt 2"
+    assert dispatcher.next_lane() == [run]
+    with RunLog(folder.run(run.key), 0) as log:
+        log.add(Line(45, 3.0, {}))
+    folder.run(run.key).checkpoint(40, "0123456789abcdef").touch()
+    assert die() == f"{name} at step 45 (killed, or out of memory); it goes on from step 40 as attempt 2"
+    for _ in range(2):
+        assert dispatcher.next_lane() == [run]
+        text = die()
+    assert text.startswith(f"{name} at step 45 (killed, or out of memory); given up: the worker process died 3 times")
+    (other,) = dispatcher.next_lane()
+    trial.config["lane"] = [other.key]
+    finish(other.key)
+    dispatcher.lane_ended([other.key])
+    callback.on_trial_error(iteration=1, trials=[], trial=trial)
+    assert "its result was written, so it is finished" in console.file.getvalue().replace("\n", " ")
+    assert dispatcher.problem == ""
 
 
 @pytest.mark.parametrize("result", [{}, {"reports": [{"nonsense": 1}]}, {"reports": None}])

@@ -74,6 +74,15 @@ def test_what_is_damaged_is_named(spec_of, launched, folder, tmp_path, spoil, me
         recorded_study(folder)
 
 
+def test_a_file_is_said_to_be_one_and_is_not_proposed(tmp_path):
+    (tmp_path / "study.yaml").touch()
+    with pytest.raises(BadInput, match=r"study\.yaml is a file; a launch names its folder in the end") as error:
+        study_folder(tmp_path / "study.yaml")
+    assert "Did you mean" not in str(error.value)
+    with pytest.raises(BadInput, match=r"there is no .*study\.yml\.$"):
+        study_folder(tmp_path / "study.yml")
+
+
 def test_a_folder_that_is_none_is_named_with_the_nearest(tmp_path):
     (tmp_path / "decomposition" / "runs").mkdir(parents=True)
     assert study_folder(tmp_path / "decomposition").root == tmp_path / "decomposition"

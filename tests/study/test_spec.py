@@ -241,7 +241,18 @@ name: c
                 "1:24: scheduler: there must be no key 'evry' here; did you mean 'every'?",
             ],
         ),
-        ("scheduler: asha", ["1:12: scheduler: must be a mapping with the keys name, every, options, but got 'asha'"]),
+        (
+            "scheduler: asha",
+            [
+                (
+                    "1:12: scheduler: must be a mapping with the keys name, every, options, but got 'asha'; write "
+                    "{name: asha, every: 100}, with the steps between two judgements"
+                )
+            ],
+        ),
+        ("search: gp", ["1:9: search: must be a mapping, but got 'gp'; write {sampler: gp}"]),
+        ("budget: 40", ["1:9: budget: must be a mapping, but got 40; write {runs: 40}"]),
+        ("objectives: rate", ["1:13: objectives: must be a list, but got 'rate'; write [{measure: rate}]"]),
         (
             "search: {sampler: TPE, options: {popsize: 3}}",
             ["1:19: search.sampler: must be one of tpe, gp, nsga2, cmaes, qmc, random, but got 'TPE'; did you mean"],

@@ -32,7 +32,9 @@ def switch(dispatcher, said, monkeypatch):
     return StopSwitch(dispatcher, said.append)
 
 
-@pytest.mark.parametrize(("number", "by"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "by"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+)
 def test_the_first_signal_asks_for_checkpoints_and_says_so(switch, dispatcher, folder, said, number, by):
     dispatcher.next_lane()
     assert not switch.stop_all()

@@ -68,6 +68,18 @@ def test_the_table_shows_what_was_measured_and_what_failed(folder):
     assert as_table([]) == "no runs"
 
 
+def test_the_table_adapts_to_the_terminal(folder):
+    rows = trial_rows(folder)
+    head, first, failed, _, note = as_table(rows, 48).splitlines()
+    assert max(map(len, as_table(rows, 48).splitlines())) <= 48
+    assert head.split()[:5] == ["key", "block", "label", "replicate", "status"]
+    assert "rate " not in head.replace("replicate ", "")
+    assert first.split()[:6] == ["a-0", "gaussian", "z=5", "n=1", "0", "finished"]
+    assert failed.endswith("…")
+    assert note == "-f csv has more, such as rate"
+    assert as_table(rows, 200) == as_table(rows)
+
+
 def test_damaged_records_are_rows_too(folder):
     folder.run("a-0").result.write_text("{")
     folder.run("b-1").run.write_bytes(b"\xff")

@@ -1,0 +1,141 @@
+"""Whether runs of one configuration train together (`iae_models.slots`) or one after the other: a probe decides.
+
+Together must come to the same numbers, and faster. On a CPU the same means bitwise. Elsewhere one step in single
+precision must have the same gradients, up to `SAME` of the largest; trained weights themselves tell nothing, since
+Adam's first step goes by the sign of a gradient, however small. A run records the slot that it was given and keeps it
+when it is resumed or reproduced.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import torch
+
+from iae_models.batched import has_batching
+from iae_models.config import RunConfig
+from iae_models.data import ImageData
+from iae_models.slots import Slot
+from iae_models.state import state_tensors
+from iae_models.training import Together, TrainState, initial_state, train
+
+SAME = 1e-5
+"""Largest difference of a gradient, relative to the largest gradient of the run, where bitwise is not asked for."""
+
+WORTHWHILE = 1.1
+"""How much faster together must be."""
+
+TIMED_STEPS = 5
+TIMED_ROUNDS = 3
+
+_ANSWERS: dict[tuple[object, ...], int] = {}
+"""What a probe of this process has found, by the question."""
+
+
+def num_together(config: RunConfig, most: int, data: ImageData, product: str | None = None) -> int:
+    """Return how many runs of a configuration are to train in one step: `most`, or 1.
+
+    Args:
+        config: The configuration.
+        most: How many there are.
+        data: The images, on the device that they train on.
+        product: Which library multiplies on a CPU when they train alone (see `iae_models.products`).
+    """
+    # neither the number of steps nor what is reported changes the shape of a step
+    train_config = dataclasses.replace(config.train, steps=TIMED_STEPS, report_every=TIMED_STEPS)
+    config = dataclasses.replace(config, train=train_config)
+    question = (config, most, str(data.train.x.device), product)
+    if question not in _ANSWERS:
+        _ANSWERS[question] = _num_together(config, most, data, product)
+    return _ANSWERS[question]
+
+
+def _num_together(config: RunConfig, most: int, data: ImageData, product: str | None) -> int:
+    if most < 2 or not has_batching():
+        return 1
+    try:
+        is_better = difference(config, most, data, product) <= tolerance(data.train.x.device)
+        is_better = is_better and speedup(config, most, data, product) >= WORTHWHILE
+    except (RuntimeError, TypeError, ValueError):  # an operation that knows no hidden axis, or no memory for it
+        return 1
+    return most if is_better else 1
+
+
+def tolerance(device: torch.device) -> float:
+    """Return how far numbers of runs that train together may be from those of runs alone; 0 is bitwise."""
+    return 0.0 if device.type == "cpu" else SAME
+
+
+def difference(config: RunConfig, num: int, data: ImageData, product: str | None = None) -> float:
+    """Return how far the gradients of a step together are from those of a step alone, relative to the largest.
+
+    Nothing moves in the step, so that all players see the same. TensorFloat-32 is switched off for it.
+    """
+    short = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=1))
+    alone, together = _states(short, num, data, product), _states(short, num, data, product, together=True)
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        for state in alone:
+            list(train(_still(state), data, short))
+        _run(short, [_still(state) for state in together], data)
+    return max(_distance(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def speedup(config: RunConfig, num: int, data: ImageData, product: str | None = None) -> float:
+    """Return how much less time some steps take together; the best of some rounds of each."""
+    times: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(TIMED_ROUNDS + 1):
+        for is_together, own in times.items():
+            states = _states(config, num, data, product, together=is_together)
+            begin = _seconds(data.train.x.device)
+            if is_together:
+                _run(config, states, data)
+            else:
+                for state in states:
+                    list(train(state, data, config))
+            own.append(_seconds(data.train.x.device) - begin)
+    # the first round warms up
+    return min(times[False][1:]) / min(times[True][1:])
+
+
+def _run(config: RunConfig, states: Sequence[TrainState], data: ImageData) -> None:
+    """Train states together to the end of a configuration that reports once."""
+    group = Together(config, data, len(states))
+    for progress in [group.join(state) for state in states]:
+        next(progress)
+
+
+def _states(
+    config: RunConfig, num: int, data: ImageData, product: str | None, *, together: bool = False
+) -> list[TrainState]:
+    device = data.train.x.device
+    return [
+        initial_state(config, index, device, product, Slot(index, num) if together else Slot()) for index in range(num)
+    ]
+
+
+def _still(state: TrainState) -> TrainState:
+    """Return a state whose players do not move."""
+    for optimizer in state.optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0
+    return state
+
+
+def _distance(one: TrainState, other: TrainState) -> float:
+    first, second = state_tensors(one), state_tensors(other)
+    if all(torch.equal(value, second[name]) for name, value in first.items()):
+        return 0.0
+    # after one step, Adam's running mean of the gradients is a multiple of the gradients
+    means = {name: value for name, value in first.items() if name.endswith("exp_avg")}
+    largest = max(value.abs().max().item() for value in means.values())
+    furthest = max((value - second[name]).abs().max().item() for name, value in means.items())
+    return furthest / largest if largest else float("inf")
+
+
+def _seconds(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return time.thread_time()

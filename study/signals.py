@@ -1,0 +1,42 @@
+"""Signals that ask a launch to end, and what a closed terminal leaves behind. Imports no torch, ray or optuna."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Iterable, Iterator
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""What a cluster or a container sends before it kills, and what a process gets whose terminal or connection closes."""
+
+
+def heeded() -> list[signal.Signals]:
+    """Return those of `ENDING` that end this process; `nohup` has it ignore SIGHUP, and so it stays."""
+    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextlib.contextmanager
+def held_back(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Hold signals back. Processes that are started meanwhile never get them; this one gets them in the end.
+
+    A terminal that closes, `timeout` and batch systems signal all processes at once, and Ray's are to outlive the
+    checkpoints. The price is that Ray waits for seconds, in the end, before it kills what does not heed SIGTERM.
+    """
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def leave_closed_terminal() -> None:
+    """Let standard output and error go nowhere if nobody can read them any more; writing there would be an error."""
+    for number in (1, 2):
+        poll = select.poll()
+        poll.register(number, 0)
+        if any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0)):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)

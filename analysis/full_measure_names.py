@@ -5,7 +5,8 @@ They are computed after a study by `analysis.measure` and cannot be objectives o
 
 from __future__ import annotations
 
-from analysis.measure_names import MEASURES, MeasureInfo
+from analysis.measure_info import MeasureInfo
+from analysis.measure_names import MEASURES
 
 GROUPS: dict[str, str] = {
     "decoder": "variance shares, reconstruction, labels, dispersion and energy score on all test images; maps; or "

@@ -48,9 +48,9 @@ def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) 
     """
     folder = StudyFolder(study_dir)
     forget_digest(folder)
-    made_of = digest_of(folder)
     place = folder.report / "figures"
     with second_process(MODULES, wanted=len(names_in(folder.runs)) >= LARGE) as start:
+        made_of = digest_of(folder)
         analysis = analyse(load_results(study_dir))
         waiting = start(search_part, needed(analysis), evaluators, place, FIGURE_NAMES)
         figures, undrawn = _draw_others(analysis, place, FIGURE_NAMES)

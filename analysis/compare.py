@@ -51,7 +51,10 @@ def compare(analyses: dict[str, Analysis], measures: Sequence[str] = ()) -> tupl
             place = {"code": code, "trained_encoder": trained, "name": name, "study": study}
             rows.append({**place, **_columns("", own), **_columns("difference_", change)})
     cells = values.pivot_table(
-        index=["code", "trained_encoder", "label", "name"], columns="study", values="value", aggfunc="mean"
+        index=["code", "trained_encoder", "config_key", "label", "name"],
+        columns="study",
+        values="value",
+        aggfunc="mean",
     )
     columns = ["code", "trained_encoder", "name", "study", "mean", "low", "high", "num_cells", "num_runs"]
     return pd.DataFrame(rows, columns=None if rows else columns), cells.reset_index()

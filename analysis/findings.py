@@ -120,7 +120,7 @@ def _verdict(effects: dict[str, GridMean], pairs: pd.DataFrame) -> str:
             groups.setdefault(_side(effect), []).append(prose(name))
     sentences = [f"The interval {'; '.join(f'{side} for {listed(names)}' for side, names in groups.items())}."]
     name = next(iter(effects))
-    means = pairs[pairs["name"] == name].groupby("label")["difference"].mean()
+    means = pairs[pairs["name"] == name].groupby(["config_key", "label"])["difference"].mean().droplevel("config_key")
     if len(means) > 1:
         sentences.append(
             f"Between cells the change of {prose(name)} goes from {signed(means.min())} ({means.idxmin()}) "

@@ -9,6 +9,8 @@ Reference: Gulrajani and Lopez-Paz (2020), In search of lost domain generalizati
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from analysis.measure_names import MEASURES
@@ -45,7 +47,8 @@ def label_free_selection(values: pd.DataFrame) -> pd.DataFrame:
     model = values[(values["subject"] == "model") & values["trained_encoder"] & values["value"].notna()]
     rows = []
     for code, group in model.groupby("code", sort=True):
-        means = group.pivot_table(index="label", columns=["split", "name"], values="value", aggfunc="mean")
+        means = group.pivot_table(index="config_key", columns=["split", "name"], values="value", aggfunc="mean")
+        names = _cell_names(group)
         for oracle in ORACLES:
             if ("test", oracle) not in means:
                 continue
@@ -59,19 +62,29 @@ def label_free_selection(values: pd.DataFrame) -> pd.DataFrame:
                 table = means[[("validation", criterion), ("test", oracle)]].dropna()
                 if len(table) < MINIMUM or table.iloc[:, 0].nunique() < 2:
                     continue
-                rows.append({"code": code, "oracle": oracle, "criterion": criterion, **_compare(table, info.better)})
+                rows.append(
+                    {"code": code, "oracle": oracle, "criterion": criterion, **_compare(table, info.better, names)}
+                )
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     return found.sort_values(["code", "oracle", "regret"], ignore_index=True)
 
 
-def _compare(table: pd.DataFrame, better: str) -> dict[str, object]:
+def _cell_names(values: pd.DataFrame) -> dict[str, str]:
+    """Return the name of each configuration: its label, after its block where two share that label."""
+    cells = values.drop_duplicates("config_key").set_index("config_key")
+    shared = cells["label"].duplicated(keep=False)
+    named = cells["label"].where(~shared, cells["block"] + ", " + cells["label"])
+    return {str(key): str(name) for key, name in named.items()}
+
+
+def _compare(table: pd.DataFrame, better: str, names: Mapping[str, str]) -> dict[str, object]:
     criterion, oracle = table.iloc[:, 0], table.iloc[:, 1]
     score = {"lower": -criterion, "higher": criterion, "one": -(criterion - 1).abs()}[better]
     chosen, best = str(score.idxmax()), str(oracle.idxmax())
     return {
-        "chosen": chosen,
+        "chosen": names[chosen],
         "value": oracle[chosen],
-        "best": best,
+        "best": names[best],
         "best_value": oracle[best],
         "regret": oracle[best] - oracle[chosen],
         "rank_correlation": score.rank().corr(oracle.rank()),

@@ -130,8 +130,8 @@ def analyse(results: StudyResults) -> Analysis:
         paired=paired_summary(pairs),
         controls=controls_table(evidence, pairs),
         configurations=configuration_objectives(values[values["trained_encoder"]], results.study["objectives"]),
-        attribution=variance_attribution(grid, runs, ATTRIBUTED),
-        summary=block_summary(grid, ATTRIBUTED),
+        attribution=variance_attribution(evidence, runs, ATTRIBUTED),
+        summary=block_summary(evidence, ATTRIBUTED),
         outcomes=cell_outcomes(runs, reported, results.folder),
         selection=label_free_selection(values),
     )

@@ -1,5 +1,6 @@
 import shutil
 
+import pandas as pd
 import pytest
 
 from analysis.outcomes import cell_outcomes, wilson
@@ -61,3 +62,15 @@ def test_selection_regret_by_hand(study_dir, synthetic, tmp_path):
     assert table.loc["critic_accuracy", "regret"] == pytest.approx(0.05 * (last - 1))
     assert table.loc["critic_accuracy", "chosen"] == labels[1] and table.loc["rate", "chosen"] == labels[last]
     assert (table["regret"] >= 0).all() and set(table["num_cells"]) == {6}
+
+
+def test_configurations_that_share_a_label_are_chosen_apart(analysis):
+    """Two blocks call their cells alike; the better of the two is named with its block, and is no mean of both."""
+    values = analysis.values[(analysis.values["block"] == "gaussian") & (analysis.values["origin"] == "grid")]
+    worse = values.assign(block="other", config_key="other-" + values["config_key"], value=values["value"] - 0.1)
+    best = values[(values["name"] == "label_preservation") & (values["split"] == "test")]
+    best = best[best["subject"] == "model"].groupby("config_key")["value"].mean().max()
+    found = label_free_selection(pd.concat([values, worse], ignore_index=True))
+    row = found[(found["oracle"] == "label_preservation") & (found["criterion"] == "rate")].iloc[0]
+    assert row["num_cells"] == 12 and row["best"].startswith("gaussian, ")
+    assert row["best_value"] == pytest.approx(best)

@@ -38,7 +38,7 @@ def attribution(analysis: Analysis) -> Drawing | str:
     add_legend(figure, list(grid.flat))
     lacking = analysis.attribution[analysis.attribution["status"] != "ok"].head(4)
     pairs = zip(lacking["block"], lacking["name"], strict=True)
-    left_out = ", ".join(f"{block}, {label_of(str(name))}" for block, name in pairs)
+    left_out = "; ".join(f"{label_of(str(name))} in {block}" for block, name in pairs)
     return Drawing(
         figure,
         "What each measure varies with: variance over the grid's cells and seeds, split over the axes, their "

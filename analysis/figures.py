@@ -26,6 +26,9 @@ from analysis.timeline import busy_share, lane_timeline
 MAX_CURVES = 16
 """Cells whose learning curves one figure shows."""
 
+MAX_BARS = 30
+"""Cells whose shares one figure shows."""
+
 MAP_MEASURES = (*HEADLINE, "critic_accuracy", "dispersion_ratio")
 
 
@@ -154,8 +157,9 @@ def share_bars(analysis: Analysis) -> Drawing | str:
     cells = cells.sort_values(["order", "family", "control", "code_size", "noise_dim"])
     encoder = cells["control"].map({False: "trained", True: "frozen encoder"})
     cells = cells.assign(group=cells["family"].map(style.short) + "\n" + encoder)
-    keys = list(dict.fromkeys(cells["config_key"]))[:30]
-    cells = cells[cells["config_key"].isin(keys)]
+    keys = list(dict.fromkeys(cells["config_key"]))
+    shown = keys if len(keys) <= MAX_BARS else [keys[i] for i in np.linspace(0, len(keys) - 1, MAX_BARS).astype(int)]
+    cells = cells[cells["config_key"].isin(shown)]
     figure = new_figure(3.9)
     grid = figure.subplots(len(spaces), 1, squeeze=False, sharex=True)
     for axes, space in zip(grid.flat, spaces, strict=True):
@@ -168,7 +172,8 @@ def share_bars(analysis: Analysis) -> Drawing | str:
         "what only "
         f"both decide (S_zn), means over seeds; codes are drawn from q(z). {seed_words(cells)} "
         f"{split_words(analysis)} "
-        "Intervals are in the maps above and in cells.csv. Without noise S_z is 1 by identity.",
+        "Intervals are in the maps above and in cells.csv. Without noise S_z is 1 by identity."
+        + (f" {len(shown)} of {len(keys)} cells are shown." if len(shown) < len(keys) else ""),
     )
 
 

@@ -66,7 +66,7 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
             cell["column"] + 0.5,
             cell["row"] + 0.5,
             _cell_text(cell, len(columns)) if known else "–",
-            color="black" if _luminance(shade) > 0.4 else "white",
+            color="black" if _luminance(shade) > 0.5 else "white",
             ha="center",
             va="center",
             linespacing=1.15,

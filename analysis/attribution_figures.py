@@ -131,7 +131,10 @@ def _selection_html(analysis: Analysis) -> str:
         for _, row in table.iterrows()
     ]
     head = ["code", "oracle, on test", "chosen by, on validation", "cell", "has", "regret", "rank correlation"]
-    title = "Choosing without labels: the measures with the least regret, chosen with the oracle in hand"
+    title = (
+        "Choosing without labels: the measures with the least regret, chosen with the oracle in hand; the best of "
+        "noisy means is best by luck too, so regrets are too large"
+    )
     return f"<h3>{title}</h3>{html_table(head, rows)}" if rows else ""
 
 

@@ -11,15 +11,27 @@ from analysis.wording import first_of, listed
 
 LEADING = (
     *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "encoder_diversity", "decoder_diversity"),
-    *("domain_accuracy", "component_information", "off_modes", "model_kl", "posterior_kl", "code_kl"),
+    *("domain_accuracy", "component_information", "off_modes", "component_kl", "joint_kl", "code_kl"),
     *("posterior_overlap", "true_overlap", "classification_error", "clustering_error", "label_preservation"),
     *("share_z_feature", "r2_mean"),
 )
 """Measures that say how a block came out, the first ones before the others where a study has several."""
 
 MAX_SENTENCES = 4
-CONTROLS = {"untrained": "the untrained network", "pca": "PCA", "kmeans": "k-means", "chance": "chance"}
-BETTER = {"lower": " Lower is better.", "higher": " Higher is better.", "one": " 1 is the best.", "neither": ""}
+CONTROLS = {
+    "real": "the data",
+    "untrained": "the untrained network",
+    "pca": "PCA",
+    "kmeans": "k-means",
+    "chance": "chance",
+}
+BETTER = {
+    "lower": " Lower is better.",
+    "higher": " Higher is better.",
+    "one": " 1 is the best.",
+    "floor": "",
+    "neither": "",
+}
 
 
 def block_answers(analysis: Analysis) -> list[str]:

@@ -12,6 +12,7 @@ from analysis.measure_info import (
     NO_VOTES,
     POINTS,
     MeasureInfo,
+    UndefinedWhere,
 )
 
 CLUSTER_MEASURES: dict[str, MeasureInfo] = {
@@ -126,21 +127,38 @@ POINT_MEASURES: dict[str, MeasureInfo] = {
     "off_modes": MeasureInfo(
         "share off the modes",
         "fraction",
-        "Share of generated points that are far from the centre of every component.",
+        "Share of generated points that are far from the centre of every component; the data have a share of their "
+        "own, the floor.",
+        "floor",
+        undefined=POINTS,
+    ),
+    "component_spread": MeasureInfo(
+        "spread within components",
+        "ratio",
+        "Standard deviation within components of generated points on the modes, relative to the data's.",
+        "one",
+        undefined=(*POINTS, UndefinedWhere("data.name", "four_points", "the components are points")),
+    ),
+    "component_kl": MeasureInfo(
+        "KL of component frequencies",
+        "nat",
+        "Divergence of the generated points' nearest components from those of the data: a lower bound of "
+        "KL(p(x) ‖ data), which does not see points off the modes.",
         "lower",
         undefined=POINTS,
     ),
-    "model_kl": MeasureInfo(
-        "KL(p(x) ‖ data)",
+    "joint_kl": MeasureInfo(
+        "KL(p(z|x) ‖ q(z|x)), generated",
         "nat",
-        "Divergence of the generated points' components from those of the data.",
+        "Divergence of generated points with their codes from the same points with recognised ones, both blurred by "
+        "0.1.",
         "lower",
-        undefined=POINTS,
+        undefined=(*GAUSSIAN, *POINTS),
     ),
-    "posterior_kl": MeasureInfo(
-        "KL(p(z|x) ‖ q(z|x))",
+    "data_posterior_kl": MeasureInfo(
+        "KL(p(z|x) ‖ q(z|x)), data",
         "nat",
-        "Divergence of the true posteriors from the variational ones, over generated points.",
+        "Divergence, for data, of the codes of generated points on their component's mode from the inferred ones.",
         "lower",
         undefined=(*GAUSSIAN, *POINTS),
     ),
@@ -161,7 +179,7 @@ POINT_MEASURES: dict[str, MeasureInfo] = {
     "true_overlap": MeasureInfo(
         "overlap of p(z|x)",
         "fraction",
-        "Error of telling from a code of the prior which component the point is of that it generated.",
+        "Error of telling from the code of a generated point on a mode which component it is of.",
         "lower",
         undefined=(*GAUSSIAN, *POINTS),
     ),

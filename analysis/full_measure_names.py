@@ -58,7 +58,15 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
     "frechet_samples": MeasureInfo(
         "Fréchet distance, samples",
         "feature²",
-        "Fréchet distance of images from the prior from test images, in the measuring classifier's features.",
+        "Fréchet distance of generated images from test images, in the measuring classifier's features.",
+        "lower",
+        uses_labels=True,
+    ),
+    "frechet_excess": MeasureInfo(
+        "Fréchet distance beyond real images",
+        "feature²",
+        "Fréchet distance of generated images from test images, less that of training images from the same: 0 is as "
+        "near as real images are.",
         "lower",
         uses_labels=True,
     ),
@@ -72,14 +80,14 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
     "density": MeasureInfo(
         "density",
         "ratio",
-        "How many neighbourhoods of real images an image from the prior lies in, relative to a real one.",
+        "How many neighbourhoods of real images a generated image lies in, relative to a real one.",
         "one",
         uses_labels=True,
     ),
     "coverage": MeasureInfo(
         "coverage",
         "fraction",
-        "Share of real images with an image from the prior in their neighbourhood, in the classifier's features.",
+        "Share of real images with a generated one in their neighbourhood, in the classifier's features.",
         "higher",
         uses_labels=True,
     ),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from iae_models.datasets import DATASETS
 
-Better = Literal["lower", "higher", "one", "neither"]
+Better = Literal["lower", "higher", "one", "floor", "neither"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class MeasureInfo:
         label: Short name on axes and in table heads.
         unit: Unit of its value; "fraction" for what lies in [0, 1], "ratio" for another number without a unit.
         description: One sentence.
-        better: Which values are better; "one" where 1 is the best, "neither" where no direction is.
+        better: Which values are better; "one" where 1 is the best, "floor" where the data's own value is, which
+            stands beside it, "neither" where no direction is.
         uses_labels: Whether labels enter it, be it only through the classifier that was trained on them.
         undefined: Where it has no value.
         across_k: What its better values owe to the number of categories alone, as the end of "clustering_error, which

@@ -205,6 +205,19 @@ def joined(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return measures.merge(described, on="run", how="inner", validate="many_to_one")
 
 
+def cell_names(values: pd.DataFrame) -> pd.Series[str]:
+    """Return the name of each configuration, `gaussian:z=5 n=10`, indexed by `config_key`.
+
+    Labels alone are not names: those of two blocks may be equal. A block of one configuration has its name alone.
+
+    Args:
+        values: A table with `config_key`, `block` and `label`.
+    """
+    first = values.groupby("config_key")[["block", "label"]].first()
+    block, label = first["block"].map(str), first["label"].map(str)
+    return label.where(label == block, block + ":" + label)
+
+
 def cell_summary(values: pd.DataFrame) -> pd.DataFrame:
     """Summarize every measure of every cell over its seeds.
 

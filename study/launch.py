@@ -30,13 +30,14 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from iae_models.config import default_values
+from study.access import reading, writing
 from study.address import check_address
 from study.cell_list import listing
 from study.difference import as_lines, difference
 from study.failures import BadInput
 from study.hours import hours_left, used_up
 from study.launch_end import end_launch
-from study.launch_folder import begun_anew, check_folder, check_place, held, unless_refused, writing
+from study.launch_folder import begun_anew, check_folder, check_place, held, unless_refused
 from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse
 from study.mending import advice, mend_from_replicates, mend_rungs
@@ -48,7 +49,7 @@ from study.readiness import lacking
 from study.records import StudyFolder, run_status
 from study.resolved import last_launch, write_study
 from study.selection import confined
-from study.signals import heeded, leave_closed_terminal
+from study.signals import heeded, ignore_signals, leave_closed_terminal, signals_given_back
 from study.spec import SpecError, StudySpec, load_study
 
 if TYPE_CHECKING:
@@ -76,34 +77,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     launched_at = datetime.now(UTC)
     options = launch_parser().parse_args(arguments)
     try:
-        spec = load_study(options.spec, options.set, smoke=options.smoke)
-        folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
-        check_folder(folder, spec)
-        if options.dry_run or options.list:
-            plan = _plan(spec, folder, options.only)
-            if options.list:
-                text = listing(plan, folder)
-            else:
-                check_place(folder)
-                text = "\n\n".join(
-                    filter(None, [describe(plan, spec, folder, columns()), _not_ready(spec, plan, options)])
-                )
-            return FINISHED if print_whole(text) else FAILED
-        if options.address is None:
-            _check_cores(spec)
-        else:
-            check_address(options.address)
-        with begun_anew(folder) if options.fresh else contextlib.nullcontext(), unless_refused(folder), held(folder):
-            try:
-                return _launch(spec, folder, options, launched_at)
-            except KeyboardInterrupt:
-                return _interrupted(spec, folder, options)
+        with signals_given_back():
+            return _main(options, launched_at)
     except (SpecError, BadInput) as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
     except FolderInUse as error:
         print(error, file=sys.stderr)
         return IN_USE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _main(options: argparse.Namespace, launched_at: datetime) -> int:
+    spec = load_study(options.spec, options.set, smoke=options.smoke)
+    folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
+    check_folder(folder, spec)
+    if options.dry_run or options.list:
+        return FINISHED if print_whole(_shown(spec, folder, options)) else FAILED
+    if options.address is None:
+        _check_cores(spec)
+    else:
+        check_address(options.address)
+    with (
+        begun_anew(folder) if options.fresh else contextlib.nullcontext(),
+        unless_refused(folder),
+        held(folder, command_of(options)),
+    ):
+        try:
+            return _launch(spec, folder, options, launched_at)
+        except KeyboardInterrupt:
+            ignore_signals()  # what is left is short
+            return _interrupted(spec, folder, options)
+
+
+def _shown(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> str:
+    """Return what a launch shows that starts nothing: the cells, or the plan and what it would lack."""
+    plan = _plan(spec, folder, options.only)
+    with reading(folder):
+        if options.list:
+            return listing(plan, folder)
+        check_place(folder)
+        described = describe(plan, spec, folder, columns())
+    return "\n\n".join(filter(None, [described, _not_ready(spec, plan, options)]))
 
 
 def _not_ready(spec: StudySpec, plan: Plan, options: argparse.Namespace) -> str:
@@ -131,12 +147,13 @@ def _plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> Plan:
     """Plan a study, or the named cells of it.
 
     Raises:
-        BadInput: A record in the folder is damaged; the message names it. Or a name is unknown.
+        BadInput: A record in the folder is damaged or cannot be read; the message names it. Or a name is unknown.
     """
-    try:
-        plan = make_plan(spec, folder)
-    except ValueError as error:
-        raise BadInput(f"{error} {advice(spec, folder, str(error))}") from error
+    with reading(folder):
+        try:
+            plan = make_plan(spec, folder)
+        except ValueError as error:
+            raise BadInput(f"{error} {advice(spec, folder, str(error))}") from error
     return confined(plan, only)
 
 
@@ -149,7 +166,9 @@ def _mended_plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> t
     mended: list[str] = []
     try:
         plan = _plan(spec, folder, only)
-    except BadInput:
+    except BadInput as error:
+        if isinstance(error.__cause__, OSError):
+            raise
         with writing(folder):
             mended += mend_from_replicates(spec, folder)
         if not mended:
@@ -189,7 +208,9 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     for sentence in mended:
         print(sentence)
     print(f"{spec.name} in {folder.root}, {counted(len(plan.wanted), 'run')}:")
-    print(as_lines(difference(plan, folder), columns()), flush=True)
+    with reading(folder):
+        rows = difference(plan, folder)
+    print(as_lines(rows, columns()), flush=True)
     if plan.is_done:
         print("Nothing to do: " + _all_ended(plan, spec))
         return _brought_up_to_date(spec, folder, plan, launched_at, FINISHED)
@@ -258,8 +279,9 @@ def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
     from study.optuna_store import OptunaStore
     from study.recovery import recover
 
-    recover(folder, HistoryWriter(folder.history))
-    dispatcher = Dispatcher(spec, folder, plan)
+    with writing(folder):
+        recover(folder, HistoryWriter(folder.history))
+        dispatcher = Dispatcher(spec, folder, plan)
     OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
 
 

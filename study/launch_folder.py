@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from study.access import reading, writing
 from study.aside import moved_aside
 from study.failures import BadInput
 from study.lock import hold
@@ -28,6 +29,11 @@ def check_folder(folder: StudyFolder, spec: StudySpec) -> None:
         raise BadInput(f"--out must be a folder that can be read, but {folder.root}: {error.strerror}.") from error
     if not folder.root.is_dir():
         raise BadInput(f"--out must be a folder, but {folder.root} is a file.")
+    with reading(folder):
+        _check_content(folder, spec)
+
+
+def _check_content(folder: StudyFolder, spec: StudySpec) -> None:
     if folder.resolved.is_file():
         try:
             study = read_json(folder.resolved)
@@ -82,8 +88,12 @@ def unless_refused(folder: StudyFolder) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held(folder: StudyFolder) -> Iterator[None]:
+def held(folder: StudyFolder, command: str) -> Iterator[None]:
     """Hold the folder's lock.
+
+    Args:
+        folder: The study folder.
+        command: The command that goes on with this launch.
 
     Raises:
         BadInput: The folder cannot be written.
@@ -91,26 +101,12 @@ def held(folder: StudyFolder) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         with writing(folder):
-            stack.enter_context(hold(folder.lock))
+            stack.enter_context(hold(folder.lock, command))
             withdraw_stop(folder)  # of a launch that was killed
         try:
             yield
         finally:
             withdraw_stop(folder)
-
-
-@contextlib.contextmanager
-def writing(folder: StudyFolder) -> Iterator[None]:
-    """Turn an error of the file system into one about the folder.
-
-    Raises:
-        BadInput: There was one; the message names the path.
-    """
-    try:
-        yield
-    except OSError as error:
-        place = error.filename or folder.root
-        raise BadInput(f"the study folder must be writable, but {place} is not: {error.strerror or error}.") from error
 
 
 def _is_foreign(path: Path, folder: StudyFolder) -> bool:

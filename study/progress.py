@@ -23,6 +23,7 @@ from rich.text import Text
 
 from study.dispatch import Dispatcher
 from study.history import HistoryWriter
+from study.launches import LaunchClock
 from study.losses import loss_text
 from study.optuna_store import OptunaStore
 from study.pace import time_left_s
@@ -59,10 +60,18 @@ class Display(Protocol):
 
 
 class DriverCallback(tune.Callback):
-    """Takes the reports of all lanes to the dispatcher, the history and the display, and copies the searches."""
+    """Takes the reports of all lanes to the dispatcher, the history and the display; copies searches, counts hours."""
 
-    def __init__(self, dispatcher: Dispatcher, history: HistoryWriter, store: OptunaStore, display: Display) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        history: HistoryWriter,
+        store: OptunaStore,
+        display: Display,
+        clock: LaunchClock,
+    ) -> None:
         self.dispatcher = dispatcher
+        self._clock = clock
         self._history = history
         self._store = store
         self._display = display
@@ -116,6 +125,7 @@ class DriverCallback(tune.Callback):
         self.dispatcher.record_some()
         self._history.write_if_due()
         self._store.copy_if_due()
+        self._clock.write_if_due()
         self._display.refresh()
 
     def __getstate__(self) -> dict[str, Any]:

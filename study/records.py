@@ -4,6 +4,7 @@
       study.yaml                   the specification, word for word
       study.json                   the resolved study: blocks, objectives, budget, plan; versions and machine
       lock                         held by the driver while it runs
+      launches.json                when launches ran: see `study.launches`
       stop                         asks the driver and its workers to stop: see `study.stop_request`
       runs/<run key>/run.json      what the run is: written when it is planned or proposed
                      result.json   how it went and its main values: written last, so its presence means "finished"
@@ -21,6 +22,7 @@
       classifiers/                 the measuring classifier, one per data set and split
       choices/                     what timing chose for each kind of processor: see `study.agreed`
       optuna.db                    derived from the runs; can be rebuilt; or optuna.journal
+      optuna.id                    marks this folder's studies in a database that others use as well, where there is one
       report/                      derived from all of it; can be rebuilt
 
 A run folder's state is derived from what lies in it: see `run_status`.
@@ -54,12 +56,14 @@ class StudyFolder:
         self.resolved = self.root / "study.json"
         self.lock = self.root / "lock"
         self.stop = self.root / "stop"
+        self.launches = self.root / "launches.json"
         self.runs = self.root / "runs"
         self.history = self.root / "history"
         self.classifiers = self.root / "classifiers"
         self.choices = self.root / "choices"
         self.optuna = self.root / "optuna.db"
         self.journal = self.root / "optuna.journal"
+        self.optuna_id = self.root / "optuna.id"
         self.report = self.root / "report"
 
     def run(self, key: str) -> RunFolder:

@@ -13,11 +13,13 @@ from pathlib import Path
 from rich.console import Console
 
 from iae_models.config import VARIANTS, own_source
+from study.access import writing
 from study.dispatch import Dispatcher
 from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
 from study.hours import used_up
 from study.lanes import Lanes
+from study.launches import LaunchClock
 from study.optuna_store import OptunaStore
 from study.plan import Plan
 from study.plan_text import counted
@@ -75,7 +77,7 @@ def run_plan(
         command: The command that goes on with this launch.
 
     Raises:
-        BadInput: A lane asks for more than Ray has.
+        BadInput: A lane asks for more than Ray has, or the folder cannot be written.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP ended it.
     """
     console = Console()
@@ -91,10 +93,12 @@ def run_plan(
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),
         )
-        dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
+        with writing(folder):  # it may have to end runs early
+            dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console, command)
-    num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())
+    left = dispatcher.standing.left if dispatcher.out_of_time else len(dispatcher.unfinished())
+    num_missing = len(dispatcher.standing.failed) + left
     history_problem, store_problem = problems
     lost = f"The history of losses is not complete: {history_problem}" if history_problem else ""
     problem = "\n".join(filter(None, (dispatcher.problem, lost)))
@@ -123,15 +127,15 @@ def _run(
     history = HistoryWriter(folder.history)
     store = OptunaStore(folder, lambda: dispatcher.studies, storage=dispatcher.spec.search.storage)
     display = display_for(console, dispatcher, lanes.number, launched_at)
-    limit_s = INTERRUPTED_S
+    clock, limit_s = LaunchClock(folder), INTERRUPTED_S
     try:
         recover(folder, history)
-        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display), display.say)
+        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display, clock), display.say)
         limit_s = math.inf
     except Exception as error:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
         dispatcher.stop(problem_of(error))
     finally:
-        for step in (display.close, partial(recover, folder, history), partial(store.close, limit_s)):
+        for step in (clock.write, display.close, partial(recover, folder, history), partial(store.close, limit_s)):
             _attempt(step, dispatcher)
     return history.problem, store.problem
 

@@ -301,7 +301,7 @@ def read_spec(
         search=search,
         resources=_read_resources(fields),
         aggregate=replicates.aggregate,
-        confirm=read_confirm(fields),
+        confirm=read_confirm(fields, replicates.aggregate),
         scheduler=scheduler,
         smoke=smoke,
         text=document.text,

@@ -33,9 +33,9 @@ from analysis.measures.bench import (
 from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.critic import Pairs
-from analysis.measures.draws import Model, generate, infer
+from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.factors import factor_classifiers, measure_factors
-from analysis.measures.fidelity import density_and_coverage, frechet_distance
+from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
 from analysis.measures.information import information_bracket
 from analysis.measures.labels import label_preservation
 from analysis.measures.maps import share_maps
@@ -55,7 +55,7 @@ NUM_QUERIES = 1000
 """Codes that are blurred for a bracket of the information; all others are its centres."""
 
 NUM_GENERATED = 5000
-"""Images from the prior for measures of fidelity, at most."""
+"""Images of the model's own for measures of fidelity, at most."""
 
 Values = dict[str, Estimate]
 
@@ -314,8 +314,8 @@ def _fidelity(run: FullBench) -> Found:
     real = classifier.features(test)
     floor = classifier.features(run.bench.train_x[: len(real)])
     tables = {
-        "model": _fidelity_of(run.bench, run.model, "model", real),
-        "untrained": _fidelity_of(run.bench, run.untrained, "untrained", real),
+        "model": _fidelity_of(run.bench, run.model, "model", real, floor),
+        "untrained": _fidelity_of(run.bench, run.untrained, "untrained", real, floor),
         "real": {"frechet_samples": frechet_distance(real, floor), **density_and_coverage(real, floor)},
     }
     if run.decodes and run.sample.phi_hat is not None and run.sample.phi is not None:
@@ -324,12 +324,17 @@ def _fidelity(run: FullBench) -> Found:
     return Found(tables)
 
 
-def _fidelity_of(bench: Bench, model: Model, subject: str, real: Tensor) -> Values:
+def _fidelity_of(bench: Bench, model: Model, subject: str, real: Tensor, floor: Tensor) -> Values:
     assert bench.classifier is not None
     stream = bench.stream(f"{subject}/fidelity")
-    z = model.sample_prior(len(real), stream)
+    # of a model without samples of its own: reconstructions of training images, which have the codes q(z)
+    z = own_codes(model, bench.train_x[: len(real)], stream)
     phi = bench.classifier.features(generate(model, z, stream))
-    return {"frechet_samples": frechet_distance(real, phi), **density_and_coverage(real, phi)}
+    return {
+        "frechet_samples": frechet_distance(real, phi),
+        "frechet_excess": frechet_excess(real, phi, floor),
+        **density_and_coverage(real, phi),
+    }
 
 
 def _factors(run: FullBench) -> Found:

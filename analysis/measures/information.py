@@ -194,7 +194,8 @@ def _bracket_end(own: Tensor, kernels: Tensor, own_columns: int) -> Estimate:
     num, num_centres = kernels.shape
     peak = kernels.max(1).values
     weights = (kernels - peak[:, None]).exp_()
-    group = one_hot(torch.arange(num_centres, device=own.device) % intervals.NUM_GROUPS).double()
+    parts = [intervals.jackknife_groups(size, own.device) for size in (num, num_centres - num)]
+    group = one_hot(torch.cat(parts), intervals.NUM_GROUPS).double()
     tiny = torch.finfo(torch.float64).tiny
 
     def terms(sums: Tensor, columns: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from analysis.measures import clustering, intervals
-from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Model, all_finite, generate, infer
+from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, NO_SAMPLES, Model, all_finite, generate, infer
 from analysis.measures.measurement import Estimate, invalid, undefined
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def measure_recognition(
         values = dict.fromkeys(RECOGNITION, undefined("the data have no labels, or none were learnt", 0, "fraction"))
         if num_labels:
             values["classification_error"] = intervals.mean_fraction((z.argmax(1) != y).double())
-        values["recognition_error"] = _recognition_error(model, stream)
+        if "sample" in model.capabilities:
+            values["recognition_error"] = _recognition_error(model, stream)
+        else:
+            values["recognition_error"] = undefined(NO_SAMPLES, 0, "fraction")
         if model.encoder_noise_dim:
             votes = torch.stack([infer(model, x, stream).argmax(1) for _ in range(NUM_VOTES)], 1)
             entropy = vote_entropy(votes, model.code_dim)

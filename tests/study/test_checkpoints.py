@@ -1,6 +1,8 @@
 """Checkpoints on disk: whole, few, and passed over where they are damaged or another's."""
 
 import shutil
+import subprocess
+import sys
 import time
 
 import pytest
@@ -150,3 +152,24 @@ def test_they_come_at_the_stated_interval(run, monkeypatch):
     checkpoints.save(initial_state(run_config(CASES["vae"]), 0))
     assert not checkpoints.is_due
     assert Checkpoints(run, NOTES, 0.0).is_due
+
+
+def test_a_disk_that_refuses_a_checkpoint_costs_the_checkpoint_alone(tmp_path):
+    script = """
+import resource, sys
+from pathlib import Path
+from iae_models.config import run_config
+from iae_models.training import initial_state
+from study.checkpoints import Checkpoints
+from study.records import RunFolder
+
+state = initial_state(run_config({"model.width": 0.03, "model.latent_dim": 2}), 0)
+checkpoints = Checkpoints(RunFolder(Path(sys.argv[1]) / "run"), {}, 0.0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+checkpoints.save(state)
+print(checkpoints.problem)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "OSError" in done.stdout
+    assert "cannot be written" in done.stdout
+    assert list((tmp_path / "run").iterdir()) == []

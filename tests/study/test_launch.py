@@ -15,7 +15,7 @@ from analysis.current import digest_of, keep_digest
 from study import launch
 from study.failures import BadInput
 from study.launch_options import command_of, launch_parser
-from study.lock import hold
+from study.lock import hold, holder_of
 from study.plan import make_plan
 from study.records import StudyFolder, read_json, run_status, write_json
 from study.stop_request import request_stop
@@ -232,6 +232,21 @@ def test_a_folder_in_use_exits_with_3_and_says_by_whom(write, folder, capsys):
     with hold(folder.lock):
         assert launch.main([write(STUDY), "--out", str(folder.root)]) == 3
     assert f"{folder.root} is in use by process {os.getpid()}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_the_lock_names_the_command_that_goes_on_and_does_not_begin_anew(write, folder, monkeypatch):
+    found = []
+
+    def look(*_):
+        found.append(holder_of(folder.lock))
+        return 0
+
+    monkeypatch.setattr(launch, "_launch", look)
+    folder.runs.mkdir(parents=True)
+    assert launch.main([spec := write(STUDY), "--out", str(folder.root), "--fresh"]) == 0
+    assert found[0].command == f"python -m study.launch {spec} --out {folder.root}"
+    assert found[0].folder == str(Path.cwd())
 
 
 @pytest.mark.usefixtures("no_ray")

@@ -58,6 +58,18 @@ def test_the_worst_is_bad_in_the_direction_of_each_objective(finish, score):
     assert high < 7 / 3
 
 
+def test_the_bad_side_of_replicates_of_which_one_diverged_has_no_value(folder, finish, score):
+    finish("a-0", critic=0.5, rate=1.0)
+    finish("a-1", critic=0.7, rate=2.0)
+    record_failure(folder.run("a-2"), "lost", "the worker died")
+    assert score("a-0", "a-1", "a-2", how="worst").values == (0.7, 1.0)
+    record_failure(folder.run("a-3"), "diverged", "loss became nan")
+    for how in ("worst", "lower_bound"):
+        found = score("a-0", "a-1", "a-3", how=how)
+        assert found == Score(None, 2, 1, "loss became nan", "diverged")
+    assert score("a-0", "a-1", "a-3", how="median").values == (0.6, 1.5)
+
+
 @pytest.mark.parametrize("maximize", [False, True])
 def test_aggregates_in_closed_form(maximize):
     assert aggregate(VALUES, maximize, "mean") == pytest.approx(statistics.fmean(VALUES))

@@ -1,14 +1,17 @@
 """The verb that stops a study, and the switch in its driver."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from study import stop
 from study.lock import hold
+from study.signals import signals_given_back
 from study.stop_request import request_stop, requested_stop, withdraw_stop
 from study.stop_switch import StopSwitch, signals_to
 
@@ -19,6 +22,12 @@ GRID = "parameters: {model.latent_dim: {grid: [2, 3, 4]}}\n"
 def dispatcher(dispatch, spec_of, folder):
     folder.root.mkdir()
     return dispatch(spec_of(GRID))
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    with signals_given_back():
+        yield
 
 
 @pytest.fixture
@@ -89,6 +98,19 @@ def test_signals_are_given_back(switch):
     assert signal.getsignal(signal.SIGINT) == former
 
 
+@pytest.mark.parametrize("presses", [1, 2])
+def test_once_a_study_stops_its_last_steps_are_not_cut_off(switch, presses):
+    with pytest.raises(KeyboardInterrupt), signals_to(switch):
+        signal.raise_signal(signal.SIGINT)
+        switch.stop_all()
+        if presses == 1:
+            raise KeyboardInterrupt  # as `run_lanes` does when the lanes have ended
+        signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 @pytest.mark.parametrize(
     ("flags", "how", "words"), [([], "checkpoint", "save a checkpoint"), (["--now"], "now", "at once")]
 )
@@ -99,8 +121,18 @@ def test_the_verb_asks_whoever_holds_the_folder_and_waits_for_nothing(folder, ca
     out = capsys.readouterr().out
     assert out.startswith(f"Asked process {os.getpid()} on ")
     assert words in out
-    assert "To go on later: " in out
     withdraw_stop(folder)
+
+
+def test_the_verb_says_how_to_go_on_and_from_where(folder, capsys, tmp_path, monkeypatch):
+    with hold(folder.lock, "python -m study.launch small.yaml"):
+        assert stop.main([str(folder.root)]) == 0
+        place = f"To go on later, on {platform.node()}:\n  "
+        assert capsys.readouterr().out.endswith(f"{place}python -m study.launch small.yaml\n")
+        here = Path.cwd()
+        monkeypatch.chdir(tmp_path)
+        assert stop.main([str(folder.root)]) == 0
+        assert capsys.readouterr().out.endswith(f"{place}cd {here} && python -m study.launch small.yaml\n")
 
 
 def test_the_verb_says_that_nobody_runs_there(folder, capsys, tmp_path):

@@ -25,13 +25,7 @@ CONTROLS = {
     "kmeans": "k-means",
     "chance": "chance",
 }
-BETTER = {
-    "lower": " Lower is better.",
-    "higher": " Higher is better.",
-    "one": " 1 is the best.",
-    "floor": "",
-    "neither": "",
-}
+BETTER = {"lower": " Lower is better.", "higher": " Higher is better.", "one": " 1 is the best."}
 
 
 def block_answers(analysis: Analysis) -> list[str]:
@@ -57,7 +51,7 @@ def _sentence(name: str, values: pd.DataFrame) -> str:
     ]
     unit = "" if info.unit in ("fraction", "ratio") else f" ({info.unit})"
     controls = f"; beside it {listed(beside)}" if beside else ""
-    return f"{info.description.removesuffix('.')}{unit}: {first_of(parts, 8)}{controls}.{BETTER[info.better]}"
+    return f"{info.description.removesuffix('.')}{unit}: {first_of(parts, 8)}{controls}.{BETTER.get(info.better, '')}"
 
 
 def _written(mean: GridMean) -> str:

@@ -132,11 +132,9 @@ def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
     if not isinstance(study.get("question"), str):
         study["question"] = ""
     study["blocks"] = [block for block in _list(study.get("blocks")) if isinstance(block, dict)]
-    study["objectives"] = [
-        objective
-        for objective in _list(study.get("objectives"))
-        if isinstance(objective, dict) and isinstance(objective.get("measure"), str)
-    ]
+    objectives = [item for item in _list(study.get("objectives")) if isinstance(item, dict)]
+    objectives = [{name: value for name, value in item.items() if isinstance(value, str)} for item in objectives]
+    study["objectives"] = [item for item in objectives if "measure" in item]
     wanted = _list(study.get("runs"))
     study["runs"] = [item for item in wanted if isinstance(item, dict) and isinstance(item.get("key"), str)]
     if len(study["runs"]) < len(wanted):

@@ -51,7 +51,7 @@ def test_blocks_stand_side_by_side_the_better_first_with_interval_and_controls(o
 
 def test_where_less_is_better_the_least_comes_first(of_rows):
     (sentence,) = block_answers(
-        of_rows([("off_modes", "model", block, 0, value) for block, value in (("a", 0.3), ("b", 0.2))])
+        of_rows([("component_kl", "model", block, 0, value) for block, value in (("a", 0.3), ("b", 0.2))])
     )
     assert ": 0.20 in b and 0.30 in a. Lower is better." in sentence
 

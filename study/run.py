@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -102,6 +104,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
         "measures_hash": measures_hash(),
         "device": device_name(place.device),
         "threads": torch.get_num_threads(),
+        "worker": f"{socket.gethostname()}:{os.getpid()}",
         "product": product_of(state.variant),
         "versions": versions(),
         "data_fingerprint": data.fingerprint,

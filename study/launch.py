@@ -27,11 +27,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iae_models.config import default_values
 from study.access import reading, writing
 from study.address import check_address
+from study.blocks import Block
 from study.cell_list import listing
 from study.difference import as_lines, difference, other_checkpoints
 from study.failures import BadInput
@@ -271,13 +272,25 @@ def _run(
 
 
 def _data_names(spec: StudySpec, plan: Plan) -> set[str]:
-    """Return the data sets that runs of this launch may need; no search chooses one, but a search may have no grid."""
-    default = default_values()["data.name"]
-    return {run.config.data.name for run in plan.wanted} | {
-        str(block.fixed.get("data.name", default))
-        for block in spec.blocks
-        if plan.search_runs.get(block.name) and all(axis.name != "data.name" for axis in block.axes)
+    """Return the data sets that runs of this launch may need: those to do, and those that may be added to them."""
+    todo = {run.config.data.name for run in plan.todo}
+    if plan.chosen is not None:
+        return todo
+    searched = {
+        str(name) for block in spec.blocks if plan.search_runs.get(block.name) for name in _data_names_of(block)
     }
+    seeded = {
+        run.config.data.name
+        for run in plan.wanted
+        if plan.confirm_runs or (spec.block(run.block).until is not None and plan.room != 0)
+    }
+    return todo | searched | seeded
+
+
+def _data_names_of(block: Block) -> Sequence[Any]:
+    """Return the data sets of a block, which no search chooses."""
+    fixed = block.fixed.get("data.name", default_values()["data.name"])
+    return next((axis.grid for axis in block.axes if axis.name == "data.name"), (fixed,))
 
 
 def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:

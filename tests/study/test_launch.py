@@ -17,7 +17,9 @@ from study.failures import BadInput
 from study.launch_options import command_of, launch_parser
 from study.lock import hold, holder_of
 from study.plan import make_plan
+from study.planned import record_run
 from study.records import StudyFolder, read_json, run_status, write_json
+from study.selection import confined
 from study.stop_request import request_stop
 
 ROOT = Path(__file__).parents[2]
@@ -359,6 +361,32 @@ budget: {runs: 3}
     assert launch._data_names(spec, plan) == {"mnist"}
     spec = spec_of(GRID_OF_DATA)
     assert launch._data_names(spec, make_plan(spec, folder)) == {"mnist", "fashion_mnist"}
+
+
+def test_only_data_of_what_may_run_are_asked_for(spec_of, folder, finish):
+    blocks = """
+blocks:
+  - {name: digits, parameters: {data.name: mnist, model.latent_dim: {grid: [2, 3]}}}
+  - {name: clothes, parameters: {data.name: fashion_mnist, model.latent_dim: {grid: [2]%s}}}
+"""
+    spec = spec_of(blocks % "")
+    plan = make_plan(spec, folder)
+    assert launch._data_names(spec, plan) == {"mnist", "fashion_mnist"}
+    assert launch._data_names(spec, confined(plan, ["digits"])) == {"mnist"}
+    for text, names in [
+        ("", {"mnist"}),
+        ("confirm: {top: 1, seeds: 2}", {"mnist", "fashion_mnist"}),
+        ("replicates: {number: 2, until: {half_width: 0.1, max: 4}}", {"mnist", "fashion_mnist"}),
+    ]:
+        spec = spec_of(blocks % "" + text)
+        for run in make_plan(spec, folder).todo:
+            if run.block == "clothes":
+                record_run(folder, run)
+                finish(run.key)
+        assert launch._data_names(spec, make_plan(spec, folder)) == names, text
+    spec = spec_of(blocks % ", search: {low: 2, high: 9}" + "budget: {runs: 9}")
+    assert launch._data_names(spec, make_plan(spec, folder)) == {"mnist", "fashion_mnist"}
+    assert launch._data_names(spec, confined(make_plan(spec, folder), ["digits"])) == {"mnist"}
 
 
 def test_command_to_go_on_is_the_one_that_was_typed():

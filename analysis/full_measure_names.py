@@ -5,14 +5,16 @@ They are computed after a study by `analysis.measure` and cannot be objectives o
 
 from __future__ import annotations
 
-from analysis.measure_names import MEASURES, MeasureInfo
+from analysis.measure_info import MeasureInfo
+from analysis.measure_names import MEASURES
 
 GROUPS: dict[str, str] = {
-    "decoder": "variance shares, reconstruction, labels, dispersion and energy score on all test images; maps",
+    "decoder": "variance shares, reconstruction, labels, dispersion and energy score on all test images; maps; or "
+    "translations, where codes are images",
     "calibration": "the joint two-sample test of (x, ẑ) against (x̂, ẑ), and its power",
     "information": "I(x; ẑ + σξ) with more centres, I(y; ẑ) by probe and by nearest neighbours; clustering error",
     "rate_distortion": "rate, distortion and fidelity as noise is added to the code",
-    "prior": "q(z) against p(z): classifier and kernel two-sample tests",
+    "prior": "q(z) against p(z): classifier and kernel two-sample tests; or codes against images of their domain",
     "fidelity": "Fréchet distance in the classifier's features, density and coverage, beside the floor of real images",
     "factors": "τ_z of every known factor of the images",
 }
@@ -44,6 +46,13 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
         "MMD² to the prior",
         "squared kernel mean distance",
         "Unbiased squared maximum mean discrepancy of the inferred codes from the prior's.",
+        "lower",
+    ),
+    "domain_accuracy": MeasureInfo(
+        "codes against their domain, accuracy",
+        "fraction",
+        "Held-out accuracy of a fresh convolutional critic that tells inferred codes, which are images, from images of "
+        "their domain; .5: no difference found.",
         "lower",
     ),
     "frechet_samples": MeasureInfo(

@@ -19,8 +19,9 @@ import pandas as pd
 
 from analysis.results import load_results
 from analysis.statistics import describe_runs
+from analysis.whole_files import atomic_path
 from iae_models.config import changed_values, default_values, run_config
-from study.records import StudyFolder, atomic_path, read_json
+from study.records import StudyFolder, read_json
 
 SAID = (
     *("model.discriminator_norm", "model.discriminator_batching", "model.conditioning", "model.r1_gamma"),

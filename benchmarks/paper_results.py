@@ -16,10 +16,10 @@ from statistics import mean, stdev
 from typing import Any
 
 from analysis.measure_names import MEASURES
+from analysis.paper_rows import ROWS, Row
 from analysis.results import load_results
 from analysis.statistics import t_half_width
 from benchmarks.kept_results import keep
-from benchmarks.paper_rows import ROWS, Row
 
 KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
 USAGE = "usage: python -m benchmarks.paper_results [keep STUDY_DIR]"
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
             name = load_results(folder).study["name"]
             measures = dict.fromkeys(measure for row in ROWS if row.study == name for measure in row.measures)
             if not measures:
-                print(f"no row of benchmarks/paper_rows.py is about the study {name}.", file=sys.stderr)
+                print(f"no row of analysis/paper_rows.py is about the study {name}.", file=sys.stderr)
                 return 2
             keep(Path(folder), list(measures), KEPT / f"{name}.json")
         case _:

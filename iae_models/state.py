@@ -20,9 +20,6 @@ from iae_models.slots import Slot
 from iae_models.training import TrainState
 from iae_models.variant import Variant, build
 
-OWN_NOTES = ("step", "product", "slot")
-"""Notes in a checkpoint that belong to the state."""
-
 
 def save_weights(model: Variant, path: Path) -> None:
     """Write all parameters and buffers of a model.
@@ -48,12 +45,6 @@ def save_state(state: TrainState, path: Path, notes: Mapping[str, str] | None = 
     """
     own = {"step": str(state.step), "product": product_of(state.variant), "slot": str(state.slot)}
     _save(state_tensors(state), path, {**(notes or {}), **own})
-
-
-def notes_of(path: Path) -> dict[str, str]:
-    """Return the notes in a checkpoint."""
-    with safe_open(path, framework="pt") as file:
-        return {name: value for name, value in file.metadata().items() if name not in OWN_NOTES}
 
 
 def load_state(state: TrainState, path: Path) -> None:

@@ -33,7 +33,7 @@ from iae_models.config import default_values
 from study.access import reading, writing
 from study.address import check_address
 from study.cell_list import listing
-from study.difference import as_lines, difference
+from study.difference import as_lines, difference, other_checkpoints
 from study.failures import BadInput
 from study.hours import hours_left, used_up
 from study.launch_end import end_launch
@@ -118,7 +118,7 @@ def _shown(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) ->
         if options.list:
             return listing(plan, folder)
         check_place(folder)
-        described = describe(plan, spec, folder, columns())
+        described = describe(plan, spec, folder, columns(), is_local=options.address is None)
     return "\n\n".join(filter(None, [described, _not_ready(spec, plan, options)]))
 
 
@@ -183,7 +183,7 @@ def _mended_plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> t
 
 
 def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
-    """Refuse finished runs that other model code has made.
+    """Refuse finished runs, and checkpoints to go on from, that other model code has made.
 
     Raises:
         BadInput: There are some.
@@ -193,6 +193,14 @@ def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
         raise BadInput(
             f"--same-code wants runs of the model code {now} alone, but {found} ({name}): choose another folder with "
             "--out, begin anew with --fresh, or leave --same-code out to use them, marked in the report."
+        )
+    with reading(folder):
+        others = other_checkpoints(plan, folder)
+    for (name, now), count in others.items():
+        raise BadInput(
+            f"--same-code wants runs of the model code {now} alone, but the checkpoints of {counted(count, 'run')} in "
+            f"{folder.root} were made by other model code ({name}): go on with that code, or leave --same-code out to "
+            "have them begin anew."
         )
 
 
@@ -209,7 +217,7 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
         print(sentence)
     print(f"{spec.name} in {folder.root}, {counted(len(plan.wanted), 'run')}:")
     with reading(folder):
-        rows = difference(plan, folder)
+        rows = difference(plan, folder, spec.resources, is_local=options.address is None)
     print(as_lines(rows, columns()), flush=True)
     if plan.is_done:
         print("Nothing to do: " + _all_ended(plan, spec))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.measure_names import MEASURES, MeasureInfo
+from analysis.measure_info import MeasureInfo
+from analysis.measure_names import MEASURES
 from study.blocks import Block
 from study.fields import Fields
 from study.problems import did_you_mean, shown

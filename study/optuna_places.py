@@ -22,8 +22,9 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.whole_files import atomic_path
 from study.optuna_rows import STUDIES, TRIALS, write_trials
-from study.records import StudyFolder, atomic_path
+from study.records import StudyFolder
 
 MARK = "study_folder"
 """Attribute of a study in a database: the id of the folder whose copy it is."""

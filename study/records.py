@@ -30,18 +30,20 @@ A run folder's state is derived from what lies in it: see `run_status`.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import secrets
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from analysis.whole_files import write_whole
+
 CHECKPOINT = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.safetensors")
 """Name of a checkpoint: its step, and the beginning of the SHA-256 of its content."""
+
+FORMER = re.compile(rf"former-{CHECKPOINT.pattern}")
+"""Name of a checkpoint that its run has not gone on from."""
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}(\.\w+)?")
 """Name of a file that is being written, or that a killed process left half written."""
@@ -121,13 +123,21 @@ class RunFolder:
         matches = [match for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match]
         return [self.root / match[0] for match in sorted(matches, key=lambda match: int(match[1]), reverse=True)]
 
+    def former_checkpoints(self) -> list[Path]:
+        """Return the checkpoints that were set aside."""
+        return [self.root / name for name in names_in(self.root) if FORMER.fullmatch(name)]
+
+    def set_checkpoint_aside(self, path: Path) -> None:
+        """Rename a checkpoint that the run does not go on from."""
+        path.replace(path.with_name(f"former-{path.name}"))
+
     def newest_step(self) -> int:
         """Return the step of the newest checkpoint, 0 where there is none."""
         return max((int(match[1]) for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match), default=0)
 
     def remove_checkpoints(self) -> None:
         """Remove the checkpoints of a run that has ended."""
-        for path in self.checkpoints():
+        for path in (*self.checkpoints(), *self.former_checkpoints()):
             path.unlink(missing_ok=True)
 
     def remove_temporaries(self) -> None:
@@ -188,38 +198,16 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     Raises:
         ValueError: The value holds NaN or infinity, which JSON does not have; store None with a status instead.
     """
-    text = json.dumps(value, indent=1, allow_nan=False, default=_plain) + "\n"
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_whole(path, json_text(value).encode())
 
 
-@contextlib.contextmanager
-def atomic_path(path: Path, name: Callable[[Path], Path] | None = None) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on a clean exit flush it to disk and rename it to `path`.
+def json_text(value: Mapping[str, Any]) -> str:
+    """Return the text of a JSON file.
 
-    Args:
-        path: What the file is to be called.
-        name: From the temporary path to the final one, for a name that depends on what was written.
+    Raises:
+        ValueError: See `write_json`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # the suffix stays, because some writers choose their format by it
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
-    try:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # what the umask asks for; some writers would leave a file of their own mode
-        yield temporary
-        temporary.chmod(stat.S_IMODE(mode))
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path if name is None else name(temporary))
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    return json.dumps(value, indent=1, allow_nan=False, default=_plain) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -22,6 +24,7 @@ from analysis.measures.samples import sample_panels
 from analysis.measures.source import measures_hash
 from analysis.measures.suite import quick_suite
 from analysis.measures.translation import translation_panels
+from analysis.whole_files import atomic_path
 from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.products import product_of
@@ -29,10 +32,11 @@ from iae_models.state import save_weights
 from iae_models.training import TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
 from study.agreed import agreed_product
+from study.checkpoint_notes import made_by
 from study.checkpoints import Checkpoints
 from study.pictures import Pixels, contact_sheet, write_png
 from study.provenance import device_name, versions
-from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.records import RunFolder, StudyFolder, read_json, write_json
 from study.run_log import Line, RunLog
 from study.rungs import measure_objectives, with_rungs
 from study.scatter import scatter_sheet
@@ -57,10 +61,10 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
     _prepare_torch(place)
     data = _data(config.data.name, place.data_root, place.device)
     product = place.product or (agreed_product(StudyFolder(Path(place.study))) if place.device == "cpu" else None)
-    state = initial_state(config, replicate, torch.device(place.device), product)
     code = code_hash_of(config.model.variant)
-    checkpoints = Checkpoints(run, {"key": run.key, "code_hash": code, "device": place.device}, place.checkpoint_s)
-    checkpoints.resume(state)
+    notes = {"key": run.key, **made_by(code, place.device, place.threads)}
+    checkpoints = Checkpoints(run, notes, place.checkpoint_s)
+    state = checkpoints.resume(partial(initial_state, config, replicate, torch.device(place.device), product))
     with RunLog(run, state.step) as log, _events(run, log.past) as events:
         yield from log.past[-1:]
         objectives = partial(_objectives, state, data, config, replicate, place)
@@ -100,6 +104,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
         "measures_hash": measures_hash(),
         "device": device_name(place.device),
         "threads": torch.get_num_threads(),
+        "worker": f"{socket.gethostname()}:{os.getpid()}",
         "product": product_of(state.variant),
         "versions": versions(),
         "data_fingerprint": data.fingerprint,

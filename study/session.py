@@ -81,14 +81,15 @@ def run_plan(
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP ended it.
     """
     console = Console()
-    with cluster(address, max(1, int(spec.resources.cpus_per_lane)), _own_paths(spec)):
+    with cluster(address, spec.resources.threads, _own_paths(spec)):
         lanes = lanes_of(spec.resources)
         ready()
         place = WorkerSettings(
             study=str(folder.root.resolve()),
             data_root=None if data_root is None else str(data_root.resolve()),
             device=lanes.device,
-            threads=lanes.threads,
+            threads=spec.resources.threads,
+            product=spec.resources.product,
             checkpoint_s=spec.resources.checkpoint_s,
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),

@@ -99,6 +99,7 @@ SMOKE_KEYS = ("parameters", "replicates", "budget", "confirm", "scheduler")
 BUDGET_KEYS = ("runs", "hours")
 
 Device = Literal["auto", "cpu", "cuda"]
+Product = Literal["torch", "onednn"]
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Resources:
         lane_size: Runs that one lane trains.
         device: Where runs are trained; "auto" is a GPU where one is visible.
         checkpoint_s: Seconds between two checkpoints of a run, about; 0 is every point at which it reports.
+        product: The library that multiplies on a CPU, or None to let timing choose the fastest, once for each kind.
     """
 
     cpus_per_lane: float = 1.0
@@ -133,6 +135,12 @@ class Resources:
     lane_size: int = 1
     device: Device = "auto"
     checkpoint_s: float = 30.0
+    product: Product | None = None
+
+    @property
+    def threads(self) -> int:
+        """Threads of one lane's process."""
+        return max(1, int(self.cpus_per_lane))
 
 
 @dataclass(frozen=True)
@@ -345,6 +353,7 @@ def _read_resources(fields: Fields) -> Resources:
         own.report(f"must be at most 1 or a whole number, but got {gpus:g}", "gpus_per_lane")
     devices: dict[str, Device] = {name: name for name in typing.get_args(Device)}
     device = devices[own.text("device", "auto", options=tuple(devices))]
+    products: dict[str, Product] = {name: name for name in typing.get_args(Product)}
     if device == "cuda" and gpus == 0:
         own.report("must be above 0 where device is cuda, but got 0", "gpus_per_lane")
     return Resources(
@@ -354,6 +363,7 @@ def _read_resources(fields: Fields) -> Resources:
         lane_size=own.integer("lane_size", 1, 1),
         device=device,
         checkpoint_s=own.number("checkpoint_s", 30, 0),
+        product=products[own.text("product", "torch", options=tuple(products))] if own.stated("product") else None,
     )
 
 

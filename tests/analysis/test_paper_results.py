@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from analysis.measure_names import MEASURES
+from analysis.paper_rows import ROWS
 from benchmarks.kept_results import keep
 from benchmarks.paper_results import HEAD, KEPT, kept_studies, main, page
-from benchmarks.paper_rows import ROWS
 from study.spec import load_study
 
 ROOT = Path(__file__).resolve().parents[2]

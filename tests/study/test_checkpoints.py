@@ -50,8 +50,7 @@ def run(folder):
 def trained(values, data, checkpoints, *, until=6):
     """Train with a checkpoint at every report and return the state, all on from what the folder holds."""
     config = run_config(values)
-    state = initial_state(config, 0)
-    checkpoints.resume(state)
+    state = checkpoints.resume(lambda: initial_state(config, 0))
     begin = state.step
     for progress in train(state, data, config) if begin < until else ():
         checkpoints.save(state)
@@ -100,12 +99,41 @@ def test_a_damaged_one_is_passed_over_for_the_one_before_it(run, data, damage):
     assert not newest.exists()
 
 
-@pytest.mark.parametrize("other", [{"code_hash": "edited"}, {"device": "cuda"}, {"key": "b-0"}])
+@pytest.mark.parametrize(
+    "other", [{"code_hash": "edited"}, {"device": "cuda"}, {"key": "b-0"}, {"threads": "2"}, {"torch": "3.0"}]
+)
 def test_one_that_something_else_has_made_is_not_gone_on_from(run, data, other):
     trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
     begin, _ = trained(CASES["vae"], data, Checkpoints(run, NOTES | other, 0), until=0)
     assert begin == 0
     assert run.checkpoints() == []
+    assert sorted(path.name[:22] for path in run.former_checkpoints()) == [
+        "former-checkpoint-0000",
+        "former-checkpoint-0000",
+    ]
+    begin, _ = trained(CASES["vae"], data, Checkpoints(run, NOTES | other, 0), until=1)
+    assert (begin, run.newest_step(), run.former_checkpoints()) == (0, 1, [])  # now there is one of its own
+
+
+def test_one_that_lacks_a_part_costs_no_run(run, data):
+    trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
+    begin, state = trained(CASES["aae, semi-supervised"], data, Checkpoints(run, NOTES, 0), until=0)
+    assert begin == 0
+    assert len(run.former_checkpoints()) == 2
+    fresh = state_tensors(initial_state(run_config(CASES["aae, semi-supervised"]), 0))
+    assert all(torch.equal(value, fresh[name]) for name, value in state_tensors(state).items())
+
+
+def test_memory_that_is_short_costs_no_checkpoint(run, data, monkeypatch):
+    def short(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
+    before = run.checkpoints()
+    monkeypatch.setattr("study.checkpoints.load_state", short)
+    with pytest.raises(torch.OutOfMemoryError):
+        trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
+    assert run.checkpoints() == before
 
 
 def test_one_of_a_machine_that_multiplied_otherwise_is_not_gone_on_from(run, data, monkeypatch):

@@ -298,6 +298,11 @@ def test_runs_of_other_code_are_used_and_said_or_refused(spec_of, folder, dispat
     assert "1 of them by other model code (0ld, now " in capsys.readouterr().out
     assert launch.main([*arguments, "--same-code"]) == 2
     assert "were made by other model code (0ld)" in capsys.readouterr().err
+    result.unlink()
+    header = b'{"__metadata__": {"code_hash": "0ld"}}'
+    folder.run(run.key).checkpoint(30, "0123456789abcdef").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert launch.main([*arguments, "--same-code"]) == 2
+    assert "the checkpoints of 1 run in" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("no_ray", "report")

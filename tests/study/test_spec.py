@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.measure_names import MEASURES, UndefinedWhere
+from analysis.measure_info import UndefinedWhere
+from analysis.measure_names import MEASURES
 from iae_models.config import DATASETS, VARIANTS
 from study.algorithms import SAMPLER_OPTIONS
 from study.block_reader import MAX_CELLS

@@ -158,22 +158,23 @@ _VECTORS: dict[str, MeasureInfo] = {
         "I_σ, lower bound",
         "nat",
         "Lower bound of the information between the image and its code blurred by one standard deviation.",
-        "higher",
+        "neither",
         undefined=GAUSSIAN,
     ),
     "information_high": MeasureInfo(
         "I_σ, upper bound",
         "nat",
         "Upper bound of the information between the image and its code blurred by one standard deviation.",
-        "higher",
+        "neither",
         undefined=GAUSSIAN,
     ),
     "rate": MeasureInfo(
         "rate",
         "nat",
-        "Information that the code offers: the lower bound of I_σ, or the entropy of the most probable category, "
-        "though decoder and critic are given soft categorical codes.",
-        "higher",
+        "Information that the code offers, whatever the decoder makes of it: the lower bound of I_σ, d/2 ln 2 for a "
+        "code that follows a standard normal prior; or the entropy of the most probable category, though decoder and "
+        "critic are given soft categorical codes.",
+        "neither",
         undefined=CODE,
         across_k=AT_MOST_LN_K,
     ),

@@ -3,9 +3,9 @@
 A file of `docs/results/` is JSON: study, question, `launched_at`, machine, versions, code hashes, the `--set`
 arguments, `common` (the configuration fields that all cells share and that differ from their defaults), and `cells`,
 one for each configuration of the grid, with block, label, `num_runs` wanted, `failed`, and `values`: for each measure
-of the model on the test images one number a seed, in the order of the seeds, undefined ones left out. `kmeans` is
-k-means' clustering error at the same K, `real` what the data's own points or images come to, by measure. `defaults`
-holds those of `SAID` that no cell changes.
+of the model on the test images one number a seed, in the order of the seeds, undefined ones left out. `kmeans` and
+`untrained` are the clustering errors of k-means at the same K and of the network before training, `real` what the
+data's own points or images come to, by measure. `defaults` holds those of `SAID` that no cell changes.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def _cell(
     own = own.sort_values("replicate")
     model = own[own["subject"] == "model"]
     kept = {name: _rounded(model[model["name"] == name]["value"]) for name in measures}
-    kmeans = own[(own["subject"] == "kmeans") & (own["name"] == "clustering_error")]["value"]
+    errors = own[own["name"] == "clustering_error"]
+    controls = {name: _rounded(errors[errors["subject"] == name]["value"]) for name in ("kmeans", "untrained")}
     real = own[(own["subject"] == "real") & own["name"].isin(measures)]
     return {
         "block": str(runs["block"].iloc[0]),
@@ -84,7 +85,7 @@ def _cell(
         "num_runs": len(runs),
         "failed": int((runs["status"] == "failed").sum()),
         "values": {name: numbers for name, numbers in kept.items() if numbers},
-        **({"kmeans": _rounded(kmeans)} if len(kmeans) else {}),
+        **{name: values for name, values in controls.items() if values},
         **(
             {"real": {str(name): _rounded(group["value"]) for name, group in real.groupby("name")}} if len(real) else {}
         ),

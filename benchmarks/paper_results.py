@@ -101,8 +101,9 @@ def _cell(cell: Mapping[str, Any], measures: Sequence[str]) -> str:
         for item in measures
         if item in cell["values"]
     ]
-    if "kmeans" in cell and "clustering_error" in measures:
-        parts.append(f"k-means {mean(cell['kmeans']):.2f}")
+    if "clustering_error" in measures:
+        controls = {"kmeans": "k-means", "untrained": "untrained"}
+        parts += [f"{words} {mean(cell[name]):.2f}" for name, words in controls.items() if name in cell]
     seeds = max((len(values) for values in cell["values"].values()), default=0)
     failed = f", {cell['failed']} failed" if cell["failed"] else ""
     return f"**{name}**: {'; '.join(parts) or 'nothing'} ({seeds} seed{'' if seeds == 1 else 's'}{failed})"

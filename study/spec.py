@@ -14,7 +14,7 @@
           model.input_noise: {grid: [0, 0.3], when: {model.noise_dim: 10}}
         replicates: 5
     replicates: 3                     # runs of each configuration, 1 if left out
-    objectives:                       # of the search; critic_accuracy and rate if left out
+    objectives:                       # of the search; critic_accuracy and r2_mean if left out
       - {measure: critic_accuracy, direction: minimize}
     oracle: false                     # an objective that uses labels needs true
     budget: {runs: 45, hours: 2}      # totals; what the grids leave of the runs is searched

@@ -88,11 +88,24 @@ def retrieval(found: Tensor, truth: Tensor) -> Estimate:
 
 
 def diversity(first: Tensor, second: Tensor) -> Estimate:
-    """Return the share of variance within pairs, for two draws (N, C, H, W) each from the same N inputs."""
-    within = (first - second).flatten(1).square().sum(1)
-    # draws of different inputs: each with its successor
-    between = (first - second.roll(1, 0)).flatten(1).square().sum(1)
-    return intervals.ratio(within, between, "fraction")
+    """Return the share of variance within pairs, for two draws (N, C, H, W) each from the same N inputs.
+
+    Draws of different inputs are all pairs of a first and a second draw, in whatever order the inputs come: of
+    neighbours in a stratified order none would be of one class.
+    """
+    num = len(first)
+    if num < 2:
+        return undefined("there are fewer than two images", num, "fraction")
+    a, b = first.flatten(1).double(), second.flatten(1).double()
+    centre = (a.mean(0) + b.mean(0)) / 2
+    a, b = a - centre, b - centre
+    within = (a - b).square().sum(1)
+    # Σ_j ‖a_i − b_j‖² + ‖a_j − b_i‖² over all j, halved, less the pair of the input's own draws
+    to_second = num * a.square().sum(1) + b.square().sum() - 2 * a @ b.sum(0)
+    to_first = num * b.square().sum(1) + a.square().sum() - 2 * b @ a.sum(0)
+    between = (0.5 * (to_second + to_first) - within) / (num - 1)
+    # each input is on both sides of pairs, so it counts twice in their mean's influence function
+    return intervals.ratio(within, 2 * between - between.mean(), "fraction")
 
 
 def translation_panels(model: Model, data: ImageData, replicate: int) -> dict[str, npt.NDArray[np.uint8]]:

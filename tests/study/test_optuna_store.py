@@ -81,7 +81,7 @@ def test_file_mirrors_the_studies_while_they_go_on(spec_of, folder, dispatch, fi
     trials = read(folder.optuna)["small.gaussian"]
     # what did not end waits for the next launch, and nothing says that it runs
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 5 + [TrialState.WAITING]
-    assert read(folder.optuna, lambda study: study.metric_names)["small.gaussian"] == ["critic_accuracy", "rate"]
+    assert read(folder.optuna, lambda study: study.metric_names)["small.gaussian"] == ["critic_accuracy", "r2_mean"]
     assert not list(folder.root.glob("optuna*-wal"))
 
 

@@ -33,7 +33,7 @@ def test_aggregates_are_over_the_replicates_that_have_all_objectives(folder, fin
     record_failure(folder.run("a-4"), "lost", "the worker died")
     assert score("a-0", "a-1") == Score((pytest.approx(0.6), 1.5), 2)
     assert score("a-0", "a-2", "a-3") == Score((0.5, 1.0), 1, 2)
-    reason = "rate was not measured; loss became nan; the worker died"
+    reason = "r2_mean was not measured; loss became nan; the worker died"
     assert score("a-2", "a-3", "a-4") == Score(None, 0, 3, reason, "missing; diverged; lost")
     assert score() == Score(None, 0, 0, "no run", "missing")
 
@@ -42,8 +42,8 @@ def test_a_value_that_is_not_finite_is_missing(folder, finish, score):
     finish("a-0", critic=0.5, rate=1.0)
     text = folder.run("a-0").result.read_text()
     for bad in ("NaN", "Infinity", "-Infinity"):
-        folder.run("a-0").result.write_text(text.replace('"rate": 1.0', f'"rate": {bad}'))
-        assert score("a-0") == Score(None, 0, 1, "rate was not measured", "missing")
+        folder.run("a-0").result.write_text(text.replace('"r2_mean": 1.0', f'"r2_mean": {bad}'))
+        assert score("a-0") == Score(None, 0, 1, "r2_mean was not measured", "missing")
 
 
 def test_the_worst_is_bad_in_the_direction_of_each_objective(finish, score):

@@ -11,7 +11,7 @@ from analysis.measures.bench import LABELS
 from analysis.measures.draws import NO_SAMPLES
 from analysis.measures.full import FullBench, full_suite
 from analysis.measures.points import POINTS
-from analysis.measures.subjects import CONTROL_MEASURES, PCA_MEASURES
+from analysis.measures.subjects import CLUSTER_MEASURES, CONTROL_MEASURES, PCA_MEASURES
 from analysis.measures.suite import CODES, MEASURES, PRIOR_SHARES, quick_suite
 from analysis.measures.translation import TRANSLATION
 from iae_models.config import flatten, run_config
@@ -114,7 +114,7 @@ def test_controls_stand_beside_the_model(measured):
 
     assert names(gaussian, "untrained") == set(CONTROL_MEASURES)
     assert names(gaussian, "pca") == set(PCA_MEASURES)
-    assert names(categorical, "untrained") == set(CONTROL_MEASURES)
+    assert names(categorical, "untrained") == {*CONTROL_MEASURES, *CLUSTER_MEASURES}
     assert names(categorical, "kmeans") == {"clustering_error", "clustering_error_exemplar", "ami", "label_information"}
     assert names(gaussian, "mean_image") == {"mse_single", "mse_mean", "r2_mean"}
     assert names(gaussian, "chance") == {"clustering_error", "label_preservation"}

@@ -11,8 +11,8 @@ blocks for later, and `--fresh` moves the folder aside.
 Ctrl-C, SIGTERM or a terminal that closes (SIGHUP, unless `nohup` keeps it away) lets every run save a checkpoint and
 then ends the launch; a second Ctrl-C ends it at once.
 
-Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
-interrupted.
+Exit codes: 0 all runs finished, 1 some failed or the budget's hours ended before they began, 2 bad input (nothing was
+started), 3 the folder is in use, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from study.cell_list import listing
 from study.difference import as_lines, difference, other_checkpoints
 from study.failures import BadInput
 from study.hours import hours_left, used_up
-from study.launch_end import end_launch
+from study.launch_end import copy_note, end_launch
 from study.launch_folder import begun_anew, check_folder, check_place, held, unless_refused
 from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse
@@ -231,15 +231,17 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     outcome = _run(spec, folder, plan, options, launched_at)
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
-    return end_launch(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
+    return end_launch(
+        folder, spec.search.storage, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED
+    )
 
 
 def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime, code: int) -> int:
     """Write what is derived of a study of which nothing is run, and return the exit code."""
     with writing(folder):
         write_study(spec, folder, plan, last_launch(folder) or launched_at)
-    _rebuild(spec, folder, plan)
-    return end_launch(folder, (), code)
+    note = copy_note(spec.search.storage, _rebuild(spec, folder, plan))
+    return end_launch(folder, spec.search.storage, filter(None, [note]), code)
 
 
 def _run(
@@ -293,8 +295,8 @@ def _data_names_of(block: Block) -> Sequence[Any]:
     return next((axis.grid for axis in block.axes if axis.name == "data.name"), (fixed,))
 
 
-def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
-    """Write history and searches as a launch does that runs something."""
+def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> str:
+    """Write history and searches as a launch does that runs something; return why the searches could not be written."""
     from study.dispatch import Dispatcher
     from study.history import HistoryWriter
     from study.optuna_store import OptunaStore
@@ -303,7 +305,9 @@ def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
     with writing(folder):
         recover(folder, HistoryWriter(folder.history))
         dispatcher = Dispatcher(spec, folder, plan)
-    OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
+    store = OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage)
+    store.close()
+    return store.problem
 
 
 @contextlib.contextmanager

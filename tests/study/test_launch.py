@@ -1,3 +1,4 @@
+import contextlib
 import os
 import re
 import shlex
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from analysis.current import digest_of, keep_digest
-from study import launch
+from study import launch, launch_folder
 from study.failures import BadInput
 from study.launch_options import command_of, launch_parser
 from study.lock import hold, holder_of
@@ -249,6 +250,28 @@ def test_the_lock_names_the_command_that_goes_on_and_does_not_begin_anew(write, 
     assert launch.main([spec := write(STUDY), "--out", str(folder.root), "--fresh"]) == 0
     assert found[0].command == f"python -m study.launch {spec} --out {folder.root}"
     assert found[0].folder == str(Path.cwd())
+
+
+def test_a_new_folder_loses_its_lock_while_it_is_held(folder, monkeypatch):
+    left = []
+
+    @contextlib.contextmanager
+    def watched(path, command):
+        with hold(path, command):
+            try:
+                yield
+            finally:
+                left.append(path.exists())
+
+    monkeypatch.setattr(launch_folder, "hold", watched)
+    with pytest.raises(BadInput), launch_folder.unless_refused(folder), launch_folder.held(folder, ""):
+        raise BadInput("no such data")
+    assert left == [False]
+    assert not folder.root.exists()
+    folder.root.mkdir()  # one that was there keeps its lock
+    with pytest.raises(BadInput), launch_folder.unless_refused(folder), launch_folder.held(folder, ""):
+        raise BadInput("no such data")
+    assert left == [False, True]
 
 
 @pytest.mark.usefixtures("no_ray")

@@ -68,11 +68,11 @@ def _files(folder: StudyFolder, places: Iterable[Path]) -> Iterator[str]:
     for place in places:
         for root, folders, names in os.walk(place):
             folders.sort()
+            within = os.path.relpath(root, folder.root)
             for name in sorted(names):
                 if not UNREAD.fullmatch(name):
-                    path = os.path.join(root, name)  # noqa: PTH118 - tens of thousands of them
-                    status = os.stat(path)  # noqa: PTH116
-                    yield f"{os.path.relpath(path, folder.root)} {status.st_size} {status.st_mtime_ns}\n"
+                    status = os.stat(os.path.join(root, name))  # noqa: PTH116, PTH118 - tens of thousands of them
+                    yield f"{within}{os.sep}{name} {status.st_size} {status.st_mtime_ns}\n"
 
 
 @cache

@@ -25,7 +25,7 @@ _DEFAULTS = {"split": "test", "subject": "model", "unit": "", "status": "ok", "r
 
 
 class MeasureColumns:
-    """Columns that grow run by run, and become a table once all runs are read."""
+    """Columns that grow run by run, a part of the table of all runs."""
 
     def __init__(self) -> None:
         self._parts: list[pa.Table] = []
@@ -40,26 +40,10 @@ class MeasureColumns:
         if len(self._columns["run"]) > _PART:
             self._end_part()
 
-    def table(self, problems: list[str]) -> pd.DataFrame:
-        """Return one row a value with the columns above, and append a line to `problems` for each that is of no use.
-
-        `value` is NaN wherever `status` is none of `USABLE`. Of several values of one measure the last added is kept.
-        """
+    def parts(self) -> list[pa.Table]:
+        """Return what was added so far."""
         self._end_part()
-        table: pd.DataFrame = pa.concat_tables(self._parts).to_pandas()
-        usable = table["status"].isin(USABLE)
-        invalid = usable & table["value"].isna()
-        for _, item in table[invalid].iterrows():
-            problems.append(
-                f"runs/{item['run']}/measures.json: {item['name']} must be a finite number where its status is ok."
-            )
-        table.loc[invalid, ["status", "reason"]] = ["invalid", "the recorded value is no finite number"]
-        table.loc[invalid | ~usable, ["value", "low", "high"]] = math.nan
-        identity = ["run", "name", "split", "subject"]
-        for _, item in table[table.duplicated([*identity, "suite"])].iterrows():
-            problems.append(f"runs/{item['run']}/measures.json: {item['name']} is there twice; the last one is used.")
-        repeated = table.duplicated(identity, keep="last")
-        return table[~repeated].reset_index(drop=True) if repeated.any() else table
+        return self._parts
 
     def _end_part(self) -> None:
         arrays = {
@@ -68,6 +52,31 @@ class MeasureColumns:
         }
         self._parts.append(pa.table(arrays))
         self._columns = {name: [] for name in MEASURE_COLUMNS}
+
+
+def measure_table(parts: Sequence[pa.Table], problems: list[str]) -> pd.DataFrame:
+    """Return one row a value with the columns above, and append a line to `problems` for each that is of no use.
+
+    `value` is NaN wherever `status` is none of `USABLE`. Of several values of one measure the last is kept.
+
+    Args:
+        parts: Those of some `MeasureColumns`, in order.
+        problems: What is of no use is named there.
+    """
+    table: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    usable = table["status"].isin(USABLE)
+    invalid = usable & table["value"].isna()
+    for _, item in table[invalid].iterrows():
+        problems.append(
+            f"runs/{item['run']}/measures.json: {item['name']} must be a finite number where its status is ok."
+        )
+    table.loc[invalid, ["status", "reason"]] = ["invalid", "the recorded value is no finite number"]
+    table.loc[invalid | ~usable, ["value", "low", "high"]] = math.nan
+    identity = ["run", "name", "split", "subject"]
+    for _, item in table[table.duplicated([*identity, "suite"])].iterrows():
+        problems.append(f"runs/{item['run']}/measures.json: {item['name']} is there twice; the last one is used.")
+    repeated = table.duplicated(identity, keep="last")
+    return table[~repeated].reset_index(drop=True) if repeated.any() else table
 
 
 def floats(items: Sequence[Any]) -> npt.NDArray[np.float64]:

@@ -24,7 +24,7 @@ from analysis.page import page
 from analysis.paper_table import paper_table
 from analysis.results import load_results
 from analysis.search_part import MODULES, SEARCH_FIGURES, SearchPart, needed, search_part
-from analysis.second_process import second_process
+from analysis.second_process import import_modules, second_process
 from analysis.tables import Analysis, analyse, csv_tables, write_tables
 from analysis.whole_files import atomic_path
 from study.records import StudyFolder, names_in
@@ -50,9 +50,11 @@ def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) 
     folder = StudyFolder(study_dir)
     forget_digest(folder)
     place = folder.report / "figures"
-    with second_process(MODULES, wanted=len(names_in(folder.runs)) >= LARGE) as start:
+    with second_process(wanted=len(names_in(folder.runs)) >= LARGE) as start:
         made_of = digest_of(folder)
-        analysis = analyse(load_results(study_dir))
+        results = load_results(study_dir, start)
+        start(import_modules, MODULES)
+        analysis = analyse(results)
         waiting = start(search_part, needed(analysis), evaluators, place, FIGURE_NAMES)
         figures, undrawn = _draw_others(analysis, place, FIGURE_NAMES)
         tables = {**csv_tables(analysis), "paper": paper_table(analysis)}

@@ -7,16 +7,19 @@ row or an entry of `StudyResults.problems`.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from analysis.history import History
-from analysis.measure_table import MeasureColumns, floats
+from analysis.measure_table import MeasureColumns, floats, measure_table
+from analysis.second_process import Start
 from study.records import RunFolder, StudyFolder, names_in, read_json, run_status
 
 RUN_COLUMNS = ("key", "config_key", "replicate", "block", "origin", "label", "trial", "status", "reason")
@@ -67,8 +70,12 @@ class StudyResults:
     problems: tuple[str, ...]
 
 
-def load_results(study_dir: Path | str) -> StudyResults:
+def load_results(study_dir: Path | str, start: Start = partial) -> StudyResults:
     """Read a study folder, whatever state it is in.
+
+    Args:
+        study_dir: The study's folder.
+        start: Gives half of the runs to a second process, see `second_process`.
 
     Raises:
         FileNotFoundError: There is no such folder, or it holds no study.
@@ -83,7 +90,7 @@ def load_results(study_dir: Path | str) -> StudyResults:
         raise FileNotFoundError(f"study folder must hold study.json or runs/, but {folder.root} holds neither.")
     problems: list[str] = []
     study = _load_study(folder, problems)
-    runs, measures = _load_runs(folder, study, problems)
+    runs, measures = _load_runs(folder, study, problems, start)
     history = History(folder.history)
     problems += history.problems
     return StudyResults(folder, runs, measures, history, study, tuple(problems))
@@ -144,10 +151,28 @@ def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
     return study
 
 
-def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    measures = MeasureColumns()
-    folders = [folder.run(name) for name in sorted(names_in(folder.runs))]
+Read = tuple[dict[str, dict[str, Any]], list[pa.Table], list[str]]
+"""Rows of runs by key, parts of the table of measures, and problems."""
+
+
+def read_runs(root: Path, keys: Sequence[str]) -> Read:
+    """Read some run folders."""
+    measures, problems = MeasureColumns(), list[str]()
+    folders = [RunFolder(root / key) for key in keys]
     rows = {run.key: _load_run(run, measures, problems) for run in folders if run.root.is_dir()}
+    return rows, measures.parts(), problems
+
+
+def _load_runs(
+    folder: StudyFolder, study: Mapping[str, Any], problems: list[str], start: Start
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    keys = sorted(names_in(folder.runs))
+    half = len(keys) // 2
+    waiting = start(read_runs, folder.runs, keys[half:])
+    rows, parts, found = read_runs(folder.runs, keys[:half])
+    more_rows, more_parts, more_found = waiting()
+    rows |= more_rows
+    problems += [*found, *more_found]
     _place_in_study(rows, study)
     columns = (*RUN_COLUMNS, *RESULT_COLUMNS, "full_hash", *CLASSIFIER_COLUMNS, *CONFIG_COLUMNS)
     table = pd.DataFrame.from_records(list(rows.values()))
@@ -159,7 +184,7 @@ def _load_runs(folder: StudyFolder, study: Mapping[str, Any], problems: list[str
         table[name] = _numbers(table[name])
     known = table["classifier_hash"].map(_test_accuracies(folder, problems))
     table["classifier_test_accuracy"] = table["classifier_test_accuracy"].fillna(_numbers(known))
-    return table.astype({"key": str, "config_key": str}), measures.table(problems)
+    return table.astype({"key": str, "config_key": str}), measure_table([*parts, *more_parts], problems)
 
 
 def _place_in_study(rows: dict[str, dict[str, Any]], study: Mapping[str, Any]) -> None:

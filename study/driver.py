@@ -148,7 +148,7 @@ def run_lanes(
         KeyboardInterrupt: The study was asked to stop, and its lanes have ended or are not waited for.
         NoNodeLeft: Ray has lost all nodes on which a lane fits.
     """
-    switch = StopSwitch(dispatcher, say)
+    switch = StopSwitch(dispatcher, say, lambda: callback.num_running)
     searcher = LaneSearcher(dispatcher, place, lanes.bundles)
     stopper = CombinedStopper(switch, NodeWatch(lambda: lanes.bundles[dispatcher.most_growths()]))
     with tempfile.TemporaryDirectory(prefix="study-") as storage, signals_to(switch):

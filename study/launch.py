@@ -11,8 +11,8 @@ blocks for later, and `--fresh` moves the folder aside.
 Ctrl-C, SIGTERM or a terminal that closes (SIGHUP, unless `nohup` keeps it away) lets every run save a checkpoint and
 then ends the launch; a second Ctrl-C ends it at once.
 
-Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
-interrupted.
+Exit codes: 0 all runs finished, 1 some failed or the budget's hours ended before they began, 2 bad input (nothing was
+started), 3 the folder is in use, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iae_models.config import default_values
 from study.access import reading, writing
 from study.address import check_address
+from study.blocks import Block
 from study.cell_list import listing
 from study.difference import as_lines, difference, other_checkpoints
 from study.failures import BadInput
 from study.hours import hours_left, used_up
-from study.launch_end import end_launch
+from study.launch_end import copy_note, end_launch
 from study.launch_folder import begun_anew, check_folder, check_place, held, unless_refused
 from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse
@@ -230,15 +231,17 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     outcome = _run(spec, folder, plan, options, launched_at)
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
-    return end_launch(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
+    return end_launch(
+        folder, spec.search.storage, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED
+    )
 
 
 def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime, code: int) -> int:
     """Write what is derived of a study of which nothing is run, and return the exit code."""
     with writing(folder):
         write_study(spec, folder, plan, last_launch(folder) or launched_at)
-    _rebuild(spec, folder, plan)
-    return end_launch(folder, (), code)
+    note = copy_note(spec.search.storage, _rebuild(spec, folder, plan))
+    return end_launch(folder, spec.search.storage, filter(None, [note]), code)
 
 
 def _run(
@@ -271,17 +274,29 @@ def _run(
 
 
 def _data_names(spec: StudySpec, plan: Plan) -> set[str]:
-    """Return the data sets that runs of this launch may need; no search chooses one, but a search may have no grid."""
-    default = default_values()["data.name"]
-    return {run.config.data.name for run in plan.wanted} | {
-        str(block.fixed.get("data.name", default))
-        for block in spec.blocks
-        if plan.search_runs.get(block.name) and all(axis.name != "data.name" for axis in block.axes)
+    """Return the data sets that runs of this launch may need: those to do, and those that may be added to them."""
+    todo = {run.config.data.name for run in plan.todo}
+    if plan.chosen is not None:
+        return todo
+    searched = {
+        str(name) for block in spec.blocks if plan.search_runs.get(block.name) for name in _data_names_of(block)
     }
+    seeded = {
+        run.config.data.name
+        for run in plan.wanted
+        if plan.confirm_runs or (spec.block(run.block).until is not None and plan.room != 0)
+    }
+    return todo | searched | seeded
 
 
-def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
-    """Write history and searches as a launch does that runs something."""
+def _data_names_of(block: Block) -> Sequence[Any]:
+    """Return the data sets of a block, which no search chooses."""
+    fixed = block.fixed.get("data.name", default_values()["data.name"])
+    return next((axis.grid for axis in block.axes if axis.name == "data.name"), (fixed,))
+
+
+def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> str:
+    """Write history and searches as a launch does that runs something; return why the searches could not be written."""
     from study.dispatch import Dispatcher
     from study.history import HistoryWriter
     from study.optuna_store import OptunaStore
@@ -290,7 +305,9 @@ def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
     with writing(folder):
         recover(folder, HistoryWriter(folder.history))
         dispatcher = Dispatcher(spec, folder, plan)
-    OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
+    store = OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage)
+    store.close()
+    return store.problem
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from study.access import reading, writing
 from study.aside import moved_aside
 from study.failures import BadInput
 from study.lock import hold
-from study.records import StudyFolder, read_json
+from study.records import StudyFolder, names_in, read_json
 from study.spec import StudySpec
 from study.stop_request import withdraw_stop
 
@@ -74,14 +74,12 @@ def begun_anew(folder: StudyFolder) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unless_refused(folder: StudyFolder) -> Iterator[None]:
-    """Remove a folder that was not there before, where bad input ends a launch that has written nothing but a lock."""
+    """Remove a folder that was not there before, where bad input ends a launch that has written nothing into it."""
     made = [path for path in (folder.root, *folder.root.parents) if not path.exists()]
     try:
         yield
     except BadInput:
         with contextlib.suppress(OSError):
-            if made and os.listdir(folder.root) == [folder.lock.name]:  # noqa: PTH208
-                folder.lock.unlink()
             for path in made:
                 path.rmdir()
         raise
@@ -89,7 +87,7 @@ def unless_refused(folder: StudyFolder) -> Iterator[None]:
 
 @contextlib.contextmanager
 def held(folder: StudyFolder, command: str) -> Iterator[None]:
-    """Hold the folder's lock.
+    """Hold the folder's lock; where bad input leaves nothing else in a new folder, it goes before it is released.
 
     Args:
         folder: The study folder.
@@ -99,12 +97,18 @@ def held(folder: StudyFolder, command: str) -> Iterator[None]:
         BadInput: The folder cannot be written.
         FolderInUse: Another process holds it.
     """
+    is_new = not folder.root.exists()
     with contextlib.ExitStack() as stack:
         with writing(folder):
             stack.enter_context(hold(folder.lock, command))
             withdraw_stop(folder)  # of a launch that was killed
         try:
             yield
+        except BadInput:
+            with contextlib.suppress(OSError):
+                if is_new and set(names_in(folder.root)) <= {folder.lock.name, folder.stop.name}:
+                    folder.lock.unlink()
+            raise
         finally:
             withdraw_stop(folder)
 

@@ -30,9 +30,11 @@ A run folder's state is derived from what lies in it: see `run_status`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -140,10 +142,13 @@ class RunFolder:
         for path in (*self.checkpoints(), *self.former_checkpoints()):
             path.unlink(missing_ok=True)
 
-    def remove_temporaries(self) -> None:
-        """Remove what a killed process left half written; nobody else may be writing here."""
+    def remove_temporaries(self, age_s: float = 0.0) -> None:
+        """Remove what a killed process left half written so long ago or longer; nobody may still be writing it."""
         for name in filter(TEMPORARY.fullmatch, names_in(self.root)):
-            (self.root / name).unlink(missing_ok=True)
+            path = self.root / name
+            with contextlib.suppress(FileNotFoundError):
+                if not age_s or time.time() - path.stat().st_mtime >= age_s:
+                    path.unlink()
 
 
 Status = Literal["finished", "pruned", "failed", "unfinished", "planned"]

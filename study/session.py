@@ -19,6 +19,7 @@ from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
 from study.hours import used_up
 from study.lanes import Lanes
+from study.launch_end import copy_note
 from study.launches import LaunchClock
 from study.optuna_store import OptunaStore
 from study.plan import Plan
@@ -157,8 +158,8 @@ def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:
     ]
     if dispatcher.out_of_time:
         notes.append(f"{counted(dispatcher.standing.left, 'run')} not started. {used_up(dispatcher.spec)}")
-    if store_problem:
-        notes.append(f"optuna.db is not up to date ({store_problem}); the next launch writes it anew.")
+    if note := copy_note(dispatcher.spec.search.storage, store_problem):
+        notes.append(note)
     return notes
 
 

@@ -30,15 +30,20 @@ class StopSwitch(Stopper):
     Args:
         dispatcher: Who hands out.
         say: Shows a sentence to the person at the terminal.
+        num_running: Returns how many lanes have a worker, or None before that was counted: one that waits for its place
+            in a cluster is not waited for.
 
     Attributes:
         is_stopping: Whether the study is asked to stop.
     """
 
-    def __init__(self, dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, say: Callable[[str], None], num_running: Callable[[], int | None]
+    ) -> None:
         self.is_stopping = False
         self._dispatcher = dispatcher
         self._say = say
+        self._num_running = num_running
         self._signal = 0
         self._last_look = 0.0
 
@@ -50,7 +55,7 @@ class StopSwitch(Stopper):
         """Look for a reason to stop, and return False.
 
         Raises:
-            KeyboardInterrupt: The study is to stop at once.
+            KeyboardInterrupt: The study is to stop at once, or is to stop and no lane has a worker any more.
         """
         if self._dispatcher.saw_stop and not self.is_stopping:
             self._begin("as a worker has heard")
@@ -64,6 +69,8 @@ class StopSwitch(Stopper):
                 self._stop_now()
             if how and not self.is_stopping:
                 self._begin(by)
+        if self.is_stopping and self._num_running() == 0:
+            self._stop_now()
         return False
 
     def press(self, number: int, frame: FrameType | None) -> None:

@@ -144,6 +144,21 @@ def test_callback_takes_reports_to_books_history_and_display(dispatcher, console
     assert len(pickle.dumps(callback)) < 200
 
 
+def test_lanes_with_a_worker_are_counted_once_nothing_is_handed_out(dispatcher, console, folder):
+    store = OptunaStore(folder, lambda: dispatcher.studies)
+    display = PlainLines(console, dispatcher, 1, LAUNCHED_AT)
+    callback = DriverCallback(dispatcher, HistoryWriter(folder.history), store, display, LaunchClock(folder))
+    trials = [SimpleNamespace(status=status) for status in ("PENDING", "RUNNING", "TERMINATED", "RUNNING", "ERROR")]
+    callback.on_step_end(iteration=1, trials=trials)
+    assert callback.num_running is None
+    dispatcher.stop()
+    callback.on_step_end(iteration=2, trials=trials)
+    assert callback.num_running == 2
+    callback.on_step_end(iteration=3, trials=trials[:1])
+    assert callback.num_running == 0
+    store.close()
+
+
 def test_a_worker_that_died_is_told_with_its_run_and_what_becomes_of_it(dispatcher, console, folder, finish):
     display = PlainLines(console, dispatcher, 1, LAUNCHED_AT)
     callback = DriverCallback(dispatcher, HistoryWriter(folder.history), None, display, LaunchClock(folder))

@@ -38,7 +38,7 @@ def said():
 @pytest.fixture
 def switch(dispatcher, said, monkeypatch):
     monkeypatch.setattr("study.stop_switch.LOOK_S", 0.0)
-    return StopSwitch(dispatcher, said.append)
+    return StopSwitch(dispatcher, said.append, lambda: 1)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,23 @@ def test_a_request_in_the_folder_is_obeyed(switch, dispatcher, folder, said):
     with pytest.raises(KeyboardInterrupt):
         switch.stop_all()
     assert said[-1] == "Stopping now (study.stop)."
+
+
+def test_lanes_that_wait_for_a_place_are_not_waited_for(dispatcher, folder, said, monkeypatch):
+    monkeypatch.setattr("study.stop_switch.LOOK_S", 0.0)
+    running = [None]
+    switch = StopSwitch(dispatcher, said.append, lambda: running[0])
+    dispatcher.next_lane()
+    running[0] = 0  # all lanes wait
+    assert not switch.stop_all()
+    request_stop(folder, "study.stop")
+    running[0] = None  # not counted yet
+    assert not switch.stop_all()
+    running[0] = 2
+    assert not switch.stop_all()
+    running[0] = 0
+    with pytest.raises(KeyboardInterrupt):
+        switch.stop_all()
 
 
 def test_a_request_that_cannot_be_written_stops_at_once(switch, said, monkeypatch):

@@ -229,7 +229,7 @@ class _Identity:
 
 
 def sweep(num: int) -> Iterator[Row]:
-    """Yield the two ends of a point of the rate-distortion sweep, at the middle and at the end of the range of σ."""
+    """Yield the distortion of points of the rate-distortion sweep; their rates are brackets as any other."""
     for dim in (2, 10):
         for sigma in (0.5, 2.0):
 

@@ -221,8 +221,8 @@ A lower bound may lie below the truth and an upper one above it: that is their b
 wide or near ln n, a report says so. The Fréchet distance has its bias of order 1/n removed, so that two samples of one
 distribution have 0 give or take its spread. Divergences by neighbours fall short where q has next to no mass where p
 has some, and have no interval. A critic is held against the best one that there could be: where the decoder is right,
-.5; elsewhere its bias says how weak it is on so few images. Of 40 intervals with a coverage of 95 %, between 85 % and
-100 % hold the truth nineteen times in twenty.
+.5; elsewhere its bias says how weak it is on so few images. Of 40 intervals that cover with 95 %, fewer than 35
+(.88) hold the truth once in seventy times.
 """
 
 

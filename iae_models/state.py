@@ -49,6 +49,12 @@ def notes_of(path: Path) -> dict[str, str]:
         return {name: value for name, value in file.metadata().items() if name not in OWN_NOTES}
 
 
+def slot_in(path: Path) -> Slot:
+    """Return the slot of the run that a checkpoint is of."""
+    with safe_open(path, framework="pt") as file:
+        return Slot.read(file.metadata()["slot"])
+
+
 def load_state(state: TrainState, path: Path) -> None:
     """Put a checkpoint into a state made by `initial_state` from the same configuration.
 

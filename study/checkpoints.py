@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from iae_models.state import load_state, notes_of, save_state
+from iae_models.state import load_state, notes_of, save_state, slot_in
 from iae_models.training import TrainState
 from study.records import CHECKPOINT, RunFolder, atomic_path
 
@@ -29,15 +29,17 @@ class Checkpoints:
         run: The run's folder.
         notes: What made its state, such as the hash of the code; only a checkpoint with the same notes is gone on from.
         interval_s: Seconds between two checkpoints.
+        most_slots: In how many slots a run may go on (`iae_models.slots`); one that began in more begins anew.
 
     Attributes:
         problem: Why the last one could not be written; empty while all is well. Training goes on without it.
     """
 
-    def __init__(self, run: RunFolder, notes: Mapping[str, str], interval_s: float) -> None:
+    def __init__(self, run: RunFolder, notes: Mapping[str, str], interval_s: float, most_slots: int = 1) -> None:
         self._run = run
         self._notes = dict(notes)
         self._interval_s = interval_s
+        self._most_slots = most_slots
         self._last_save = time.monotonic()
         self.problem = ""
 
@@ -50,7 +52,7 @@ class Checkpoints:
         """Put the newest whole checkpoint into an initial state, if there is one; remove those that are of no use."""
         self._run.remove_temporaries()
         for path in self._run.checkpoints():
-            if is_whole(path) and notes_of(path) == self._notes:
+            if is_whole(path) and notes_of(path) == self._notes and slot_in(path).of <= self._most_slots:
                 with contextlib.suppress(ValueError):  # this machine cannot multiply as the former one did
                     load_state(state, path)
                     return

@@ -34,7 +34,15 @@ SETTABLE = (
     *(f"scheduler.options.{key}" for key in dict.fromkeys(itertools.chain(*SCHEDULER_OPTIONS.values()))),
     *(
         f"resources.{key}"
-        for key in ("cpus_per_lane", "gpus_per_lane", "max_concurrent", "lane_size", "device", "checkpoint_s")
+        for key in (
+            "cpus_per_lane",
+            "gpus_per_lane",
+            "max_concurrent",
+            "lane_size",
+            "replicates_together",
+            "device",
+            "checkpoint_s",
+        )
     ),
 )
 """Keys of a study, besides the configuration fields, that `--set` changes."""

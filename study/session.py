@@ -90,8 +90,9 @@ def run_plan(
             checkpoint_s=spec.resources.checkpoint_s,
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),
+            together=lanes.together,
         )
-        dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
+        dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger), together=lanes.together)
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console, command)
     num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())

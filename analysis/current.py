@@ -1,7 +1,8 @@
 """Whether the report of a study folder is that of what lies there now, so that it need not be written again.
 
-A report keeps a digest of what it is made of: the name, size and time of every file that it may have read, what
-`study.json` says, and the code of the analysis. A copied folder has other times, so its report is written again.
+A report keeps a digest of what it is made of (the name, size and time of every file that it may have read, what
+`study.json` says, and the code of the analysis) and one of its own files. A copied folder has other times, so its
+report is written again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from study.records import TEMPORARY, StudyFolder, atomic_path
 DIGEST = "made_of.txt"
 """Name of the digest in the report's folder."""
 
-UNREAD = re.compile(rf"events\.out\.tfevents\..*|weights\.safetensors|progress\.jsonl|{TEMPORARY.pattern}")
-"""Files of a run that no report reads."""
+UNREAD = re.compile(rf"events\.out\.tfevents\..*|weights\.safetensors|progress\.jsonl|made_of\.txt|{TEMPORARY.pattern}")
+"""Files that no report reads, and the digest itself."""
 
 SOURCES = (".py", ".css", ".html", ".js")
 
@@ -29,23 +30,24 @@ def digest_of(folder: StudyFolder) -> str:
     digest = hashlib.sha256(_code().encode())
     if folder.resolved.is_file():
         digest.update(folder.resolved.read_bytes())
-    for line in _files(folder):
+    for line in _files(folder, (folder.history, folder.classifiers, folder.runs)):
         digest.update(line.encode())
     return digest.hexdigest()
 
 
-def is_current(folder: StudyFolder, page: Path) -> bool:
-    """Return whether a page was written whole, from what lies in the folder now and by the code of now."""
+def is_current(folder: StudyFolder) -> bool:
+    """Return whether the report is as it was written, from what lies in the folder now and by the code of now."""
     try:
-        return page.is_file() and (folder.report / DIGEST).read_text(encoding="utf-8") == digest_of(folder)
+        kept = (folder.report / DIGEST).read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
         return False
+    return kept == f"{digest_of(folder)} {_digest_of_report(folder)}"
 
 
 def keep_digest(folder: StudyFolder, digest: str) -> None:
     """Write what a report was made of; the last of its files."""
     with atomic_path(folder.report / DIGEST) as temporary:
-        temporary.write_text(digest, encoding="utf-8")
+        temporary.write_text(f"{digest} {_digest_of_report(folder)}", encoding="utf-8")
 
 
 def forget_digest(folder: StudyFolder) -> None:
@@ -53,9 +55,16 @@ def forget_digest(folder: StudyFolder) -> None:
     (folder.report / DIGEST).unlink(missing_ok=True)
 
 
-def _files(folder: StudyFolder) -> Iterator[str]:
-    """Yield a line for each file of the runs, the history and the classifiers."""
-    for place in (folder.history, folder.classifiers, folder.runs):
+def _digest_of_report(folder: StudyFolder) -> str:
+    digest = hashlib.sha256()
+    for line in _files(folder, (folder.report,)):
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def _files(folder: StudyFolder, places: Iterable[Path]) -> Iterator[str]:
+    """Yield a line for each file in some places that counts."""
+    for place in places:
         for root, folders, names in os.walk(place):
             folders.sort()
             for name in sorted(names):

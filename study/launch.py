@@ -19,13 +19,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import os
-import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -33,33 +31,30 @@ from typing import TYPE_CHECKING
 
 from iae_models.config import default_values
 from study.address import check_address
-from study.aside import moved_aside
 from study.cell_list import listing
 from study.difference import as_lines, difference
 from study.failures import BadInput
 from study.hours import hours_left, used_up
+from study.launch_end import end_launch
+from study.launch_folder import begun_anew, check_folder, check_place, held, unless_refused, writing
 from study.launch_options import command_of, launch_parser
-from study.lock import FolderInUse, hold
+from study.lock import FolderInUse
 from study.mending import advice, mend_from_replicates, mend_rungs
 from study.output import columns, print_whole
 from study.plan import Plan, make_plan, other_code
 from study.plan_text import counted, describe
 from study.planned import mend_records
 from study.readiness import lacking
-from study.records import StudyFolder, read_json, run_status
+from study.records import StudyFolder, run_status
 from study.resolved import last_launch, write_study
 from study.selection import confined
 from study.signals import heeded, leave_closed_terminal
 from study.spec import SpecError, StudySpec, load_study
-from study.stop_request import withdraw_stop
 
 if TYPE_CHECKING:
     from study.session import Outcome
 
 FINISHED, FAILED, BAD_INPUT, IN_USE, INTERRUPTED = 0, 1, 2, 3, 130
-
-MAX_PROBLEMS = 5
-"""Files that could not be used and are named in the end."""
 
 LOAD_DATA = """
 import sys
@@ -83,13 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         spec = load_study(options.spec, options.set, smoke=options.smoke)
         folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
-        _check_folder(folder, spec)
+        check_folder(folder, spec)
         if options.dry_run or options.list:
             plan = _plan(spec, folder, options.only)
             if options.list:
                 text = listing(plan, folder)
             else:
-                _check_place(folder)
+                check_place(folder)
                 text = "\n\n".join(
                     filter(None, [describe(plan, spec, folder, columns()), _not_ready(spec, plan, options)])
                 )
@@ -98,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_cores(spec)
         else:
             check_address(options.address)
-        with _begun_anew(folder) if options.fresh else contextlib.nullcontext(), _unless_refused(folder), _held(folder):
+        with begun_anew(folder) if options.fresh else contextlib.nullcontext(), unless_refused(folder), held(folder):
             try:
                 return _launch(spec, folder, options, launched_at)
             except KeyboardInterrupt:
@@ -109,48 +104,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FolderInUse as error:
         print(error, file=sys.stderr)
         return IN_USE
-
-
-def _check_folder(folder: StudyFolder, spec: StudySpec) -> None:
-    """Refuse a folder that holds something else, before anything is written into it.
-
-    Raises:
-        BadInput: It holds another study, or files that are no study.
-    """
-    try:
-        if not folder.root.exists():
-            return
-    except OSError as error:
-        raise BadInput(f"--out must be a folder that can be read, but {folder.root}: {error.strerror}.") from error
-    if not folder.root.is_dir():
-        raise BadInput(f"--out must be a folder, but {folder.root} is a file.")
-    if folder.resolved.is_file():
-        try:
-            study = read_json(folder.resolved)
-        except ValueError as error:
-            raise BadInput(f"{error} Remove it to have it written again.") from error
-        found = (study.get("name"), study.get("smoke"))
-        if found != (spec.name, spec.smoke):
-            kind = {True: "the smoke test of ", False: ""}
-            raise BadInput(
-                f"{folder.root} must hold {kind[spec.smoke]}the study {spec.name!r}, but holds "
-                f"{kind[bool(found[1])]}the study {found[0]!r}: choose another folder with --out."
-            )
-    elif not folder.runs.is_dir() and any(_is_foreign(path, folder) for path in folder.root.iterdir()):
-        raise BadInput(f"--out must be a study folder or empty, but {folder.root} holds other files and no study.json.")
-
-
-def _check_place(folder: StudyFolder) -> None:
-    """Refuse a folder that could not be made or written, without making it.
-
-    Raises:
-        BadInput: Something is in the way, or is not writable.
-    """
-    place = next(path for path in (folder.root.absolute(), *folder.root.absolute().parents) if os.path.lexists(path))
-    if not place.is_dir():
-        raise BadInput(f"--out must be a folder that can be made, but {place} is not a folder.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise BadInput(f"the study folder must be writable, but {place} is not.")
 
 
 def _not_ready(spec: StudySpec, plan: Plan, options: argparse.Namespace) -> str:
@@ -172,62 +125,6 @@ def _check_cores(spec: StudySpec) -> None:
             f"resources.cpus_per_lane must be at most the {cores} CPU cores of this machine, but got {wanted:g}; "
             "--address names a larger cluster."
         )
-
-
-@contextlib.contextmanager
-def _begun_anew(folder: StudyFolder) -> Iterator[None]:
-    """Move a former folder aside and say where it is."""
-    with moved_aside(folder) as aside:
-        if aside is not None:
-            print(f"The former folder is now {aside}.")
-        yield
-
-
-@contextlib.contextmanager
-def _unless_refused(folder: StudyFolder) -> Iterator[None]:
-    """Remove a folder that was not there before, where bad input ends a launch that has written nothing but a lock."""
-    made = [path for path in (folder.root, *folder.root.parents) if not path.exists()]
-    try:
-        yield
-    except BadInput:
-        with contextlib.suppress(OSError):
-            if made and os.listdir(folder.root) == [folder.lock.name]:  # noqa: PTH208
-                folder.lock.unlink()
-            for path in made:
-                path.rmdir()
-        raise
-
-
-@contextlib.contextmanager
-def _held(folder: StudyFolder) -> Iterator[None]:
-    """Hold the folder's lock.
-
-    Raises:
-        BadInput: The folder cannot be written.
-        FolderInUse: Another process holds it.
-    """
-    with contextlib.ExitStack() as stack:
-        with _writing(folder):
-            stack.enter_context(hold(folder.lock))
-            withdraw_stop(folder)  # of a launch that was killed
-        try:
-            yield
-        finally:
-            withdraw_stop(folder)
-
-
-@contextlib.contextmanager
-def _writing(folder: StudyFolder) -> Iterator[None]:
-    """Turn an error of the file system into one about the folder.
-
-    Raises:
-        BadInput: There was one; the message names the path.
-    """
-    try:
-        yield
-    except OSError as error:
-        place = error.filename or folder.root
-        raise BadInput(f"the study folder must be writable, but {place} is not: {error.strerror or error}.") from error
 
 
 def _plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> Plan:
@@ -253,12 +150,12 @@ def _mended_plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> t
     try:
         plan = _plan(spec, folder, only)
     except BadInput:
-        with _writing(folder):
+        with writing(folder):
             mended += mend_from_replicates(spec, folder)
         if not mended:
             raise
         plan = _plan(spec, folder, only)
-    with _writing(folder):
+    with writing(folder):
         for path in mend_records(folder, plan.wanted):
             mended.append(f"Mended: {path} could not be read, and is written anew.")
         if spec.scheduler is not None:
@@ -278,11 +175,6 @@ def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
             f"--same-code wants runs of the model code {now} alone, but {found} ({name}): choose another folder with "
             "--out, begin anew with --fresh, or leave --same-code out to use them, marked in the report."
         )
-
-
-def _is_foreign(path: Path, folder: StudyFolder) -> bool:
-    """Return whether a file cannot be what a launch leaves that ends before its first run."""
-    return path not in {folder.lock, folder.specification} and not path.name.startswith(".")
 
 
 def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, launched_at: datetime) -> int:
@@ -309,15 +201,15 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     outcome = _run(spec, folder, plan, options, launched_at)
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
-    return _end(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
+    return end_launch(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
 
 
 def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime, code: int) -> int:
     """Write what is derived of a study of which nothing is run, and return the exit code."""
-    with _writing(folder):
+    with writing(folder):
         write_study(spec, folder, plan, last_launch(folder) or launched_at)
     _rebuild(spec, folder, plan)
-    return _end(folder, (), code)
+    return end_launch(folder, (), code)
 
 
 def _run(
@@ -331,7 +223,7 @@ def _run(
             if check.returncode:
                 lines = errors.strip().splitlines()
                 raise BadInput(lines[-1] if lines else "the data sets could not be loaded.")
-            with _writing(folder):
+            with writing(folder):
                 write_study(spec, folder, plan, launched_at)
 
         # Ray takes seconds to import, which a dry run and a bad specification should not pay.
@@ -382,60 +274,6 @@ def _data_check(names: Iterable[str], root: Path | None) -> Iterator[subprocess.
             yield process
         finally:
             process.kill()
-
-
-def _end(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
-    """Write the report, name the folder and the next commands, and return the exit code."""
-    for note in notes:
-        print(note)
-    try:
-        report = f"Report  {_report(folder)}"
-        _print_problems(folder)
-    except Exception as error:  # noqa: BLE001 - the runs are safe, and the report can be written again
-        report = f"No report: {type(error).__name__}: {error}"
-        code = code or FAILED
-    root = shlex.quote(str(folder.root))
-    commands = {
-        f"python -m study.best {root}": "the best configurations",
-        f"python -m study.trials {root}": "every run with its measures",
-        f"python -m analysis.report {root}": "write the report again",
-        f"optuna-dashboard sqlite:///{shlex.quote(str(folder.optuna))}": "the searches",
-        f"tensorboard --logdir {root}/runs": "the curves",
-    }
-    print(f"\nStudy   {folder.root}\n{report}\nNext")
-    print("\n".join(_explained(commands)))
-    return code
-
-
-def _explained(commands: Mapping[str, str]) -> Iterator[str]:
-    """Yield commands with what they are for: behind them, or below where the terminal is too narrow."""
-    width = max(map(len, commands))
-    is_narrow = width + 4 + max(map(len, commands.values())) > columns()
-    for command, what in commands.items():
-        yield f"  {command}\n      {what}" if is_narrow else f"  {command:{width}}  {what}"
-
-
-def _report(folder: StudyFolder) -> str:
-    """Write the report unless it is that of what the folder holds now, and return what to say of it."""
-    from analysis.current import is_current
-
-    page = folder.report / "index.html"
-    if is_current(folder, page):
-        return f"{page}\n        left as it is: nothing has changed since it was written"
-    print("Writing the report …", flush=True)
-    from analysis.report import write_report
-
-    return str(write_report(folder.root))
-
-
-def _print_problems(folder: StudyFolder) -> None:
-    """Print which files the report could not use, and how many more there are."""
-    with (folder.report / "tables" / "problems.csv").open(newline="", encoding="utf-8") as file:
-        problems = [row["problem"] for row in csv.DictReader(file)]
-    for problem in problems[:MAX_PROBLEMS]:
-        print(f"Problem: {problem}")
-    if len(problems) > MAX_PROBLEMS:
-        print(f"and {len(problems) - MAX_PROBLEMS} more problems, which the report lists")
 
 
 def _all_ended(plan: Plan, spec: StudySpec) -> str:

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from analysis.current import DIGEST, is_current
+from analysis.current import is_current
 from analysis.report import PAGE, write_report
 from study.records import StudyFolder, read_json, write_json
 
@@ -19,15 +19,15 @@ def written(small_study, tmp_path_factory):
 
 @pytest.fixture
 def folder(written):
-    """The folder with a report that is up to date, put back after the test."""
+    """The folder with a report that is up to date."""
+    if not current(written):
+        write_report(written.root)
     assert current(written)
-    digest = (written.report / DIGEST).read_bytes()
-    yield written
-    (written.report / DIGEST).write_bytes(digest)
+    return written
 
 
 def current(folder):
-    return is_current(folder, folder.report / PAGE)
+    return is_current(folder)
 
 
 def test_what_no_report_reads_leaves_it_current(folder):
@@ -50,6 +50,18 @@ def test_a_record_that_changes_or_is_new_puts_it_out_of_date(folder, name):
     else:
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert current(folder)
+
+
+@pytest.mark.parametrize("name", [PAGE, "tables/cells.csv"])
+def test_a_report_that_is_damaged_or_gone_is_not_current(folder, name):
+    path = folder.report / name
+    text, status = path.read_bytes(), path.stat()
+    path.write_bytes(text[:100])
+    assert not current(folder)
+    path.unlink()
+    assert not current(folder)
+    path.write_bytes(text)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_the_study_itself_counts_by_what_it_says(folder):

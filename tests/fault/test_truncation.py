@@ -135,6 +135,8 @@ def test_a_file_of_a_scheduler_that_is_cut_off(name, judged, template, tmp_path,
             before = {key: marks_of(study.folder.run(key)) for key in study.finished()}
             path.write_bytes(whole[:size])
             code, text = launched(study)
+            if name == "rungs":
+                assert re.search(rf"(Mended|Removed): {path} could not be read", text)
             if name == "pruned":
                 assert code == 2
                 assert str(path) in text
@@ -144,7 +146,9 @@ def test_a_file_of_a_scheduler_that_is_cut_off(name, judged, template, tmp_path,
             assert study.plan().is_done
             assert {key: marks_of(study.folder.run(key)) for key in before} == before
     outcome = (
-        "refused by name, and completed once the file is removed" if name == "pruned" else "completed without them"
+        "refused by name, and completed once the file is removed"
+        if name == "pruned"
+        else "repaired, or named and removed"
     )
     note(f"{name}.json cut off at every {BLOCK} bytes", len(sizes), outcome)
 

@@ -469,8 +469,8 @@ def test_every_result_is_read_once_at_a_launch(spec_of, folder, dispatch, finish
     work_off(dispatch(spec_of()), finish)
     spec = spec_of(NARROW, "budget.hours=3")
     reads = []
-    text_of = Path.read_text
-    monkeypatch.setattr(Path, "read_text", lambda path, **options: reads.append(path) or text_of(path, **options))
+    bytes_of = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path) or bytes_of(path))
     plan = make_plan(spec, folder)
     assert other_code(plan) == {}
     Dispatcher(spec, folder, plan)

@@ -179,7 +179,7 @@ def test_a_folder_that_cannot_be_written_exits_with_2_in_one_line(write, tmp_pat
     def fail(*_):
         raise OSError(28, "No space left on device", "study.yaml")
 
-    monkeypatch.setattr(launch, "hold", fail)
+    monkeypatch.setattr("study.launch_folder.hold", fail)
     assert launch.main([write(STUDY), "--out", str(tmp_path / "full")]) == 2
     assert "study.yaml is not: No space left on device" in capsys.readouterr().err
 
@@ -481,7 +481,7 @@ def test_a_study_survives_kills_and_interrupts_and_loses_and_repeats_nothing(spe
     assert driver.end(signal.SIGINT) == 130
     assert time.monotonic() - pressed < 30
     text = driver.log.read_text()
-    assert re.search(r"Interrupted: \d runs? finished and \d runs?(?: \(\d from a checkpoint\))? left\.", text)
+    assert re.search(r"Interrupted: \d runs? finished and \d(?: \(\d from a checkpoint\))? left\.", text)
     assert "Stopping (Ctrl-C): runs save a checkpoint" in text
     assert not folder.stop.exists()
     assert f"python -m study.launch {path} --out {folder.root}" in text

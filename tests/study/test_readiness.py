@@ -63,6 +63,6 @@ def test_a_dry_run_refuses_a_folder_that_cannot_be(spec_of, tmp_path, monkeypatc
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     assert launch.main([*arguments, str(tmp_path / "dangling")]) == 2
     assert "dangling is not a folder" in capsys.readouterr().err
-    monkeypatch.setattr("study.launch.os.access", lambda *_: False)
+    monkeypatch.setattr("study.launch_folder.os.access", lambda *_: False)
     assert launch.main([*arguments, str(tmp_path / "new" / "study")]) == 2
     assert f"must be writable, but {tmp_path} is not" in capsys.readouterr().err

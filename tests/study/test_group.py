@@ -54,7 +54,7 @@ def torch_settings():
 def together():
     """Let the probe find that all train together, which no CPU is known to be worth."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slot_probe, "difference", lambda *_: 0.0)
+        patch.setattr(slot_probe, "differences", lambda *_: [0.0])
         patch.setattr(slot_probe, "speedup", lambda *_: 2.0)
         patch.setattr(slot_probe, "_ANSWERS", {})
         patch.setattr(worker, "_measure", weigh)

@@ -12,7 +12,8 @@ keeps cells that were given more seeds because their values were uncertain from 
 are drawn again, normal and χ², 2,000 times.
 
 A grid that lacks cells has no such split: its axes' shares are not stated, and the table says how many cells are
-missing.
+missing. Cells in which noise dimension 0 makes a value 1 by identity count as missing, since they say nothing of what
+was learnt (`statistics.without_identities`).
 
 References:
     Hoeffding (1948), A class of statistics with asymptotically normal distribution (the decomposition).
@@ -48,7 +49,7 @@ def variance_attribution(values: pd.DataFrame, runs: pd.DataFrame, names: Sequen
     """Split the variance of each measure of the trained model in each block of the grid.
 
     Args:
-        values: A table of `statistics.joined`, grid runs on one split.
+        values: A table of `statistics.joined`, grid runs on one split, without values that are so by identity.
         runs: Rows of `statistics.describe_runs`: where the axes' values are read off.
         names: The measures.
 
@@ -74,7 +75,7 @@ def block_summary(values: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return mean and interquartile mean of each measure of the trained model over the cells of each block.
 
     Args:
-        values: A table of `statistics.joined`, grid runs on one split.
+        values: A table of `statistics.joined`, grid runs on one split, without values that are so by identity.
         names: The measures.
 
     Returns:
@@ -153,7 +154,7 @@ def _split(chosen: pd.DataFrame, axes: pd.DataFrame) -> list[dict[str, object]]:
         "degrees_of_freedom": freedom,
     }
     if len(means) < size:
-        status = f"incomplete: {size - len(means)} of {size} cells have no value"
+        status = f"incomplete: {size - len(means)} of {size} cells have no value, or one by identity"
         return [{**common, "part": SEED, "variance": deviation**2, "status": status}]
     if not freedom:
         return [{**common, "part": SEED, "status": "no cell has two seeds"}]

@@ -14,7 +14,6 @@ from analysis.drawing import MAX_ROWS, Drawing, add_legend, new_figure, split_wo
 from analysis.tables import Analysis, html_table, label_of, number
 from analysis.wording import counted, percent
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7a7a7a")
 SEED_COLOUR = "#8a8a8a"
 SHOWN_CRITERIA = 4
 
@@ -30,7 +29,7 @@ def attribution(analysis: Analysis) -> Drawing | str:
     figure = new_figure(sum(0.34 * count + 0.45 for count in counts) + 0.5)
     grid = figure.subplots(len(blocks), 1, squeeze=False, sharex=True, height_ratios=[count + 1 for count in counts])
     parts = [name for name in dict.fromkeys(table["part"]) if name != SEED]
-    colours = dict(zip(parts, COLOURS, strict=False)) | {SEED: SEED_COLOUR}
+    colours = dict(zip(parts, style.COLOURS, strict=False)) | {SEED: SEED_COLOUR}
     for axes, block in zip(grid.flat, blocks, strict=True):
         attribution_rows(table[table["block"] == block], axes, colours)
         rows = table[table["block"] == block]
@@ -39,7 +38,7 @@ def attribution(analysis: Analysis) -> Drawing | str:
     add_legend(figure, list(grid.flat))
     lacking = analysis.attribution[analysis.attribution["status"] != "ok"].head(4)
     pairs = zip(lacking["block"], lacking["name"], strict=True)
-    left_out = ", ".join(f"{block}, {label_of(str(name))}" for block, name in pairs)
+    left_out = "; ".join(f"{label_of(str(name))} in {block}" for block, name in pairs)
     return Drawing(
         figure,
         "What each measure varies with: variance over the grid's cells and seeds, split over the axes, their "
@@ -132,7 +131,10 @@ def _selection_html(analysis: Analysis) -> str:
         for _, row in table.iterrows()
     ]
     head = ["code", "oracle, on test", "chosen by, on validation", "cell", "has", "regret", "rank correlation"]
-    title = "Choosing without labels: the measures with the least regret, chosen with the oracle in hand"
+    title = (
+        "Choosing without labels: the measures with the least regret, chosen with the oracle in hand; the best of "
+        "noisy means is best by luck too, so regrets are too large"
+    )
     return f"<h3>{title}</h3>{html_table(head, rows)}" if rows else ""
 
 

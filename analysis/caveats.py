@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from analysis.full_measure_names import measure_info
 from analysis.measure_names import MEASURES
 from analysis.tables import Analysis, prose, status_table
 from analysis.wording import counted, first_of, listed, percent
@@ -11,6 +12,11 @@ from analysis.wording import counted, first_of, listed, percent
 _TREND_CAVEAT = (
     "S_z rises with the latent dimension for untrained networks and frozen random encoders too, and noise dimension 0 "
     "makes S_z = 1 by identity, so those cells are left out of its means: read every value against its controls."
+)
+_RETRIEVAL_CAVEAT = (
+    "An image is retrieved by its distance in pixels among up to 500 others, and reconstructions that noise varies "
+    "need not be nearest to their own image: compare retrieval between models with equal noise. Codes are scored "
+    "against true ones only where the domains are paired."
 )
 _INTERVAL_CAVEAT = (
     "Intervals written here are 95 % seed-level intervals: what other seeds would have given. The image-level ones "
@@ -28,9 +34,20 @@ def caveats(analysis: Analysis) -> list[str]:
         *_full_suite(analysis),
         *_label_use(analysis),
         *_undefined(analysis),
-        _TREND_CAVEAT,
+        *_of_the_measures(analysis),
         _INTERVAL_CAVEAT,
     ]
+
+
+def _of_the_measures(analysis: Analysis) -> list[str]:
+    """Say what to know of the measures that this study has."""
+    names = set(analysis.values.loc[analysis.values["value"].notna(), "name"])
+    found = []
+    if (analysis.values["code"] == "gaussian").any() and "share_z_pixel" in names:
+        found.append(_TREND_CAVEAT)
+    if "image_retrieval" in names:
+        found.append(_RETRIEVAL_CAVEAT)
+    return found
 
 
 def _incomplete(analysis: Analysis) -> list[str]:
@@ -122,7 +139,11 @@ def _full_suite(analysis: Analysis) -> list[str]:
 
 
 def _label_use(analysis: Analysis) -> list[str]:
+    values = analysis.values[analysis.values["value"].notna()]
     objectives = [str(item["measure"]) for item in analysis.results.study["objectives"]]
+    infos = [measure_info(str(name)) for name in values["name"].unique()]
+    has_labels = any(info is not None and info.uses_labels for info in infos)
+    entering = " Labels enter the measures that use the classifier, and the map from clusters to classes."
     labelled = [name for name in objectives if name in MEASURES and MEASURES[name].uses_labels]
     sentences = []
     if labelled:
@@ -130,16 +151,19 @@ def _label_use(analysis: Analysis) -> list[str]:
         sentences.append(
             f"Label-selected: the search used labels through {names}, so searched results are an oracle's."
         )
-    elif objectives:
+    elif (analysis.runs["origin"] == "search").any():
         sentences.append(
             f"The search used no labels: its objectives are {listed([prose(name) for name in objectives])}, on "
-            "validation "
-            "images. Labels enter the measures that use the classifier, and the map from clusters to classes."
+            f"validation images.{entering if has_labels else ''}"
         )
+    else:
+        sentences.append(f"Nothing was searched, so no label chose a configuration.{entering if has_labels else ''}")
     accuracies = {
         split: analysis.runs[column].min()
         for split, column in (("validation", "classifier_accuracy"), ("test", "classifier_test_accuracy"))
     }
+    if not has_labels:
+        return sentences
     parts = [f"{percent(value, 1)} of {split} images" for split, value in accuracies.items() if math.isfinite(value)]
     if parts:
         sentences.append(f"The measuring classifier is right on {listed(parts)}; the former decide whether it is used.")

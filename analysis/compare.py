@@ -18,7 +18,7 @@ import pandas as pd
 
 from analysis.full_measure_names import measure_info
 from analysis.results import load_results
-from analysis.statistics import GridMean, estimate
+from analysis.statistics import GridMean, cell_names, estimate
 from analysis.tables import ATTRIBUTED, Analysis, analyse, label_of, number, signed
 from analysis.wording import counted
 
@@ -50,11 +50,11 @@ def compare(analyses: dict[str, Analysis], measures: Sequence[str] = ()) -> tupl
             change = estimate(_paired(group, first, study), "difference")
             place = {"code": code, "trained_encoder": trained, "name": name, "study": study}
             rows.append({**place, **_columns("", own), **_columns("difference_", change)})
-    cells = values.pivot_table(
-        index=["code", "trained_encoder", "label", "name"], columns="study", values="value", aggfunc="mean"
-    )
+    index = ["code", "trained_encoder", "config_key", "name"]
+    cells = values.pivot_table(index=index, columns="study", values="value", aggfunc="mean").reset_index()
+    cells.insert(2, "cell", cells["config_key"].map(cell_names(values)))
     columns = ["code", "trained_encoder", "name", "study", "mean", "low", "high", "num_cells", "num_runs"]
-    return pd.DataFrame(rows, columns=None if rows else columns), cells.reset_index()
+    return pd.DataFrame(rows, columns=None if rows else columns), cells
 
 
 def markdown(summary: pd.DataFrame, analyses: dict[str, Analysis]) -> str:

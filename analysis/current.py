@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from study.records import TEMPORARY, StudyFolder, atomic_path
+from analysis.whole_files import atomic_path
+from study.records import TEMPORARY, StudyFolder
 
 DIGEST = "made_of.txt"
 """Name of the digest in the report's folder."""

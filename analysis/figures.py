@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -19,12 +18,16 @@ from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_f
 from analysis.full_figures import calibration, confusion, factors, pixel_maps, rate_distortion
 from analysis.point_figures import mixture, posteriors
 from analysis.sample_figures import cluster_columns, generated, reconstructions, translations
-from analysis.search_figures import objective_history, pareto, searched
+from analysis.search_figures import objective_history, parallel_coordinates, pareto, searched
 from analysis.statistics import estimate
 from analysis.tables import CALIBRATED, HEADLINE, Analysis
+from analysis.timeline import busy_share, lane_timeline
 
 MAX_CURVES = 16
 """Cells whose learning curves one figure shows."""
+
+MAX_BARS = 30
+"""Cells whose shares one figure shows."""
 
 MAP_MEASURES = (*HEADLINE, "critic_accuracy", "dispersion_ratio")
 
@@ -89,7 +92,7 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
         part.supxlabel("noise dimension", fontsize=8)
         part.supylabel("latent dimension" if family.startswith("gaussian") else "categories K", fontsize=8)
         if len(shown) > 1:
-            part.suptitle(f"{style.short(family)} codes", x=0.01, ha="left")
+            part.suptitle(style.codes_title(family), x=0.01, ha="left")
     left_out = f" {len(families) - len(shown)} further families are in cells.csv." if len(families) > len(shown) else ""
     return Drawing(
         figure,
@@ -115,6 +118,7 @@ def controls(analysis: Analysis) -> Drawing | str:
     noises = (
         every if len(every) <= MAX_ROWS else [every[i] for i in np.linspace(0, len(every) - 1, MAX_ROWS).astype(int)]
     )
+    sizes = sorted(cells.loc[cells["noise_dim"].isin(noises), "code_size"].unique())
     figure = new_figure(1.55 * len(noises) + 0.6)
     grid = figure.subplots(len(noises), len(names), squeeze=False, sharex="col", sharey="col")
     for row, noise in enumerate(noises):
@@ -123,7 +127,7 @@ def controls(analysis: Analysis) -> Drawing | str:
             here = cells[(cells["noise_dim"] == noise) & (cells["name"] == name)]
             dots = analysis.grid[(analysis.grid["noise_dim"] == noise) & (analysis.grid["name"] == name)]
             dots = dots[(dots["family"] == family) & dots["value"].notna() & dots["code_size"].isin(here["code_size"])]
-            plots.against_controls(here, dots, axes, name)
+            plots.against_controls(here, dots, sizes, axes, name)
             if row:
                 axes.set_title("")
         grid[row, 0].set_ylabel(f"noise dimension {noise:g}")
@@ -153,8 +157,9 @@ def share_bars(analysis: Analysis) -> Drawing | str:
     cells = cells.sort_values(["order", "family", "control", "code_size", "noise_dim"])
     encoder = cells["control"].map({False: "trained", True: "frozen encoder"})
     cells = cells.assign(group=cells["family"].map(style.short) + "\n" + encoder)
-    keys = list(dict.fromkeys(cells["config_key"]))[:30]
-    cells = cells[cells["config_key"].isin(keys)]
+    keys = list(dict.fromkeys(cells["config_key"]))
+    shown = keys if len(keys) <= MAX_BARS else [keys[i] for i in np.linspace(0, len(keys) - 1, MAX_BARS).astype(int)]
+    cells = cells[cells["config_key"].isin(shown)]
     figure = new_figure(3.9)
     grid = figure.subplots(len(spaces), 1, squeeze=False, sharex=True)
     for axes, space in zip(grid.flat, spaces, strict=True):
@@ -167,7 +172,8 @@ def share_bars(analysis: Analysis) -> Drawing | str:
         "what only "
         f"both decide (S_zn), means over seeds; codes are drawn from q(z). {seed_words(cells)} "
         f"{split_words(analysis)} "
-        "Intervals are in the maps above and in cells.csv. Without noise S_z is 1 by identity.",
+        "Intervals are in the maps above and in cells.csv. Without noise S_z is 1 by identity."
+        + (f" {len(shown)} of {len(keys)} cells are shown." if len(shown) < len(keys) else ""),
     )
 
 
@@ -204,7 +210,7 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
     columns = ["key", "config_key", "label", "code", "code_size", "noise_dim"]
     read = analysis.results.history.read(list(runs["key"]))
     history = read.merge(runs[columns].rename(columns={"key": "run"}), on="run")
-    history = history.dropna(subset=["value", "code_size", "noise_dim"])
+    history = history.dropna(subset=["value", "noise_dim"])
     if history.empty:
         return "No history was recorded."
     names, codes = sorted(history["name"].unique())[:8], sorted(history["code"].unique(), reverse=True)[:2]
@@ -230,6 +236,31 @@ def learning_curves(analysis: Analysis) -> Drawing | str:
     )
 
 
+def timeline(analysis: Analysis) -> Drawing | str:
+    """Draw when each finished run was at work, a row for each lane."""
+    bars = lane_timeline(analysis.runs[analysis.runs["status"] == "finished"])
+    if bars.empty:
+        return "No finished run says when it was begun."
+    bars = bars.assign(block=bars["block"].replace("", "–"))
+    blocks = list(dict.fromkeys(bars["block"]))
+    named = blocks if len(blocks) <= len(style.COLOURS) else blocks[: len(style.COLOURS) - 1]
+    bars = bars.assign(block=bars["block"].where(bars["block"].isin(named), "other blocks"))
+    colours = dict(zip(dict.fromkeys(bars["block"]), style.COLOURS, strict=False))
+    lanes, workers = bars["lane"].nunique(), bars.loc[bars["worker"] != "", "worker"].nunique()
+    figure = new_figure(min(5.0, 0.24 * lanes + 1.1))
+    axes = figure.subplots()
+    plots.timeline(bars, axes, colours)
+    add_legend(figure, [axes])
+    who = f"{workers} workers" if workers else "lanes are filled in the order of starts, since workers are not recorded"
+    return Drawing(
+        figure,
+        f"When runs were at work: {len(bars)} finished runs in {lanes} lanes ({who}), a bar each, from the start of "
+        "the attempt that finished, measures included. Between the first start and the last end, pauses included, "
+        f"a lane was at work for {100 * busy_share(bars):.0f} % of the time on average. What failed, and "
+        "attempts that were broken off, are not drawn.",
+    )
+
+
 FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "training_effect": training_effect,
     "decomposition_maps": decomposition_maps,
@@ -250,7 +281,9 @@ FIGURES: dict[str, Callable[[Analysis], Drawing | str]] = {
     "mixture": mixture,
     "posteriors": posteriors,
     "learning_curves": learning_curves,
+    "timeline": timeline,
     "objective_history": objective_history,
+    "parallel_coordinates": parallel_coordinates,
     "pareto": pareto,
     "searched": searched,
 }
@@ -263,11 +296,14 @@ def _bands(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell_styles(rows: pd.DataFrame) -> tuple[dict[str, object], dict[str, str]]:
-    """Give every cell a colour by the size of its code and a line style by its noise dimension."""
-    cells = rows.drop_duplicates("config_key")
-    sizes, noises = sorted(cells["code_size"].unique()), sorted(cells["noise_dim"].unique())
-    shades = mpl.colormaps["viridis"](np.linspace(0.05, 0.85, len(sizes)))
-    lines = ("-", "--", ":", "-.")
-    colours = {str(row["config_key"]): shades[sizes.index(row["code_size"])] for _, row in cells.iterrows()}
-    styles = {str(row["config_key"]): lines[noises.index(row["noise_dim"]) % 4] for _, row in cells.iterrows()}
-    return dict(colours), styles
+    """Give every cell a colour by the size of its code and a line style by its noise dimension.
+
+    Where cells differ in something else, too, each has a colour of its own.
+    """
+    cells = rows.drop_duplicates("config_key").sort_values(["code_size", "noise_dim", "config_key"])
+    places = [pd.factorize(cells[name], sort=True, use_na_sentinel=False)[0] for name in ("code_size", "noise_dim")]
+    if cells.duplicated(["code_size", "noise_dim"]).any():
+        places = [np.arange(len(cells))] * 2
+    keys, shades = cells["config_key"].astype(str), style.sequence(int(places[0].max()) + 1)
+    colours = {key: shades[place] for key, place in zip(keys, places[0], strict=True)}
+    return colours, {key: ("-", "--", ":", "-.")[place % 4] for key, place in zip(keys, places[1], strict=True)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.block_findings import block_answers
 from analysis.measure_names import MEASURES
 from analysis.outcomes import UNUSED_NOISE
 from analysis.statistics import GridMean, estimate, without_identities
@@ -75,7 +76,7 @@ def _training_effect(analysis: Analysis) -> list[str]:
     pairs = analysis.pairs
     codes = [code for code in ("gaussian", "categorical") if (pairs["code"] == code).any()]
     if not codes:
-        return [_no_control(analysis), *_control_effects(analysis)]
+        return [*block_answers(analysis), *_no_control(analysis), *_control_effects(analysis)]
     sentences = []
     for code in codes:
         chosen = pairs[(pairs["code"] == code) & pairs["name"].isin(HEADLINE)]
@@ -93,16 +94,23 @@ def _training_effect(analysis: Analysis) -> list[str]:
             f"{'' if most.has_interval else '; no interval, for no cell has two seeds'}."
         )
         sentences += filter(None, [_verdict(effects, chosen), _side_effects(pairs[pairs["code"] == code])])
-    return sentences + _control_effects(analysis)
+    grid = analysis.runs[(analysis.runs["origin"] == "grid") & analysis.runs["trained_encoder"]]
+    # one effect says little of blocks that are different models
+    blocks = block_answers(analysis) if grid["model.variant"].nunique() > 1 else []
+    return [*sentences, *blocks, *_control_effects(analysis)]
 
 
-def _no_control(analysis: Analysis) -> str:
+def _no_control(analysis: Analysis) -> list[str]:
     if not count_status(analysis, "finished"):
-        return "No run has finished, so there is nothing to report yet."
-    return (
+        return ["No run has finished, so there is nothing to report yet."]
+    # codes that are images have no such control
+    if not analysis.runs["code"].isin(list(CODE_NAMES)).any():
+        return []
+    sentence = (
         "Trained minus frozen cannot be stated: no finished run has a twin with a frozen random encoder "
         "(model.train_encoder: false) of the same configuration and seed."
     )
+    return [sentence]
 
 
 def _verdict(effects: dict[str, GridMean], pairs: pd.DataFrame) -> str:
@@ -112,7 +120,7 @@ def _verdict(effects: dict[str, GridMean], pairs: pd.DataFrame) -> str:
             groups.setdefault(_side(effect), []).append(prose(name))
     sentences = [f"The interval {'; '.join(f'{side} for {listed(names)}' for side, names in groups.items())}."]
     name = next(iter(effects))
-    means = pairs[pairs["name"] == name].groupby("label")["difference"].mean()
+    means = pairs[pairs["name"] == name].groupby(["config_key", "label"])["difference"].mean().droplevel("config_key")
     if len(means) > 1:
         sentences.append(
             f"Between cells the change of {prose(name)} goes from {signed(means.min())} ({means.idxmin()}) "
@@ -274,10 +282,9 @@ def _clustering(analysis: Analysis) -> list[str]:
         error = estimate(group, "value")
         kmeans = table[(table["subject"] == "kmeans") & (table["code_size"] == size)]["value"].mean()
         beside = f", k-means {percent(kmeans)}" if math.isfinite(kmeans) else ""
-        spread = f"{percent(group['value'].min())} to {percent(group['value'].max())}"
-        parts.append(
-            f"{percent(error.mean)} with K = {size:g} ({spread} over {counted(error.num_runs, 'run')}{beside})"
-        )
+        spread = f"{percent(group['value'].min())} to {percent(group['value'].max())} over "
+        runs = f"{spread if error.num_runs > 1 else ''}{counted(error.num_runs, 'run')}"
+        parts.append(f"{percent(error.mean)} with K = {size:g} ({runs}{beside})")
     return [f"The {analysis.split} clustering error is {listed(parts)}."] if parts else []
 
 

@@ -17,7 +17,7 @@ from study.records import RunFolder
 
 Loaded = TypeVar("Loaded")
 
-MAX_CELLS = 8
+MAX_CELLS, MAX_ROWS = 8, 30
 WIDE, WIDE_SHARE = 0.1, 0.05
 """A bracket of the rate is wide above so many nats, or above this share of its upper end if that is more."""
 
@@ -31,9 +31,12 @@ def calibration(analysis: Analysis) -> Drawing | str:
     cells = analysis.cells[analysis.cells["name"].isin(["joint_accuracy", "joint_power"])]
     cells = cells[cells["mean"].notna() & cells["subject"].isin(["model", "pca"])]
     order = cells[(cells["name"] == "joint_accuracy") & (cells["subject"] == "model")]
-    order = order.sort_values(["family", "trained_encoder", "code_size", "noise_dim"], ascending=False).tail(30)
     if order.empty:
         return NOT_MEASURED
+    place = ["family", "code_size", "noise_dim"]
+    shown = order.sort_values(["trained_encoder", *place], ascending=[False, True, True, True]).head(MAX_ROWS)
+    left_out = f" {len(shown)} of {len(order)} cells, trained ones first." if len(shown) < len(order) else ""
+    order = shown.sort_values(["trained_encoder", *place], ascending=[True, False, False, False])
     names = zip(order["label"], order["trained_encoder"], strict=True)
     labels = [str(label) if trained or "frozen" in str(label) else f"{label} frozen" for label, trained in names]
     figure = new_figure(0.2 * len(order) + 0.9)
@@ -43,7 +46,8 @@ def calibration(analysis: Analysis) -> Drawing | str:
         "Calibration: the joint two-sample test. Held-out accuracy of a fresh convolutional critic that tells (x, ẑ) "
         "from (x̂, ẑ), at 0.5 if it finds no difference; the same for PCA of the same size, a calibrated linear "
         "decoder; and the critic's power, its accuracy where codes were shuffled: what it sees of the dependence of "
-        f"image and code. Means over seeds; bars: 95 % seed-level t intervals. {seed_words(order)} All test images.",
+        f"image and code. Means over seeds; bars: 95 % seed-level t intervals. {seed_words(order)} "
+        f"All test images.{left_out}",
     )
 
 
@@ -71,6 +75,7 @@ def accuracy_rows(cells: pd.DataFrame, keys: list[str], labels: list[str], axes:
         axes.plot(chosen["mean"], height, marker, color=colour, label=label)
     axes.axvline(0.5, color="#333333", linewidth=0.8)
     axes.set_yticks(range(len(keys)), labels)
+    axes.set_ylim(-0.7, len(keys) - 0.3)
     axes.set_xlim(0.45, 1.01)
     axes.grid(axis="x")
     axes.set_xlabel("accuracy")
@@ -189,7 +194,7 @@ def factors(analysis: Analysis) -> Drawing | str:
     order = (
         cells[cells["subject"] == "model"].drop_duplicates("config_key").sort_values(["family", "code_size"]).head(12)
     )
-    figure = new_figure(0.3 * len(names) + 1.2)
+    figure = new_figure(0.3 * len(names) + 1.0 + 0.18 * -(-len(order) // 4))
     axes = figure.subplots()
     shades = style.sequence(len(order))
     for index, (colour, (_, cell)) in enumerate(zip(shades, order.iterrows(), strict=True)):
@@ -197,19 +202,19 @@ def factors(analysis: Analysis) -> Drawing | str:
         own = cells[cells["config_key"] == cell["config_key"]]
         for subject, marker in (("model", "o"), ("untrained", "x")):
             rows = own[own["subject"] == subject].drop_duplicates("name").set_index("name").reindex(names)
-            label = str(cell["label"]) + ("" if subject == "model" else ", untrained")
-            axes.plot(rows["mean"], height, marker, color=colour, label=label)
+            axes.plot(rows["mean"], height, marker, color=colour, label=str(cell["label"]) if marker == "o" else "")
             axes.hlines(height, rows["low"], rows["high"], color=colour, linewidth=1)
     axes.set_yticks(range(len(names)), [name.partition("/")[2] for name in names])
     axes.set_xlim(-0.05, 1.02)
     axes.grid(axis="x")
     axes.set_xlabel(style.subscripts("τ_z") + ": share of the factor that the code decides")
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    add_legend(figure, [axes])
     return Drawing(
         figure,
         "Which factors the code decides: for each known factor of the images, the share of its variance, read off "
         "reconstructions by a classifier, that the code explains; 0: the noise decides it alone. Factors whose "
-        "classifier is right on less than 80 % of images are left out. Lines: 95 % seed-level t intervals. "
+        "classifier is right on less than 80 % of images are left out. Crosses: untrained networks; lines: 95 % "
+        "seed-level t intervals. "
         f"{seed_words(order)}",
     )
 

@@ -5,14 +5,16 @@ They are computed after a study by `analysis.measure` and cannot be objectives o
 
 from __future__ import annotations
 
-from analysis.measure_names import MEASURES, MeasureInfo
+from analysis.measure_info import MeasureInfo
+from analysis.measure_names import MEASURES
 
 GROUPS: dict[str, str] = {
-    "decoder": "variance shares, reconstruction, labels, dispersion and energy score on all test images; maps",
+    "decoder": "variance shares, reconstruction, labels, dispersion and energy score on all test images; maps; or "
+    "translations, where codes are images",
     "calibration": "the joint two-sample test of (x, ẑ) against (x̂, ẑ), and its power",
     "information": "I(x; ẑ + σξ) with more centres, I(y; ẑ) by probe and by nearest neighbours; clustering error",
     "rate_distortion": "rate, distortion and fidelity as noise is added to the code",
-    "prior": "q(z) against p(z): classifier and kernel two-sample tests",
+    "prior": "q(z) against p(z): classifier and kernel two-sample tests; or codes against images of their domain",
     "fidelity": "Fréchet distance in the classifier's features, density and coverage, beside the floor of real images",
     "factors": "τ_z of every known factor of the images",
 }
@@ -46,10 +48,25 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
         "Unbiased squared maximum mean discrepancy of the inferred codes from the prior's.",
         "lower",
     ),
+    "domain_accuracy": MeasureInfo(
+        "codes against their domain, accuracy",
+        "fraction",
+        "Held-out accuracy of a fresh convolutional critic that tells inferred codes, which are images, from images of "
+        "their domain; .5: no difference found.",
+        "lower",
+    ),
     "frechet_samples": MeasureInfo(
         "Fréchet distance, samples",
         "feature²",
-        "Fréchet distance of images from the prior from test images, in the measuring classifier's features.",
+        "Fréchet distance of generated images from test images, in the measuring classifier's features.",
+        "lower",
+        uses_labels=True,
+    ),
+    "frechet_excess": MeasureInfo(
+        "Fréchet distance beyond real images",
+        "feature²",
+        "Fréchet distance of generated images from test images, less that of training images from the same: 0 is as "
+        "near as real images are.",
         "lower",
         uses_labels=True,
     ),
@@ -63,14 +80,14 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
     "density": MeasureInfo(
         "density",
         "ratio",
-        "How many neighbourhoods of real images an image from the prior lies in, relative to a real one.",
+        "How many neighbourhoods of real images a generated image lies in, relative to a real one.",
         "one",
         uses_labels=True,
     ),
     "coverage": MeasureInfo(
         "coverage",
         "fraction",
-        "Share of real images with an image from the prior in their neighbourhood, in the classifier's features.",
+        "Share of real images with a generated one in their neighbourhood, in the classifier's features.",
         "higher",
         uses_labels=True,
     ),

@@ -65,7 +65,7 @@ def parameter_importance(
             "Importance is left out: no searched configuration has all objectives."
         ]
     for block, group in configurations[configurations["block"].isin(searched)].groupby("block", sort=True):
-        parameters = _varied_parameters(group, runs)
+        parameters = varied_parameters(group, runs)
         if len(group) < MINIMUM:
             notes.append(
                 f"Importance in block {block} is left out: it needs {MINIMUM} configurations, but has {len(group)}."
@@ -94,7 +94,7 @@ def parameter_importance(
     return pd.DataFrame(rows, columns=list(COLUMNS)), notes
 
 
-def _varied_parameters(group: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+def varied_parameters(group: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the configuration fields in which the configurations of a block differ, one row a configuration."""
     fields = [name for name in runs.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]
     table = runs.drop_duplicates("config_key").set_index("config_key")[fields].loc[group["config_key"]]

@@ -51,18 +51,27 @@ def heat_map(cells: pd.DataFrame, axes: Axes, measure: str) -> None:
     low, high = LIMITS.get(measure, (float(cells["mean"].min()), float(cells["mean"].max())))
     colours = mpl.colormaps[COLOURS.get(measure, "Blues")]
     scale = Normalize(low, high if high > low else low + 1)
-    mesh = axes.pcolormesh(values.to_numpy(), cmap=colours, norm=scale, edgecolors="white", linewidth=1.5)
+    mesh = axes.pcolormesh(values.to_numpy(), cmap=colours, norm=scale, edgecolors="white")
     rows, columns = (list(index) for index in (values.index, values.columns))
     written = values.size <= MAX_WRITTEN
     mesh.set_rasterized(not written)
+    mesh.set_linewidth(1.5 if written else 0)
     column, row = cells["noise_dim"].map(columns.index), cells["code_size"].map(rows.index)
     cells = cells.assign(column=column, row=row)
-    _hatch(cells[cells["uncalibrated"] & cells["mean"].notna()], axes)
+    _hatch(cells[cells["uncalibrated"] & cells["mean"].notna()], "//" if written else "//////", axes)
     for _, cell in (cells if written else cells[cells["mean"].isna()]).iterrows():
-        ink = "black" if _luminance(colours(scale(cell["mean"]))) > 0.4 else "white"
-        text, ink = (_cell_text(cell, len(columns)), ink) if math.isfinite(cell["mean"]) else ("–", "black")
-        place = cell["column"] + 0.5, cell["row"] + 0.5
-        axes.text(*place, text, color=ink, ha="center", va="center", linespacing=1.15)
+        known = math.isfinite(cell["mean"])
+        shade = colours(scale(cell["mean"])) if known else (1.0, 1.0, 1.0, 1.0)
+        axes.text(
+            cell["column"] + 0.5,
+            cell["row"] + 0.5,
+            _cell_text(cell, len(columns)) if known else "–",
+            color="black" if _luminance(shade) > 0.5 else "white",
+            ha="center",
+            va="center",
+            linespacing=1.15,
+            bbox={"facecolor": shade, "linewidth": 0, "pad": 1},  # no line of a hatched cell runs through its numbers
+        )
     axes.set_xticks(np.arange(len(columns)) + 0.5, [f"{value:g}" for value in columns])
     step = -(-len(rows) // MAX_TICKS)
     axes.set_yticks(np.arange(len(rows))[::step] + 0.5, [f"{value:g}" for value in rows[::step]])
@@ -95,9 +104,9 @@ def _luminance(colour: Any) -> float:
     return float(np.dot(colour[:3], (0.299, 0.587, 0.114)))
 
 
-def _hatch(cells: pd.DataFrame, axes: Axes) -> None:
+def _hatch(cells: pd.DataFrame, lines: str, axes: Axes) -> None:
     """Draw lines over cells, all of them as one path: a large map has hundreds."""
     squares = [Path.unit_rectangle().vertices + place for place in cells[["column", "row"]].to_numpy(float)]
     if squares:
         path = Path.make_compound_path(*(Path(square, Path.unit_rectangle().codes) for square in squares))
-        axes.add_patch(PathPatch(path, fill=False, hatch="//", linewidth=0))
+        axes.add_patch(PathPatch(path, fill=False, hatch=lines, linewidth=0))

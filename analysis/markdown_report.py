@@ -9,6 +9,7 @@ from analysis.caveats import caveats
 from analysis.drawn import Drawn
 from analysis.findings import answers, headline
 from analysis.page import SECTIONS, report_command
+from analysis.paper_table import HEAD, paper_table, scale_note, written_rows
 from analysis.tables import Analysis, label_of, number
 
 
@@ -23,6 +24,9 @@ def markdown_report(analysis: Analysis, figures: Mapping[str, Drawn]) -> str:
         *_table(["what", "value", "note"], [[item.title, item.value, item.note] for item in headline(analysis)]),
     ]
     lines += ["", "## Before you believe it", "", *(f"- {sentence}" for sentence in caveats(analysis))]
+    paper = written_rows(paper_table(analysis))
+    if paper:
+        lines += ["", "## Paper and ours", "", scale_note(analysis), "", *_table(HEAD, paper)]
     if len(analysis.summary):
         lines += ["", "## Means over the cells of each block", "", *_summary(analysis)]
     for title, names in SECTIONS.values():
@@ -52,7 +56,7 @@ def _summary(analysis: Analysis) -> list[str]:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |"
 
     return [line(head), "|" + "---|" * len(head), *(line(row) for row in rows)]
 

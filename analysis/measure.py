@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.full_measure_names import GROUPS
+from analysis.whole_files import atomic_path
 from analysis.wording import counted, first_of
 from iae_models.config import RunConfig, run_config, run_key
 from iae_models.datasets import DATASETS
-from study.records import RunFolder, StudyFolder, atomic_path, read_json, run_status, write_json
+from study.records import RunFolder, StudyFolder, read_json, run_status, write_json
 
 if TYPE_CHECKING:
     from analysis.measures.classifier import Classifier

@@ -7,78 +7,20 @@ compute them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
 
-from iae_models.datasets import DATASETS
-
-Better = Literal["lower", "higher", "one", "neither"]
-
-
-@dataclass(frozen=True)
-class UndefinedWhere:
-    """A configuration in which a measure has no value by construction.
-
-    Attributes:
-        field: Dotted name of a configuration field.
-        value: The value of that field at which the measure is undefined.
-        reason: Why, as the end of "… is undefined, because".
-    """
-
-    field: str
-    value: Any
-    reason: str
-
-
-@dataclass(frozen=True)
-class MeasureInfo:
-    """What a reader and a plan must know of a measure.
-
-    Attributes:
-        label: Short name on axes and in table heads.
-        unit: Unit of its value; "fraction" for what lies in [0, 1], "ratio" for another number without a unit.
-        description: One sentence.
-        better: Which values are better; "one" where 1 is the best, "neither" where no direction is.
-        uses_labels: Whether labels enter it, be it only through the classifier that was trained on them.
-        undefined: Where it has no value.
-        across_k: What its better values owe to the number of categories alone, as the end of "clustering_error, which
-            …"; empty where values at different numbers compare.
-    """
-
-    label: str
-    unit: str
-    description: str
-    better: Better
-    uses_labels: bool = False
-    undefined: tuple[UndefinedWhere, ...] = ()
-    across_k: str = ""
-
-
-_NO_CODE = UndefinedWhere("model.latent_dim", 0, "with latent dimension 0 there is no code")
-_NO_NOISE = UndefinedWhere("model.noise_dim", 0, "without noise all reconstructions of one code are the same")
-_CATEGORICAL_ONLY = UndefinedWhere("model.code", "gaussian", "it is a measure of categorical codes")
-_GAUSSIAN_ONLY = UndefinedWhere("model.code", "categorical", "it is a measure of Gaussian codes")
-
-_NO_LABELS = UndefinedWhere("data.num_labels", 0, "no labels are learnt, so categories are not classes")
-_NO_VOTES = UndefinedWhere("model.encoder_noise_dim", 0, "without encoder noise all votes are the same")
-
-_FALLS = "falls as the number of categories grows, whatever is learnt"
-_RISES = "rises with the number of categories for any clusters that follow the images, those of k-means too"
-_AT_MOST_LN_K = "is at most the logarithm of the number of categories"
-
-_CODE = (_NO_CODE,)
-_POINTS = tuple(
-    UndefinedWhere("data.name", name, "it is a measure of points")
-    for name, info in DATASETS.items()
-    if info.holds_images
+from analysis.cluster_measure_names import CLUSTER_MEASURES, POINT_MEASURES
+from analysis.measure_info import (
+    AT_MOST_LN_K,
+    CODE,
+    GAUSSIAN,
+    NO_NOISE,
+    RISES,
+    STROKES,
+    MeasureInfo,
+    UndefinedWhere,
 )
-_STROKES = tuple(
-    UndefinedWhere("data.name", name, "the data are not drawn in strokes")
-    for name in DATASETS
-    if name not in ("embedded_digits", "mnist")
-)
-_CATEGORICAL = (_CATEGORICAL_ONLY,)
-_GAUSSIAN = (_NO_CODE, _GAUSSIAN_ONLY)
+from analysis.translation_measure_names import TRANSLATION_MEASURES
 
 _VECTORS: dict[str, MeasureInfo] = {
     "mse_single": MeasureInfo(
@@ -162,7 +104,7 @@ _VECTORS: dict[str, MeasureInfo] = {
             "fraction",
             f"Share of the variance of generated digits' {style} that {who}, codes drawn from the prior.",
             "neither",
-            undefined=_STROKES,
+            undefined=STROKES,
         )
         for style in ("slant", "thickness")
         for part, who in (
@@ -197,7 +139,7 @@ _VECTORS: dict[str, MeasureInfo] = {
         "ratio",
         "Squared distance of two reconstructions of one code over that of image and reconstruction; 1 is calibrated.",
         "one",
-        undefined=(_NO_NOISE,),
+        undefined=(NO_NOISE,),
     ),
     "energy_score_pixel": MeasureInfo(
         "energy score, pixels",
@@ -216,24 +158,25 @@ _VECTORS: dict[str, MeasureInfo] = {
         "I_σ, lower bound",
         "nat",
         "Lower bound of the information between the image and its code blurred by one standard deviation.",
-        "higher",
-        undefined=_GAUSSIAN,
+        "neither",
+        undefined=GAUSSIAN,
     ),
     "information_high": MeasureInfo(
         "I_σ, upper bound",
         "nat",
         "Upper bound of the information between the image and its code blurred by one standard deviation.",
-        "higher",
-        undefined=_GAUSSIAN,
+        "neither",
+        undefined=GAUSSIAN,
     ),
     "rate": MeasureInfo(
         "rate",
         "nat",
-        "Information that the code offers: the lower bound of I_σ, or the entropy of the most probable category, "
-        "though decoder and critic are given soft categorical codes.",
-        "higher",
-        undefined=_CODE,
-        across_k=_AT_MOST_LN_K,
+        "Information that the code offers, whatever the decoder makes of it: the lower bound of I_σ, d/2 ln 2 for a "
+        "code that follows a standard normal prior; or the entropy of the most probable category, though decoder and "
+        "critic are given soft categorical codes.",
+        "neither",
+        undefined=CODE,
+        across_k=AT_MOST_LN_K,
     ),
     "label_information": MeasureInfo(
         "I(y; z)",
@@ -242,8 +185,8 @@ _VECTORS: dict[str, MeasureInfo] = {
         "decoder and critic are given soft codes.",
         "higher",
         uses_labels=True,
-        undefined=_CODE,
-        across_k=_RISES,
+        undefined=CODE,
+        across_k=RISES,
     ),
     "prior_accuracy": MeasureInfo(
         "q(z) against p(z), accuracy",
@@ -251,21 +194,14 @@ _VECTORS: dict[str, MeasureInfo] = {
         "Held-out accuracy of a classifier that tells inferred codes from the prior's; .5: it finds no difference; "
         "categorical codes enter as their most probable category, though decoder and critic are given soft ones.",
         "lower",
-        undefined=_CODE,
+        undefined=CODE,
     ),
     "prior_moment_kl": MeasureInfo(
         "KL of moments to the prior",
         "nat",
         "Divergence of the Gaussian with the moments of the inferred codes from the prior.",
         "lower",
-        undefined=_GAUSSIAN,
-    ),
-    "prior_kl": MeasureInfo(
-        "KL of cluster use to the prior",
-        "nat",
-        "Divergence of the mean one-hot code from the prior's class probabilities.",
-        "lower",
-        undefined=_CATEGORICAL,
+        undefined=GAUSSIAN,
     ),
     "critic_accuracy": MeasureInfo(
         "critic accuracy",
@@ -274,191 +210,10 @@ _VECTORS: dict[str, MeasureInfo] = {
         "blind to finer detail; .5: this critic finds no difference.",
         "lower",
     ),
-    "clustering_error": MeasureInfo(
-        "clustering error",
-        "fraction",
-        "Share of images whose cluster's majority label, learnt on other images, is not theirs; falls as K grows.",
-        "lower",
-        uses_labels=True,
-        undefined=_CATEGORICAL,
-        across_k=_FALLS,
-    ),
-    "clustering_error_exemplar": MeasureInfo(
-        "clustering error, exemplars",
-        "fraction",
-        "Clustering error where a cluster has the label of its most confident image, as in adversarial autoencoders.",
-        "lower",
-        uses_labels=True,
-        undefined=_CATEGORICAL,
-        across_k=_FALLS,
-    ),
-    "ami": MeasureInfo(
-        "adjusted mutual information",
-        "fraction",
-        "Mutual information of cluster and label, adjusted for chance. Not comparable across K.",
-        "higher",
-        uses_labels=True,
-        undefined=_CATEGORICAL,
-        across_k="is divided by the mean entropy of labels and categories, so it favours as many categories as classes",
-    ),
-    "label_information_gain": MeasureInfo(
-        "I(y; k) beyond k-means",
-        "nat",
-        "Information between label and most probable category, less that of k-means with as many clusters on the same "
-        "images; 0 is k-means, at every K.",
-        "higher",
-        uses_labels=True,
-        undefined=_CATEGORICAL,
-    ),
-    "used_clusters": MeasureInfo(
-        "used clusters",
-        "clusters",
-        "Number of categories that are the most probable one of at least one image.",
-        "higher",
-        undefined=_CATEGORICAL,
-        across_k="is at most the number of categories",
-    ),
-    "code_entropy": MeasureInfo(
-        "H(ẑ)/ln K",
-        "fraction",
-        "Entropy of the most probable category over the images, relative to that of equal use.",
-        "higher",
-        undefined=_CATEGORICAL,
-    ),
-    "classification_error": MeasureInfo(
-        "classification error",
-        "fraction",
-        "Share of images whose most probable category is not their class, where labels were learnt.",
-        "lower",
-        uses_labels=True,
-        undefined=(*_CATEGORICAL, _NO_LABELS),
-    ),
-    "recognition_error": MeasureInfo(
-        "recognition error",
-        "fraction",
-        "Share of generated images whose recognised category is not the one that they were made from.",
-        "lower",
-        undefined=_CATEGORICAL,
-        across_k="rises with the number of categories, since one of few is easier to tell",
-    ),
-    "vote_entropy": MeasureInfo(
-        "entropy of ε-votes",
-        "nat",
-        "Mean entropy of an image's recognised category over draws of the encoder's noise.",
-        "neither",
-        undefined=(*_CATEGORICAL, _NO_VOTES),
-    ),
-    "vote_separation": MeasureInfo(
-        "votes against errors",
-        "fraction",
-        "Probability that a wrongly labelled image has the larger entropy of ε-votes of a wrong and a right one.",
-        "higher",
-        uses_labels=True,
-        undefined=(*_CATEGORICAL, _NO_VOTES),
-    ),
-    "component_information": MeasureInfo(
-        "I(z; component)",
-        "nat",
-        "Information between the category that a point was generated from and the component that it lies in.",
-        "higher",
-        undefined=(_CATEGORICAL_ONLY, *_POINTS),
-        across_k=_AT_MOST_LN_K,
-    ),
-    "off_modes": MeasureInfo(
-        "share off the modes",
-        "fraction",
-        "Share of generated points that are far from the centre of every component.",
-        "lower",
-        undefined=_POINTS,
-    ),
-    "model_kl": MeasureInfo(
-        "KL(p(x) ‖ data)",
-        "nat",
-        "Divergence of the generated points' components from those of the data.",
-        "lower",
-        undefined=_POINTS,
-    ),
-    "posterior_kl": MeasureInfo(
-        "KL(p(z|x) ‖ q(z|x))",
-        "nat",
-        "Divergence of the true posteriors from the variational ones, over generated points.",
-        "lower",
-        undefined=(*_GAUSSIAN, *_POINTS),
-    ),
-    "code_kl": MeasureInfo(
-        "KL(p(z) ‖ q(z))",
-        "nat",
-        "Divergence of the prior from the aggregated posterior.",
-        "lower",
-        undefined=(*_GAUSSIAN, *_POINTS),
-    ),
-    "posterior_overlap": MeasureInfo(
-        "overlap of q(z|x)",
-        "fraction",
-        "Error of telling from an inferred code which component its point is of.",
-        "lower",
-        undefined=(*_GAUSSIAN, *_POINTS),
-    ),
-    "true_overlap": MeasureInfo(
-        "overlap of p(z|x)",
-        "fraction",
-        "Error of telling from a code of the prior which component the point is of that it generated.",
-        "lower",
-        undefined=(*_GAUSSIAN, *_POINTS),
-    ),
-    "confidence": MeasureInfo(
-        "confidence",
-        "fraction",
-        "Mean probability of the most probable category.",
-        "neither",
-        undefined=_CATEGORICAL,
-    ),
+    **CLUSTER_MEASURES,
+    **POINT_MEASURES,
 }
 """Measures of models whose code is a vector."""
-
-_IMAGE_CODES: dict[str, MeasureInfo] = {
-    "image_retrieval": MeasureInfo(
-        "image retrieval",
-        "fraction",
-        "Share of reconstructions whose nearest of all held-out images is their own, codes being images.",
-        "higher",
-    ),
-    "image_retrieval_noisy": MeasureInfo(
-        "image retrieval, noisy code",
-        "fraction",
-        "Image retrieval with noise on the code, in which nothing can then be hidden.",
-        "higher",
-    ),
-    "code_retrieval": MeasureInfo(
-        "code retrieval",
-        "fraction",
-        "Share of inferred codes whose nearest of all true ones is their own, where the domains are paired.",
-        "higher",
-        undefined=tuple(
-            UndefinedWhere("data.name", name, "nothing is paired") for name, info in DATASETS.items() if not info.paired
-        ),
-    ),
-    "cycle_error": MeasureInfo(
-        "cycle error",
-        "intensity per pixel",
-        "Mean absolute difference of image and reconstruction, codes being images.",
-        "lower",
-    ),
-    "decoder_diversity": MeasureInfo(
-        "diversity of reconstructions",
-        "fraction",
-        "Share of the variance of reconstructions that the decoder's noise decides given the code.",
-        "neither",
-        undefined=(UndefinedWhere("model.noise_dim", 0, "without noise all draws are the same"),),
-    ),
-    "encoder_diversity": MeasureInfo(
-        "diversity of codes",
-        "fraction",
-        "Share of the variance of codes that the encoder's noise decides given the image.",
-        "neither",
-        undefined=(UndefinedWhere("model.encoder_noise_dim", 0, "without noise all draws are the same"),),
-    ),
-}
 
 MEASURES: dict[str, MeasureInfo] = {
     name: replace(info, undefined=(*info.undefined, UndefinedWhere("model.code", "image", "the code is no vector")))
@@ -471,6 +226,6 @@ MEASURES: dict[str, MeasureInfo] = {
             *(UndefinedWhere("model.code", code, "the code is no image") for code in ("gaussian", "categorical")),
         ),
     )
-    for name, info in _IMAGE_CODES.items()
+    for name, info in TRANSLATION_MEASURES.items()
 }
 """Every measure by name."""

@@ -20,6 +20,7 @@ from analysis.caveats import caveats
 from analysis.drawn import Drawn
 from analysis.findings import answers, headline
 from analysis.page_data import embedded
+from analysis.paper_table import paper_html
 from analysis.tables import (
     CALIBRATED,
     Analysis,
@@ -44,8 +45,8 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Samples",
         ("reconstructions", "cluster_columns", "generated", "translations", "mixture", "posteriors"),
     ),
-    "curves": ("Learning curves", ("learning_curves",)),
-    "search": ("Search", ("objective_history", "importance", "pareto", "searched")),
+    "curves": ("Training", ("learning_curves", "timeline")),
+    "search": ("Search", ("objective_history", "importance", "parallel_coordinates", "pareto", "searched")),
 }
 """Sections with figures: anchor, title, and the figures in their order."""
 
@@ -74,17 +75,19 @@ def page(
         written[name] = _figure_html(drawn, command, embed=len(drawn.svg) <= room)
         room -= len(drawn.svg) if len(drawn.svg) <= room else 0
     written["attribution"] += attribution_html(analysis)
-    written["importance"] += "".join(f'<p class="note">{html.escape(note)}</p>' for note in notes)
-    sections = [("answer", "Answer", _first_screen(analysis))]
-    sections += [
-        (anchor, title, "\n".join(dict.fromkeys(written[name] for name in names)))
-        for anchor, (title, names) in SECTIONS.items()
-    ]
-    sections.insert(3, ("cells", "Cells", _map_section()))
+    searched = (analysis.runs["origin"] == "search").any()
+    written["importance"] += "".join(f'<p class="note">{html.escape(note)}</p>' for note in notes if searched)
+    sections = [("answer", "Answer", _first_screen(analysis)), ("paper", "Paper and ours", paper_html(analysis))]
+    for anchor, (title, names) in SECTIONS.items():
+        if anchor == "full":
+            sections.append(("cells", "Cells", _map_section()))
+        sections.append((anchor, title, "\n".join(written[name] for name in names if written[name])))
+    lacking = [f"{name}: {drawn.note}" for name, drawn in figures.items() if drawn.note]
     sections += [
         ("runs", "Runs", _runs_section()),
-        ("provenance", "Provenance", _provenance(analysis, tables, problems)),
+        ("provenance", "Provenance", _provenance(analysis, tables, problems, lacking)),
     ]
+    sections = [section for section in sections if section[2]]
     body = "\n".join(
         f'<section id="{anchor}">{"" if anchor == "answer" else f"<h2>{title}</h2>"}\n{content}</section>'
         for anchor, title, content in sections
@@ -104,14 +107,14 @@ def page(
 
 def _figure_html(drawn: Drawn, command: str, *, embed: bool) -> str:
     if not drawn.svg:
-        return f'<p class="note">{html.escape(drawn.note)}</p>' if drawn.note else ""
+        return ""
     source = f"figures/{drawn.name}.svg"
     if embed:
         source = f"data:image/svg+xml;base64,{base64.b64encode(drawn.svg).decode()}"
     title, _, rest = drawn.caption.partition(". ")
     links = f'<a href="figures/{drawn.name}.svg">SVG</a> · <a href="figures/{drawn.name}.png">PNG</a>'
     return (
-        f'<figure id="figure-{drawn.name}"><img src="{source}" alt="{html.escape(title, quote=True)}">'
+        f'<figure id="figure-{drawn.name}"><img loading="lazy" src="{source}" alt="{html.escape(title, quote=True)}">'
         f"<figcaption><b>{typeset(title)}.</b> {typeset(rest)} {links} "
         f"<code>{html.escape(command)} {drawn.name}</code></figcaption></figure>"
     )
@@ -194,7 +197,7 @@ def _runs_section() -> str:
     )
 
 
-def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[str]) -> str:
+def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[str], lacking: Sequence[str]) -> str:
     study, runs = analysis.results.study, analysis.runs
     finished = runs[runs["status"] == "finished"]
     facts = {
@@ -226,6 +229,8 @@ def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[st
             "<h3>Measures without a plain value</h3>"
             + html_table(["status", "measure", "subject", "reason", "runs"], rows)
         )
+    if lacking:
+        parts.append(f"<h3>Figures that this study has nothing for</h3>{_list(lacking, '')}")
     if problems:
         parts.append(f"<h3>Problems with the study's files</h3>{_list(problems[:50], 'problems')}")
     return "\n".join(parts)

@@ -7,14 +7,16 @@ No function draws through pyplot, so none depends on or changes global state. Si
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from analysis.style import MANY_DOTS, PANEL_TICKS, SUBJECTS, math_label, short
 from analysis.tables import axis_label, number
@@ -24,20 +26,25 @@ SHARES = (("z", "code alone", "#0072B2"), ("n", "noise alone", "#E69F00"), ("zn"
 FLOOR = -0.3
 """Shares and R² below this are written beside the axis and not drawn."""
 
+TIME_UNITS = {"seconds": 3600, "minutes": 60}
+"""How many of each an hour has; a timeline is written in the first of which it has fewer than 180, or in hours."""
+
 SHARE_AXIS = {"share_z_pixel": -0.03, "share_z_feature": -0.03, "label_preservation": -0.03, "r2_mean": FLOOR}
 """Lower end of the axis of measures that end at 1: one scale for all, so that panels and studies can be compared."""
 
 
-def against_controls(cells: pd.DataFrame, seeds: pd.DataFrame, axes: Axes, measure: str) -> None:
+def against_controls(
+    cells: pd.DataFrame, seeds: pd.DataFrame, sizes: Sequence[float], axes: Axes, measure: str
+) -> None:
     """Draw a measure against the code's size for the trained model and its controls, every seed as a dot.
 
     Args:
         cells: Rows of `statistics.cell_summary` for one measure, split, code and noise dimension.
         seeds: The runs behind them, of `statistics.joined`.
+        sizes: All sizes of the axis, which panels may share, in their order.
         axes: Where to draw.
         measure: Name of the measure.
     """
-    sizes = sorted(cells["code_size"].dropna().unique())
     # Sizes are spaced as their logarithms, which 0 does not have; subjects stand side by side within a tenth of a step.
     for offset, subject in enumerate(("model", "frozen", "untrained", "pca")):
         name, colour, marker, line = SUBJECTS[subject]
@@ -88,7 +95,7 @@ def _subject_rows(table: pd.DataFrame, subject: str) -> pd.DataFrame:
     return table[(table["subject"] == subject) & table["trained_encoder"]]
 
 
-def _positions(values: pd.Series[float], ordered: list[float]) -> np.ndarray:
+def _positions(values: pd.Series[float], ordered: Sequence[float]) -> np.ndarray:
     return np.asarray([ordered.index(value) for value in values], dtype=float)
 
 
@@ -260,6 +267,38 @@ def along_axis(cells: pd.DataFrame, dots: pd.DataFrame, ticks: list[str], axes: 
     axes.set_xlim(-0.4, len(ticks) - 0.6)
     axes.grid(axis="y")
     axes.set_title(axis_label(measure))
+
+
+def timeline(bars: pd.DataFrame, axes: Axes, colours: dict[str, str]) -> None:
+    """Draw runs as bars over time, a row for each lane.
+
+    Args:
+        bars: Rows of `timeline.lane_timeline`.
+        axes: Where to draw.
+        colours: Colour of each block, in the order of the legend.
+    """
+    gap, many = 0.12, len(bars) > MANY_DOTS
+    for block, colour in colours.items():
+        rows = bars[bars["block"] == block]
+        boxes = [
+            [(start, lane - 0.5 + gap), (end, lane - 0.5 + gap), (end, lane + 0.5 - gap), (start, lane + 0.5 - gap)]
+            for start, end, lane in zip(rows["start_h"], rows["end_h"], rows["lane"], strict=True)
+        ]
+        polygons = PolyCollection(boxes, facecolors=colour, edgecolors="white", label=block, rasterized=many)
+        polygons.set_linewidth(0 if many else 0.5)
+        axes.add_collection(polygons)
+    count = int(bars["lane"].max()) + 1
+    step = -(-count // PANEL_TICKS)
+    axes.set_yticks(range(0, count, step), [str(lane + 1) for lane in range(0, count, step)])
+    axes.set_ylim(count - 0.4, -0.6)
+    end = float(bars["end_h"].max())
+    unit, factor = next((item for item in TIME_UNITS.items() if end * item[1] < 180), ("hours", 1))
+    axes.set_xlim(0, end or 1)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * factor:g}"))
+    axes.xaxis.set_major_locator(FixedLocator([tick / factor for tick in MaxNLocator(8).tick_values(0, end * factor)]))
+    axes.grid(axis="x")
+    axes.set_ylabel("lane")
+    axes.set_xlabel(f"{unit} since the first start")
 
 
 def coloured_points(points: np.ndarray, labels: np.ndarray, axes: Axes) -> None:

@@ -122,7 +122,7 @@ function blue(share) {
 // One map at a time, of any measure over any family of cells.
 function gridMaps() {
   const place = document.getElementById("maps");
-  if (!DATA.maps.length) { place.append("No cell of the grid has finished."); return; }
+  if (!DATA.maps.length) { place.append("No cell with a latent dimension or a number of categories has finished."); return; }
   const families = element("select", { "aria-label": "cells", onchange: measuresOf }, ...DATA.maps.map((map, index) => element("option", { value: index }, map.title)));
   const measures = element("select", { "aria-label": "measure", onchange: draw });
   const table = element("div", { class: "scroll" });

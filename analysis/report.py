@@ -21,11 +21,13 @@ from analysis.figures import FIGURES
 from analysis.importance import EVALUATORS, SLOW_EVALUATORS
 from analysis.markdown_report import markdown_report
 from analysis.page import page
+from analysis.paper_table import paper_table
 from analysis.results import load_results
 from analysis.search_part import MODULES, SEARCH_FIGURES, SearchPart, needed, search_part
 from analysis.second_process import second_process
 from analysis.tables import Analysis, analyse, csv_tables, write_tables
-from study.records import StudyFolder, atomic_path, names_in
+from analysis.whole_files import atomic_path
+from study.records import StudyFolder, names_in
 
 PAGE, MARKDOWN = "index.html", "report.md"
 FIGURE_NAMES = (*FIGURES, "importance")
@@ -47,13 +49,13 @@ def write_report(study_dir: Path | str, evaluators: Sequence[str] = EVALUATORS) 
     """
     folder = StudyFolder(study_dir)
     forget_digest(folder)
-    made_of = digest_of(folder)
     place = folder.report / "figures"
     with second_process(MODULES, wanted=len(names_in(folder.runs)) >= LARGE) as start:
+        made_of = digest_of(folder)
         analysis = analyse(load_results(study_dir))
         waiting = start(search_part, needed(analysis), evaluators, place, FIGURE_NAMES)
         figures, undrawn = _draw_others(analysis, place, FIGURE_NAMES)
-        tables = csv_tables(analysis)
+        tables = {**csv_tables(analysis), "paper": paper_table(analysis)}
         write_tables(tables, folder.report / "tables")
         search: SearchPart = waiting()
     figures = {name: (figures | search.figures)[name] for name in FIGURE_NAMES}

@@ -22,7 +22,7 @@ from study.records import RunFolder, StudyFolder, names_in, read_json, run_statu
 RUN_COLUMNS = ("key", "config_key", "replicate", "block", "origin", "label", "trial", "status", "reason")
 RESULT_COLUMNS = (
     *("steps", "train_time_s", "measure_time_s", "wall_time_s"),
-    *("code_hash", "measures_hash", "device", "threads"),
+    *("code_hash", "measures_hash", "device", "threads", "worker", "started_at", "finished_at"),
 )
 CLASSIFIER_COLUMNS = ("classifier_hash", "classifier_accuracy", "classifier_test_accuracy")
 CONFIG_COLUMNS = (
@@ -34,8 +34,11 @@ CONFIG_COLUMNS = (
     "model.train_encoder",
     "data.name",
 )
-PLAIN = (str, int, float, bool, list)
-"""Types of values that a table can hold."""
+SCALAR = (str, int, float, bool)
+ANY = (*SCALAR, list)
+"""Types of values that rows can be grouped by, and that a configuration's other fields may have."""
+
+TEXTS = ("config_key", "block", "origin", "label")
 
 
 @dataclass(frozen=True)
@@ -129,11 +132,9 @@ def _load_study(folder: StudyFolder, problems: list[str]) -> dict[str, Any]:
     if not isinstance(study.get("question"), str):
         study["question"] = ""
     study["blocks"] = [block for block in _list(study.get("blocks")) if isinstance(block, dict)]
-    study["objectives"] = [
-        objective
-        for objective in _list(study.get("objectives"))
-        if isinstance(objective, dict) and isinstance(objective.get("measure"), str)
-    ]
+    objectives = [item for item in _list(study.get("objectives")) if isinstance(item, dict)]
+    objectives = [{name: value for name, value in item.items() if isinstance(value, str)} for item in objectives]
+    study["objectives"] = [item for item in objectives if "measure" in item]
     wanted = _list(study.get("runs"))
     study["runs"] = [item for item in wanted if isinstance(item, dict) and isinstance(item.get("key"), str)]
     if len(study["runs"]) < len(wanted):
@@ -185,8 +186,11 @@ def _load_run(run: RunFolder, measures: MeasureColumns, problems: list[str]) -> 
     record = _read(run.run, problems)
     if not isinstance(record.get("all"), dict):
         return row | {"status": "unreadable", "reason": "run.json cannot be read", "origin": "unknown"}
-    row.update({name: value for name, value in record["all"].items() if isinstance(value, PLAIN)})
-    row.update({name: record[name] for name in RUN_COLUMNS if isinstance(record.get(name), PLAIN)} | {"key": run.key})
+    kinds = dict.fromkeys(CONFIG_COLUMNS, SCALAR)
+    row.update({name: value for name, value in record["all"].items() if isinstance(value, kinds.get(name, ANY))})
+    wanted = {name: str if name in TEXTS else SCALAR for name in RUN_COLUMNS}
+    row.update({name: record[name] for name, kind in wanted.items() if isinstance(record.get(name), kind)})
+    row["key"] = run.key
     row["parameters"] = record.get("parameters") if isinstance(record.get("parameters"), dict) else {}
     if row["status"] == "finished":
         _add_result(row, run, measures, problems)
@@ -202,10 +206,11 @@ def _add_result(row: dict[str, Any], run: RunFolder, measures: MeasureColumns, p
     if not result or found is None:
         row.update(status="unreadable", reason=f"{'measures' if result else 'result'}.json cannot be read")
         return
-    row.update({name: result[name] for name in RESULT_COLUMNS if isinstance(result.get(name), PLAIN)})
+    row.update({name: result[name] for name in RESULT_COLUMNS if isinstance(result.get(name), SCALAR)})
     classifier = result.get("classifier")
     if isinstance(classifier, dict):
-        row.update({f"classifier_{name}": classifier.get(name) for name in ("hash", "accuracy", "test_accuracy")})
+        known = {name: classifier.get(name) for name in ("hash", "accuracy", "test_accuracy")}
+        row.update({f"classifier_{name}": value for name, value in known.items() if isinstance(value, SCALAR)})
     if isinstance(result.get("versions"), dict):
         row["versions"] = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
     full, row["full_hash"] = _read_full_measures(run, problems)

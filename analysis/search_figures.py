@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
@@ -9,8 +11,13 @@ from matplotlib.colors import LogNorm
 
 from analysis import search_plots, style
 from analysis.drawing import MAX_ROWS, Drawing, add_legend, new_figure, oracle_words, split_words
+from analysis.importance import varied_parameters
+from analysis.parallel import best_share, parallel_axes
 from analysis.statistics import pareto_front
 from analysis.tables import HEADLINE, Analysis, label_of
+
+MAX_AXES = 8
+"""Parameters that parallel coordinates show; there is room for no more."""
 
 
 def objective_history(analysis: Analysis) -> Drawing | str:
@@ -91,6 +98,44 @@ def searched(analysis: Analysis) -> Drawing | str:
         f"Searched configurations, {values['run'].nunique()} runs with Gaussian codes, a dot each. They never "
         "enter the means "
         f"of grid cells. {split_words(analysis)}",
+    )
+
+
+def parallel_coordinates(analysis: Analysis) -> Drawing | str:
+    """Draw the configurations of each searched block over their varied parameters and the objectives."""
+    table, objectives = analysis.configurations, analysis.results.study["objectives"]
+    panels = []
+    for block in sorted(table.loc[table["origin"] == "search", "block"].unique()):
+        group = table[table["block"] == block]
+        parameters = varied_parameters(group, analysis.runs)
+        if len(group) > 1 and len(parameters.columns):
+            panels.append((str(block), group, parameters.iloc[:, :MAX_AXES]))
+    if not panels or not objectives:
+        return "Parallel coordinates need a block of which at least two configurations were searched."
+    shown = panels[:MAX_ROWS]
+    figure = new_figure(2.5 * len(shown))
+    grid = figure.subplots(len(shown), 1, squeeze=False)
+    maximize = objectives[0].get("direction") == "maximize"
+    for axes, (block, group, parameters) in zip(grid.flat, shown, strict=True):
+        names = {name: str(name).partition(".")[2].replace("_", "\n") for name in parameters}
+        values = {
+            f"{textwrap.fill(style.math_label(item['measure']), 16)}\n"
+            f"({'higher' if item.get('direction') == 'maximize' else 'lower'} is better)": group[f"objective_{index}"]
+            for index, item in enumerate(objectives)
+        }
+        columns = parameters.rename(columns=names).reset_index(drop=True)
+        for label, column in values.items():
+            columns[label] = column.to_numpy()
+        search_plots.parallel_coordinates(parallel_axes(columns), best_share(group["objective_0"], maximize), axes)
+        axes.set_title(f"{block}: {len(group)} configurations")
+    return Drawing(
+        figure,
+        "Configurations over their parameters and objectives, a line each, in every searched block, its grid cells "
+        "included. "
+        f"Blue: the best tenth by {label_of(objectives[0]['measure'])}, ties included. Axes of positive values that "
+        "spread eightfold or more are logarithmic. Objectives are means over a configuration's seeds on "
+        f"{objectives[0].get('split') or 'validation'} images.{oracle_words(analysis)}"
+        + (f" {len(panels) - len(shown)} further blocks are not shown." if len(panels) > len(shown) else ""),
     )
 
 

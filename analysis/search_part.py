@@ -18,7 +18,7 @@ from analysis.importance import parameter_importance
 from analysis.search_figures import importance_bars
 from analysis.tables import Analysis
 
-SEARCH_FIGURES = ("learning_curves", "objective_history", "importance", "pareto", "searched")
+SEARCH_FIGURES = ("learning_curves", "objective_history", "importance", "parallel_coordinates", "pareto", "searched")
 """The figures of this part; the others are drawn apart from it."""
 
 MODULES = ("analysis.search_part", "optuna.importance", "sklearn.ensemble")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from analysis import style
+from analysis.parallel import ParallelAxis
 
 
 def objective_history(configurations: pd.DataFrame, axes: Axes, column: str, measure: str, maximize: bool) -> None:
@@ -111,3 +115,40 @@ def searched(runs: pd.DataFrame, axes: Axes, measure: str, colours: Normalize) -
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(axis="y")
     axes.set_title(style.math_label(measure))
+
+
+def parallel_coordinates(lines: Sequence[ParallelAxis], best: np.ndarray, axes: Axes) -> None:
+    """Draw configurations as lines over parallel axes, the best ones coloured and above the others.
+
+    Args:
+        lines: The axes, from the left.
+        best: Whether each configuration is among the best, with shape (configurations,).
+        axes: Where to draw.
+    """
+    x = np.arange(len(lines))
+    places = np.stack([line.places for line in lines], axis=1)
+    for chosen, colour, faint in ((~best, "#8a8a8a", 60), (best, style.SUBJECTS["model"][1], 200)):
+        paths = [np.column_stack([x, row]) for row in places[chosen]]
+        axes.add_collection(
+            LineCollection(
+                paths,
+                colors=colour,
+                linewidths=0.8,
+                alpha=min(0.8, max(0.06, faint / max(len(paths), 1))),
+                rasterized=len(paths) > style.MANY_LINES,
+            )
+        )
+    axes.vlines(x, 0, 1, color="#333333", linewidth=0.8, zorder=3)
+    for place, line in zip(x, lines, strict=True):
+        for height, text in line.ticks:
+            axes.plot([place - 0.02, place + 0.02], [height] * 2, color="#333333", linewidth=0.8, zorder=3)
+            axes.annotate(
+                text, (place, height), (4, 0), textcoords="offset points", va="center", zorder=4,
+                bbox={"facecolor": "white", "alpha": 0.85, "pad": 0.8, "linewidth": 0},
+            )  # fmt: skip
+    axes.set_xticks(x, [line.name for line in lines])
+    axes.set_xlim(-0.15, len(lines) - 1 + 0.45)
+    axes.set_ylim(-0.06, 1.06)
+    axes.set_yticks([])
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(axis="x", length=0)

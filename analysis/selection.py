@@ -2,7 +2,8 @@
 
 Configurations of one code are compared by their means over seeds. A label-free measure chooses on validation images;
 the oracle measure, which uses labels, is read off test images; the regret is what the choice loses against the best
-configuration. The number of categories changes the clustering error by itself, so the oracle is I(y; z).
+configuration. The number of categories changes the clustering error by itself, so the oracle is I(y; z). The best of
+means over few seeds is best by luck too, so a regret is too large, the more so the more configurations there are.
 
 Reference: Gulrajani and Lopez-Paz (2020), In search of lost domain generalization (oracle and its rivals).
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.measure_names import MEASURES
+from analysis.statistics import cell_names
 
 ORACLES = ("label_information", "label_preservation")
 MINIMUM = 4
@@ -38,14 +40,15 @@ def label_free_selection(values: pd.DataFrame) -> pd.DataFrame:
         values: A table of `statistics.joined`, both splits, trained encoders.
 
     Returns:
-        One row for each code, oracle and criterion: label and oracle value of the configuration that the criterion
-        chooses, those of the best one, `regret` (best minus chosen, never negative), and Spearman's rank correlation of
-        the criterion, so turned that larger is better, with the oracle over `num_cells` configurations.
+        One row for each code, oracle and criterion: name (as block:label) and oracle value of the configuration that
+        the criterion chooses, those of the best one, `regret` (best minus chosen, never negative), and Spearman's rank
+        correlation of the criterion, so turned that larger is better, with the oracle over `num_cells` configurations.
     """
     model = values[(values["subject"] == "model") & values["trained_encoder"] & values["value"].notna()]
     rows = []
     for code, group in model.groupby("code", sort=True):
-        means = group.pivot_table(index="label", columns=["split", "name"], values="value", aggfunc="mean")
+        means = group.pivot_table(index="config_key", columns=["split", "name"], values="value", aggfunc="mean")
+        names = cell_names(group)
         for oracle in ORACLES:
             if ("test", oracle) not in means:
                 continue
@@ -59,19 +62,21 @@ def label_free_selection(values: pd.DataFrame) -> pd.DataFrame:
                 table = means[[("validation", criterion), ("test", oracle)]].dropna()
                 if len(table) < MINIMUM or table.iloc[:, 0].nunique() < 2:
                     continue
-                rows.append({"code": code, "oracle": oracle, "criterion": criterion, **_compare(table, info.better)})
+                rows.append(
+                    {"code": code, "oracle": oracle, "criterion": criterion, **_compare(table, names, info.better)}
+                )
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     return found.sort_values(["code", "oracle", "regret"], ignore_index=True)
 
 
-def _compare(table: pd.DataFrame, better: str) -> dict[str, object]:
+def _compare(table: pd.DataFrame, names: pd.Series[str], better: str) -> dict[str, object]:
     criterion, oracle = table.iloc[:, 0], table.iloc[:, 1]
     score = {"lower": -criterion, "higher": criterion, "one": -(criterion - 1).abs()}[better]
     chosen, best = str(score.idxmax()), str(oracle.idxmax())
     return {
-        "chosen": chosen,
+        "chosen": names[chosen],
         "value": oracle[chosen],
-        "best": best,
+        "best": names[best],
         "best_value": oracle[best],
         "regret": oracle[best] - oracle[chosen],
         "rank_correlation": score.rank().corr(oracle.rank()),

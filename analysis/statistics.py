@@ -86,12 +86,23 @@ def pooled_deviation(values: Sequence[float], cells: Sequence[object]) -> tuple[
         values: One value a run; NaN is left out.
         cells: The cell of each value.
     """
-    table = pd.DataFrame({"value": values, "cell": cells}).dropna(subset=["value"])
-    if table.empty:
+    array = np.array(values, dtype=float)
+    known = ~np.isnan(array)
+    if not known.any():
         return math.nan, 0
-    residuals = table["value"] - table.groupby("cell")["value"].transform("mean")
-    freedom = len(table) - table["cell"].nunique()
+    residuals, freedom = _within(array[known], _numbered(np.array(cells, dtype=object)[known]))
     return (math.sqrt(float((residuals**2).sum()) / freedom), freedom) if freedom else (math.nan, 0)
+
+
+def _numbered(items: np.ndarray) -> np.ndarray:
+    """Number items from 0; what is missing is an item like any other."""
+    return pd.factorize(items, use_na_sentinel=False)[0]
+
+
+def _within(values: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the deviations from the means of cells, which are numbered from 0, and their degrees of freedom."""
+    counts = np.bincount(cells)
+    return values - (np.bincount(cells, weights=values) / counts)[cells], len(values) - len(counts)
 
 
 def mean_over_cells(values: Sequence[float], cells: Sequence[object], seeds: Sequence[object]) -> GridMean:
@@ -102,17 +113,21 @@ def mean_over_cells(values: Sequence[float], cells: Sequence[object], seeds: Seq
         cells: The cell of each value.
         seeds: The replicate of each value; equal replicates share their seed across cells.
     """
-    table = pd.DataFrame({"value": values, "cell": cells, "seed": seeds}).dropna(subset=["value"])
-    if table.empty:
+    array = np.array(values, dtype=float)
+    known = ~np.isnan(array)
+    if not known.any():
         return GridMean(*(math.nan,) * 3, 0, 0, 0, 0, math.nan, math.nan)
-    grouped = table.groupby("cell")["value"]
-    means, counts = grouped.mean(), grouped.size()
-    deviation, freedom = pooled_deviation(table["value"].tolist(), table["cell"].tolist())
-    variance = deviation**2 * float((1 / counts).sum()) / len(means) ** 2
-    num_seeds = table["seed"].nunique()
+    array = array[known]
+    cell, seed = (_numbered(np.array(items, dtype=object)[known]) for items in (cells, seeds))
+    counts, num_seeds = np.bincount(cell), int(seed.max()) + 1
+    means = np.bincount(cell, weights=array) / counts
+    residuals, freedom = _within(array, cell)
+    variance = math.nan
+    if freedom:
+        variance = float((residuals**2).sum()) / freedom * float((1 / counts).sum()) / len(means) ** 2
     if num_seeds > 1 and freedom:
-        share = (table["value"] - grouped.transform("mean")) / (len(means) * grouped.transform("size"))
-        clustered = float((share.groupby(table["seed"]).sum() ** 2).sum()) * num_seeds / (num_seeds - 1)
+        shares = np.bincount(seed, weights=residuals / (len(means) * counts[cell]), minlength=num_seeds)
+        clustered = float((shares**2).sum()) * num_seeds / (num_seeds - 1)
         if clustered > variance:
             variance, freedom = clustered, num_seeds - 1
     mean = float(means.mean())
@@ -122,7 +137,7 @@ def mean_over_cells(values: Sequence[float], cells: Sequence[object], seeds: Seq
         mean - half,
         mean + half,
         len(means),
-        len(table),
+        len(array),
         num_seeds,
         freedom,
         float(means.min()),
@@ -146,13 +161,16 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0, repeats: int = 20
 def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Add what places a run in the figures to the table of runs.
 
-    Adds `code_size` (latent dimension, or number of categories), `noise_dim`, `trained_encoder`, `family` (the code and
-    every further field in which grid runs of that code differ, so that no figure averages over it) and `pair` (equal
-    for two runs that differ in nothing but whether the encoder is trained).
+    Adds `code_size` (latent dimension, or number of categories; NaN of codes that are images), `noise_dim`,
+    `trained_encoder`, `family` (the code and every further field in which grid runs of that code differ, so that no
+    figure averages over it) and `pair` (equal for two runs that differ in nothing but whether the encoder is trained).
     """
     table = runs.copy()
     table["code"] = table["model.code"].fillna("unknown").astype(str)
-    table["code_size"] = table["model.latent_dim"].where(table["code"] == "gaussian", table["model.num_categories"])
+    sizes = {"gaussian": "model.latent_dim", "categorical": "model.num_categories"}
+    table["code_size"] = math.nan
+    for code, name in sizes.items():
+        table.loc[table["code"] == code, "code_size"] = table.loc[table["code"] == code, name]
     table["noise_dim"] = table["model.noise_dim"]
     table["trained_encoder"] = table[FROZEN_FIELD].map(lambda value: value is not False).astype(bool)
     fields = [name for name in table.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]
@@ -185,6 +203,19 @@ def joined(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     columns = ["key", *CELL, "replicate", "block", "origin", "trial", "label", "code", "pair"]
     described = runs[columns].rename(columns={"key": "run"})
     return measures.merge(described, on="run", how="inner", validate="many_to_one")
+
+
+def cell_names(values: pd.DataFrame) -> pd.Series[str]:
+    """Return the name of each configuration, `gaussian:z=5 n=10`, indexed by `config_key`.
+
+    Labels alone are not names: those of two blocks may be equal. A block of one configuration has its name alone.
+
+    Args:
+        values: A table with `config_key`, `block` and `label`.
+    """
+    first = values.groupby("config_key")[["block", "label"]].first()
+    block, label = first["block"].map(str), first["label"].map(str)
+    return label.where(label == block, block + ":" + label)
 
 
 def cell_summary(values: pd.DataFrame) -> pd.DataFrame:

@@ -63,8 +63,11 @@ SUBJECTS: dict[str, tuple[str, str, str, str]] = {
 PANEL_TICKS = 8
 """Ticks that fit under a panel of a quarter of the page's width."""
 
-MANY_DOTS = 500
-"""Dots of a panel above which a vector file holds them as pixels: it would grow by 100 bytes for each, and be slow."""
+MANY_DOTS, MANY_LINES = 500, 200
+"""Dots or lines of a panel above which a vector file holds them as pixels: it would be large, and slow to show."""
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7a7a7a")
+"""Colours of what has no order."""
 
 
 def math_label(measure: str) -> str:
@@ -80,6 +83,12 @@ def subscripts(text: str) -> str:
 def sequence(count: int) -> list[Any]:
     """Return `count` colours in an order that is also one of lightness."""
     return list(mpl.colormaps["viridis"](np.linspace(0.05, 0.85, max(count, 1))))[:count]
+
+
+def codes_title(family: str) -> str:
+    """Return the name of a family of cells as the title of its part: "Gaussian codes, steps=500"."""
+    code, comma, fields = short(family).partition(",")
+    return f"{code} codes{comma}{fields}"
 
 
 def short(family: str) -> str:

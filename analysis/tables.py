@@ -50,7 +50,8 @@ CRITICS = ("joint_accuracy", "critic_accuracy")
 
 RUN_TABLE_MEASURES = (
     *(*HEADLINE, "dispersion_ratio", "critic_accuracy", "clustering_error", "classification_error"),
-    *("component_information", "off_modes", "model_kl", "posterior_kl", "code_kl", "posterior_overlap", "true_overlap"),
+    *("component_information", "off_modes", "component_spread", "component_kl"),
+    *("joint_kl", "data_posterior_kl", "code_kl", "posterior_overlap", "true_overlap"),
     *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "decoder_diversity", "encoder_diversity"),
 )
 """The measures that a report lists for each run, those that some run has a value of."""
@@ -130,8 +131,8 @@ def analyse(results: StudyResults) -> Analysis:
         paired=paired_summary(pairs),
         controls=controls_table(evidence, pairs),
         configurations=configuration_objectives(values[values["trained_encoder"]], results.study["objectives"]),
-        attribution=variance_attribution(grid, runs, ATTRIBUTED),
-        summary=block_summary(grid, ATTRIBUTED),
+        attribution=variance_attribution(evidence, runs, ATTRIBUTED),
+        summary=block_summary(evidence, ATTRIBUTED),
         outcomes=cell_outcomes(runs, reported, results.folder),
         selection=label_free_selection(values),
     )

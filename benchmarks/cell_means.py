@@ -1,4 +1,4 @@
-"""Mean test values of every configuration of a study, as a Markdown table.
+"""Mean validation values of every configuration of a study, as a Markdown table: what a recipe may be chosen by.
 
 python -m benchmarks.cell_means STUDY_DIR MEASURE [MEASURE …]
 """
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     results = load_results(arguments[0])
     runs = describe_runs(results.runs)
     values = joined(results.measures, runs[runs["status"] == "finished"])
-    values = values[(values["split"] == "test") & (values["subject"] == "model") & values["name"].isin(names)]
+    values = values[(values["split"] == "validation") & (values["subject"] == "model") & values["name"].isin(names)]
     means = values.groupby(["block", "label", "name"], as_index=False)["value"].mean()
     cells = means.pivot_table(index=["block", "label"], columns="name", values="value", dropna=False).reset_index()
     seeds = values.groupby(["block", "label"])["replicate"].nunique()

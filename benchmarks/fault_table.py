@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from study.records import atomic_path
+from analysis.whole_files import atomic_path
 
 PACKAGES = ("torch", "ray", "optuna")
 

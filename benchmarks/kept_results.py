@@ -3,8 +3,9 @@
 A file of `docs/results/` is JSON: study, question, `launched_at`, machine, versions, code hashes, the `--set`
 arguments, `common` (the configuration fields that all cells share and that differ from their defaults), and `cells`,
 one for each configuration of the grid, with block, label, `num_runs` wanted, `failed`, and `values`: for each measure
-of the model on the test images one number a seed, in the order of the seeds, undefined ones left out. `kmeans` is
-k-means' clustering error at the same K.
+of the model on the test images one number a seed, in the order of the seeds, undefined ones left out. `kmeans` and
+`untrained` are the clustering errors of k-means at the same K and of the network before training, `real` what the
+data's own points or images come to, by measure. `defaults` holds those of `SAID` that no cell changes.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ import pandas as pd
 
 from analysis.results import load_results
 from analysis.statistics import describe_runs
-from iae_models.config import changed_values, run_config
-from study.records import StudyFolder, atomic_path, read_json
+from analysis.whole_files import atomic_path
+from iae_models.config import changed_values, default_values, run_config
+from study.records import StudyFolder, read_json
+
+SAID = (
+    *("model.discriminator_norm", "model.discriminator_batching", "model.conditioning", "model.r1_gamma"),
+    *("model.positive_gradient", "model.code_gradient", "model.reconstruction_loss", "model.width"),
+)
+"""Fields that a reader must know of, also where they stand at their defaults."""
 
 DIGITS = 4
 """Significant digits that are kept."""
@@ -46,6 +54,7 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
         "run_hours": round(float(finished["wall_time_s"].sum()) / 3600, 2),
         "overrides": [item for item in spec.get("overrides", []) if not item.startswith(("resources.", "budget."))],
         "common": common,
+        "defaults": _defaults(list(configs.values())),
         "cells": [
             _cell(group, values, measures, _own(configs[group["key"].iloc[0]], common)) for _, group in _cells(runs)
         ],
@@ -66,7 +75,9 @@ def _cell(
     own = own.sort_values("replicate")
     model = own[own["subject"] == "model"]
     kept = {name: _rounded(model[model["name"] == name]["value"]) for name in measures}
-    kmeans = own[(own["subject"] == "kmeans") & (own["name"] == "clustering_error")]["value"]
+    errors = own[own["name"] == "clustering_error"]
+    controls = {name: _rounded(errors[errors["subject"] == name]["value"]) for name in ("kmeans", "untrained")}
+    real = own[(own["subject"] == "real") & own["name"].isin(measures)]
     return {
         "block": str(runs["block"].iloc[0]),
         "label": str(runs["label"].iloc[0]),
@@ -74,8 +85,16 @@ def _cell(
         "num_runs": len(runs),
         "failed": int((runs["status"] == "failed").sum()),
         "values": {name: numbers for name, numbers in kept.items() if numbers},
-        **({"kmeans": _rounded(kmeans)} if len(kmeans) else {}),
+        **{name: values for name, values in controls.items() if values},
+        **(
+            {"real": {str(name): _rounded(group["value"]) for name, group in real.groupby("name")}} if len(real) else {}
+        ),
     }
+
+
+def _defaults(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    defaults = default_values()
+    return {name: defaults[name] for name in SAID if not any(name in config for config in configs)}
 
 
 def _changed(study_dir: Path, key: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from study.records import StudyFolder
 
 REPLICATES = 3
 RUNS_A_PART = 200
+WORKERS = 8
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 MEASURES = (
     *("mse_single", "mse_mean", "r2_mean", "share_z_pixel", "share_n_pixel", "share_zn_pixel", "share_z_feature"),
     *("share_n_feature", "share_zn_feature", "label_preservation", "label_agreement", "tau_z", "dispersion_ratio"),
@@ -98,8 +101,9 @@ def _write_run(
         "train_time_s": 30.0,
         "measure_time_s": 3.0,
         "wall_time_s": 34.0,
-        "started_at": "2026-01-01T00:00:00+00:00",
-        "finished_at": "2026-01-01T00:00:34+00:00",
+        "started_at": (began := BEGAN + timedelta(seconds=35 * (index // WORKERS))).isoformat(),
+        "finished_at": (began + timedelta(seconds=34)).isoformat(),
+        "worker": f"made-up:{index % WORKERS}",
         "code_hash": "abcdef123456",
         "measures_hash": "123456abcdef",
         "device": "cpu",

@@ -30,6 +30,7 @@ from benchmarks.machine import conditions, publish, table
 from study.dispatch import Dispatcher
 from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
+from study.launches import LaunchClock
 from study.optuna_store import OptunaStore
 from study.plan import make_plan
 from study.progress import DriverCallback, display_for
@@ -126,7 +127,7 @@ def ours(number: int, lane_size: int, sleep: float) -> tuple[float, float, int, 
         dispatcher = Dispatcher(spec, folder, make_plan(spec, folder))
         history, store = HistoryWriter(folder.history), OptunaStore(folder, lambda: dispatcher.studies)
         display = display_for(Console(file=sys.stderr, quiet=True), dispatcher, lanes.number, datetime.now(UTC))
-        callback = DriverCallback(dispatcher, history, store, display)
+        callback = DriverCallback(dispatcher, history, store, display, LaunchClock(folder))
         run_lanes(dispatcher, lanes, WorkerSettings(str(folder.root)), callback, print)
         history.write()
         store.close()

@@ -36,12 +36,17 @@ from iae_models.batched import input_gradient
 
 @dataclass(frozen=True)
 class GanLoss:
-    """The four parts of an adversarial loss, each from logits with shape (N, 1) to a scalar to be minimized."""
+    """The four parts of an adversarial loss, each from logits with shape (N, 1) to a scalar to be minimized.
+
+    `threshold` is the logit at which the best discriminator finds P and Q equally likely: its logit is 1 + log P/Q
+    under `forward_kl`, log P/Q under the others.
+    """
 
     discriminator_real: Callable[[Tensor], Tensor]
     discriminator_fake: Callable[[Tensor], Tensor]
     generator_fake: Callable[[Tensor], Tensor]
     generator_real: Callable[[Tensor], Tensor]
+    threshold: float = 0.0
 
 
 LOSSES: dict[str, GanLoss] = {
@@ -62,6 +67,7 @@ LOSSES: dict[str, GanLoss] = {
         lambda v: (v - 1).exp().mean(),
         lambda v: -(v - 1).exp().mean(),
         lambda v: v.mean(),
+        threshold=1.0,
     ),
     "reverse_kl": GanLoss(
         lambda v: (-v).exp().mean(),

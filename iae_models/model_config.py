@@ -56,7 +56,9 @@ class ModelConfig:
             on reaches the network before it directly: the code in (x̂, ẑ), besides the path through the decoder; in the
             flipped autoencoder the image in (x̃, ẑ), besides the path through the recognition network.
         train_encoder: False freezes the encoder at its random initialization: a control.
-        r1_gamma: Weight of the R1 penalty of the discriminators of images, on the real side of what they compare.
+        r1_gamma: Weight of the R1 penalty of the discriminators of images, on the real side of what they compare. It
+            is R1 where discriminator_norm is "none". With "pre_activation" it is the gradient of the sum of a batch's
+            logits, in which each image also moves the statistics of the others: smaller than R1.
         input_noise: Standard deviation of Gaussian noise on the encoder's input, in units of the data.
         instance_noise: Standard deviation of Gaussian noise on the images that discriminators see.
         code_noise: Standard deviation of Gaussian noise on the codes that are compared by a discriminator.
@@ -127,6 +129,11 @@ class ModelConfig:
         require(self.likelihood_std > 0, f"likelihood_std must be above 0, but got {self.likelihood_std}.")
         self._check_code()
         self._check_objective()
+        require(
+            self.r1_gamma == 0 or self.discriminator_norm != "paper",
+            "r1_gamma must be 0 where discriminator_norm is 'paper': batch normalization as the last layer fixes the "
+            f"sum of a batch's logits, so its gradient is 0 and penalizes nothing, but got {self.r1_gamma}.",
+        )
         require(
             (self.discriminator_norm, self.discriminator_batching) != ("paper", "separate"),
             "discriminator_norm must not be 'paper' where discriminator_batching is 'separate': batch normalization as "

@@ -50,7 +50,7 @@ def fake_logits(discriminator: nn.Module, config: ModelConfig, draws: Draws, rea
 
 def discriminator_terms(tape: Tape, name: str, loss: GanLoss, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     """Return a discriminator's loss terms from its logits, and note its accuracy on the tape."""
-    correct = (real > 0).float().mean() + (fake < 0).float().mean()
+    correct = (real > loss.threshold).float().mean() + (fake < loss.threshold).float().mean()
     tape.metrics[f"{name}/accuracy"] = 0.5 * correct.detach()
     return {"real": loss.discriminator_real(real), "fake": loss.discriminator_fake(fake)}
 

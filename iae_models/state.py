@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,13 +20,14 @@ from iae_models.slots import Slot
 from iae_models.training import TrainState
 from iae_models.variant import Variant, build
 
-OWN_NOTES = ("step", "product", "slot")
-"""Notes in a checkpoint that belong to the state."""
-
 
 def save_weights(model: Variant, path: Path) -> None:
-    """Write all parameters and buffers of a model."""
-    save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, path)
+    """Write all parameters and buffers of a model.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    _save(model.state_dict(), path)
 
 
 def load_weights(config: RunConfig, path: Path) -> Variant:
@@ -37,22 +38,13 @@ def load_weights(config: RunConfig, path: Path) -> Variant:
 
 
 def save_state(state: TrainState, path: Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write a complete checkpoint, with notes on what made it."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in state_tensors(state).items()}
+    """Write a complete checkpoint, with notes on what made it.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
     own = {"step": str(state.step), "product": product_of(state.variant), "slot": str(state.slot)}
-    save_file(tensors, path, metadata={**(notes or {}), **own})
-
-
-def notes_of(path: Path) -> dict[str, str]:
-    """Return the notes in a checkpoint."""
-    with safe_open(path, framework="pt") as file:
-        return {name: value for name, value in file.metadata().items() if name not in OWN_NOTES}
-
-
-def slot_in(path: Path) -> Slot:
-    """Return the slot of the run that a checkpoint is of."""
-    with safe_open(path, framework="pt") as file:
-        return Slot.read(file.metadata()["slot"])
+    _save(state_tensors(state), path, {**(notes or {}), **own})
 
 
 def load_state(state: TrainState, path: Path) -> None:
@@ -92,6 +84,13 @@ def _load_optimizer(optimizer: torch.optim.Adam, tensors: dict[str, Tensor]) -> 
         index, _, key = name.partition("/")
         moments.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path, notes: dict[str, str] | None = None) -> None:
+    try:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, path, metadata=notes)
+    except SafetensorError as error:  # what a full disk comes to there
+        raise OSError(f"{path} cannot be written: {error}") from error
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ def check_address(address: str) -> None:
     """Knock at an address.
 
     Args:
-        address: "HOST:PORT", "ray://HOST:PORT", or "auto" for the cluster of this machine, which Ray looks up.
+        address: "HOST:PORT", or "auto" for the cluster of this machine, which Ray looks up.
 
     Raises:
         BadInput: It has another form, or nobody answers there.
@@ -38,6 +38,11 @@ def _parts(address: str) -> tuple[str, int]:
         port = parts.port
     except ValueError:
         port = None
-    if parts.scheme not in ("", "ray") or not parts.hostname or not port or parts.path:
-        raise BadInput(f"--address must be HOST:PORT, ray://HOST:PORT or auto, but got {address!r}.")
+    if parts.scheme == "ray":
+        raise BadInput(
+            f"--address must be HOST:PORT or auto, but got {address!r}, of Ray's client: a launch has to run on a node "
+            "of the cluster, since it looks after its lanes from there. Launch on one, with --address auto."
+        )
+    if parts.scheme or not parts.hostname or not port or parts.path:
+        raise BadInput(f"--address must be HOST:PORT or auto, but got {address!r}.")
     return parts.hostname, port

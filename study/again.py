@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -120,15 +121,19 @@ def recorded_run(run: RunFolder) -> dict[str, Any]:
     return record
 
 
-def command_to_train(key: str, record: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def command_to_train(
+    key: str, record: Mapping[str, Any], result: Mapping[str, Any], data_root: Path | None = None
+) -> str:
     """Return shell commands that train a run anew, from nothing but this code and the data.
 
     Args:
         key: The run.
         record: What its `run.json` holds.
-        result: What its `result.json` holds, or an empty mapping; it gives threads and device.
+        result: What its `result.json` holds, or an empty mapping; it gives threads, device and product.
+        data_root: Folder of the data sets; None stands for the loader's default.
     """
     resources = {"cpus_per_lane": result.get("threads", 1), "device": _device_of(result)}
+    resources |= {"product": result["product"]} if result.get("product") else {}
     # a replicate's seeds follow from its number, and those that confirm a winner are numbered from a thousand
     note = "  # so many have a number up to this run's" if record["replicate"] >= CONFIRM_FIRST else ""
     lines = "\n".join(
@@ -138,7 +143,9 @@ def command_to_train(key: str, record: Mapping[str, Any], result: Mapping[str, A
             f"resources: {json.dumps(resources)}",
         ]
     )
-    return f"cat > again-{key}.yaml <<'STUDY'\n{lines}\nSTUDY\npython -m study.launch again-{key}.yaml --only {key}"
+    words = ["python", "-m", "study.launch", f"again-{key}.yaml", "--only", key]
+    words += ["--data-root", str(data_root.resolve())] if data_root else []
+    return f"cat > again-{key}.yaml <<'STUDY'\n{lines}\nSTUDY\n{shlex.join(words)}"
 
 
 def maker_of(result: Mapping[str, Any]) -> Maker:

@@ -6,15 +6,14 @@ Two workers that time the same thing could come to different answers, and their 
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
-import secrets
 from pathlib import Path
 
 import torch
 
+from analysis.whole_files import settle
 from iae_models.products import fastest_product
-from study.records import StudyFolder, read_json, write_json
+from study.records import StudyFolder, json_text, read_json
 
 
 def agreed_product(folder: StudyFolder) -> str:
@@ -26,24 +25,11 @@ def agreed_product(folder: StudyFolder) -> str:
     name = processor()
     path = folder.choices / f"{hashlib.sha256(name.encode()).hexdigest()[:12]}.json"
     if not path.is_file():
-        settle(path, {"processor": name, "product": fastest_product()})
+        settle(path, json_text({"processor": name, "product": fastest_product()}).encode())
     try:
         return str(read_json(path)["product"])
     except KeyError as error:
         raise ValueError(f"{path} must name a product, but has none. Remove it to have one chosen.") from error
-
-
-def settle(path: Path, choice: dict[str, str]) -> None:
-    """Write a choice, unless another process was first."""
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
-    write_json(temporary, choice)
-    try:
-        os.link(temporary, path)
-    except OSError:  # it is there, or the file system has no links
-        if not path.is_file():
-            write_json(path, choice)
-    finally:
-        temporary.unlink()
 
 
 def processor() -> str:

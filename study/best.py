@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from iae_models.config import changed_values
+from study.access import reading
 from study.failures import BadInput
 from study.folder_argument import study_folder
 from study.output import print_whole
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         folder = study_folder(options.folder)
         spec = recorded_study(folder)
-        found = ranking(spec, folder, recorded_plan(spec, folder))
+        with reading(folder):
+            found = ranking(spec, folder, recorded_plan(spec, folder))
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2

@@ -24,10 +24,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from iae_models.config import RunConfig, config_key, flatten
 from study.blocks import Block
-from study.encoding import Parameters, encode, num_configurations, suggest
+from study.encoding import Parameters, encode, suggest
 from study.planned import PlannedRun, searched_runs
 from study.samplers import make_sampler
 from study.scores import Score
+from study.space_size import num_configurations
 from study.spec import StudySpec
 from study.trial_memory import TrialMemory
 
@@ -97,7 +98,7 @@ class BlockSearch:
         repetitions: Former proposals of this block that were not new.
 
     Attributes:
-        name: Name of the Optuna study, `<study>.<block>`.
+        name: Name of the Optuna study, `<study>.<block>`, or `<study>-smoke.<block>`.
         exhausted: Why no further configuration can be proposed; empty while one can.
         study: The Optuna study, in memory.
     """
@@ -106,7 +107,7 @@ class BlockSearch:
         self, spec: StudySpec, block: Block, known: Sequence[Known], repetitions: Iterable[Repetition] = ()
     ) -> None:
         self.block = block
-        self.name = f"{spec.name}.{block.name}"
+        self.name = f"{spec.folder_name}.{block.name}"
         self.exhausted = ""
         self._spec = spec
         self._numbers: dict[str, int] = {}

@@ -67,6 +67,12 @@ class Block:
             groups.setdefault(axis.name if axis.zip is None else f"zip {axis.zip}", []).append(axis)
         return tuple(map(tuple, groups.values()))
 
+    def searched_group(self, axis: Axis) -> str:
+        """Return the zip group that an axis is searched with; empty where it is searched alone."""
+        if axis.zip is None or any(other.zip == axis.zip and other.search is not None for other in self.axes):
+            return ""
+        return axis.zip
+
     def values(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Return the dotted values of one configuration, where `chosen` has a value for each active axis.
 

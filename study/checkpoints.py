@@ -2,21 +2,24 @@
 
 A checkpoint is a state file of `iae_models.state`. It is written beside its place, flushed and renamed, and its name
 holds the beginning of the SHA-256 of its content, so one that a disk has damaged is known and passed over for the one
-before it. The newest two are kept. A checkpoint of other model code, or of another kind of device, is not gone on from:
-its run would be neither code's.
+before it. The newest two are kept. A checkpoint of another maker (see `study.checkpoint_notes`) is not gone on from,
+since its run would be neither's. It is kept under another name until the run has a checkpoint of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from iae_models.state import load_state, notes_of, save_state, slot_in
-from iae_models.training import TrainState
-from study.records import CHECKPOINT, RunFolder, atomic_path
+from analysis.whole_files import atomic_path
+from iae_models.slots import Slot
+from iae_models.state import load_state, save_state
+from iae_models.training import ALONE, TrainState
+from study.checkpoint_notes import fits, notes_in
+from study.failures import is_out_of_memory
+from study.records import CHECKPOINT, RunFolder
 
 KEPT = 2
 """Checkpoints of a run that are kept."""
@@ -27,7 +30,8 @@ class Checkpoints:
 
     Args:
         run: The run's folder.
-        notes: What made its state, such as the hash of the code; only a checkpoint with the same notes is gone on from.
+        notes: What makes its state, such as the hash of the code; only a checkpoint with the same notes is gone on
+            from.
         interval_s: Seconds between two checkpoints.
         most_slots: In how many slots a run may go on (`iae_models.slots`); one that began in more begins anew.
 
@@ -48,22 +52,41 @@ class Checkpoints:
         """Whether the last checkpoint, or the beginning, is long enough ago."""
         return time.monotonic() - self._last_save >= self._interval_s
 
-    def resume(self, state: TrainState) -> None:
-        """Put the newest whole checkpoint into an initial state, if there is one; remove those that are of no use."""
+    def resume(self, initial: Callable[[], TrainState]) -> TrainState:
+        """Return the state in the newest whole checkpoint that can be gone on from, or an initial one.
+
+        Damaged checkpoints are removed, and others that cannot be gone on from are renamed.
+
+        Args:
+            initial: Makes an initial state.
+
+        Raises:
+            OSError: A whole one cannot be read now.
+        """
         self._run.remove_temporaries()
+        state = initial()
         for path in self._run.checkpoints():
-            if is_whole(path) and notes_of(path) == self._notes and slot_in(path).of <= self._most_slots:
-                with contextlib.suppress(ValueError):  # this machine cannot multiply as the former one did
+            if not is_whole(path):
+                path.unlink(missing_ok=True)
+                continue
+            if fits(notes_in(path) or {}, self._notes) and slot_in(path).of <= self._most_slots:
+                try:
                     load_state(state, path)
-                    return
-            path.unlink(missing_ok=True)
+                except Exception as error:  # this machine cannot multiply as the former one did, or a part is missing
+                    if isinstance(error, OSError) or is_out_of_memory(error):
+                        raise
+                    state = initial()
+                else:
+                    return state
+            self._run.set_checkpoint_aside(path)
+        return state
 
     def save(self, state: TrainState) -> None:
         """Write a checkpoint, then remove the oldest ones."""
         try:
             with atomic_path(self._run.root / "checkpoint.safetensors", lambda path: self._place(path, state)) as path:
                 save_state(state, path, self._notes)
-            for old in self._run.checkpoints()[KEPT:]:
+            for old in (*self._run.checkpoints()[KEPT:], *self._run.former_checkpoints()):
                 old.unlink(missing_ok=True)
         except OSError as error:  # a run is worth more than its checkpoint, and the disk may have room by then
             self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -73,6 +96,11 @@ class Checkpoints:
 
     def _place(self, path: Path, state: TrainState) -> Path:
         return self._run.checkpoint(state.step, digest_of(path))
+
+
+def slot_in(path: Path) -> Slot:
+    """Return the slot of the run that a checkpoint is of; alone where it says none, or cannot be read."""
+    return Slot.read((notes_in(path) or {}).get("slot", str(ALONE)))
 
 
 def digest_of(path: Path) -> str:

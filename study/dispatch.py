@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import optuna
@@ -18,13 +18,14 @@ from iae_models.config import config_key
 from study.block_search import BlockSearch, Proposal, repetitions_of
 from study.configurations import Configurations
 from study.failures import amend_failure, failure_reason, record_failure, set_aside
+from study.hours import hours_left
 from study.judge import Judge
 from study.known import known_configurations
 from study.plan import Plan, shares
 from study.planned import PlannedRun, cell_name, record_run, takes_from_search
 from study.records import StudyFolder, run_status
 from study.resolved import readmit
-from study.results import Result, hours_used, read_result
+from study.results import read_result
 from study.retries import MOST_LOSSES, Retries
 from study.rungs import JUDGED, Rung, pruned_reason, read_rungs, record_pruned, rung_in
 from study.scores import Score
@@ -51,6 +52,7 @@ class Dispatcher:
         problem: Traceback of the first unexpected error in the driver; empty while all is well.
         is_stopped: Whether nothing is handed out any more.
         out_of_time: Whether the budget's hours ended the handing out.
+        saw_stop: Whether a worker has ended a run because the study is asked to stop; it may hear of that first.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Dispatcher:
         self.runs = {run.key: run for run in plan.wanted}
         self.problem = ""
         self.out_of_time = False
+        self.saw_stop = False
         self._results = dict(plan.results)
         self._later = {run.key for run in plan.later}
         self._is_confined = plan.chosen is not None
@@ -98,11 +101,14 @@ class Dispatcher:
         self._retries = Retries(num_larger)
         self._together = together
         self._clock = clock
-        self._deadline = _deadline(spec, plan.results.values(), clock())
+        hours = hours_left(spec, plan)
+        self._deadline = None if hours is None else clock() + 3600 * hours
         self._extra = set(plan.extra)
         for item in known:
             if item.score is not None:
                 self._remember(config_key(item.config), item.score)
+        for run in plan.renamed:
+            record_run(folder, run, anew=True)
         self._unrecorded = deque(plan.todo)
         self._count()
 
@@ -159,6 +165,9 @@ class Dispatcher:
 
     def note(self, report: Report) -> None:
         """Take a sign of life."""
+        if report.status == "stopped":
+            self.saw_stop = True
+            self.stop()
         if report.status == "running":
             if report.key in self._live:
                 self.standing.reports[report.key] = report
@@ -349,11 +358,13 @@ class Dispatcher:
         self, run: PlannedRun, reason: str, step: int = 0, values: Mapping[str, float | None] | None = None
     ) -> None:
         """Write why a run ends early, and close its books; where it is out, its lane hears of it at the next report."""
-        if self._live.pop(run.key, None) is None:
+        last = self.standing.reports.pop(run.key, None)
+        is_out = self._live.pop(run.key, None) is not None
+        step = max(step, 0 if last is None else last.step)
+        if is_out and (step or self.folder.run(run.key).log.is_file()):
+            step = max(1, step)
+        else:  # it was not begun, or waits behind others in its lane
             self._spend([run], sign=-1)
-        else:
-            last = self.standing.reports.pop(run.key, None)
-            step = max(1, step, 0 if last is None else last.step)
         self._later.discard(run.key)
         record_run(self.folder, run)
         record_pruned(self.folder.run(run.key), reason, step, values or {})
@@ -376,9 +387,11 @@ class Dispatcher:
         folder = self.folder.run(run.key)
         status = "pruned" if run.key in self.standing.pruned else run_status(folder)
         if self._judge is not None:
-            # a run that failed is run again
-            status = "planned" if status == "failed" else status
-            self._judge.replay(run, read_rungs(folder), status, self._value_of(run.key))
+            rungs = read_rungs(folder)
+            if status == "failed":  # it is run again, from its last checkpoint
+                status, step = "planned", folder.newest_step()
+                rungs = [rung for rung in rungs if rung.step <= step]
+            self._judge.replay(run, rungs, status, self._value_of(run.key))
 
     def _value_of(self, key: str) -> float | None:
         return self._results[key].objectives[0] if key in self._results else None
@@ -407,9 +420,3 @@ class Dispatcher:
             name = cell_name(self._configurations.first_run(key))
             is_better_high = self.spec.objectives[0].direction == "maximize"
             self.standing.remember(key, name, None if score.values is None else score.values[0], is_better_high)
-
-
-def _deadline(spec: StudySpec, results: Iterable[Result], now: float) -> float | None:
-    if spec.budget.hours is None:
-        return None
-    return now + 3600 * (spec.budget.hours - hours_used(results))

@@ -61,7 +61,7 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         paths: Folders that workers import from besides this repository.
 
     Raises:
-        BadInput: There is no such cluster.
+        BadInput: There is no such cluster, or Ray cannot start here, as where its folder for temporary files is full.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while Ray started.
     """
     os.environ.update(SWITCHES)
@@ -79,11 +79,15 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         try:
             with held_back(ENDING):
                 ray.init(**options)
-        except (ConnectionError, ValueError) as error:
-            if address is None:
+        except (OSError, ValueError) as error:
+            if address is not None:
+                raise BadInput(f"--address must be that of a running Ray cluster, but at {address}: {error}") from error
+            if isinstance(error, ValueError):
                 raise
-            raise BadInput(f"--address must be that of a running Ray cluster, but at {address}: {error}") from error
+            raise BadInput(f"Ray must be able to start on this machine, but cannot: {error}.") from error
         signal.signal(signal.SIGTERM, terminate)  # Ray puts its own there
+        if address is None:
+            _kill_without_asking()
         # Tune says at this level what the driver says itself: which trials did not complete, and how to resume them.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         yield
@@ -91,6 +95,18 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         raise KeyboardInterrupt from exit_
     finally:
         ray.shutdown()
+
+
+def _kill_without_asking() -> None:
+    """Let `ray.shutdown` kill the processes of our own Ray at once.
+
+    They were started so as not to hear SIGTERM, and Ray would wait a second for each. It has no public switch for this;
+    where the private one is gone, it waits.
+    """
+    node = getattr(ray._private.worker, "_global_node", None)
+    kill = getattr(node, "kill_all_processes", None)
+    if kill is not None:
+        node.kill_all_processes = lambda **options: kill(**{**options, "allow_graceful": False})  # type: ignore[union-attr]
 
 
 def worker_variables(threads: int, paths: Sequence[str] = ()) -> dict[str, str]:
@@ -132,7 +148,7 @@ def run_lanes(
         KeyboardInterrupt: The study was asked to stop, and its lanes have ended or are not waited for.
         NoNodeLeft: Ray has lost all nodes on which a lane fits.
     """
-    switch = StopSwitch(dispatcher, say)
+    switch = StopSwitch(dispatcher, say, lambda: callback.num_running)
     searcher = LaneSearcher(dispatcher, place, lanes.bundles)
     stopper = CombinedStopper(switch, NodeWatch(lambda: lanes.bundles[dispatcher.most_growths()]))
     with tempfile.TemporaryDirectory(prefix="study-") as storage, signals_to(switch):
@@ -148,7 +164,7 @@ def run_lanes(
                     callback.tell_loss(keys)
             else:
                 break
-    if switch.is_stopping:
+    if switch.is_stopping or dispatcher.saw_stop:
         raise KeyboardInterrupt
 
 

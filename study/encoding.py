@@ -10,9 +10,7 @@ Most keys are one parameter of their own name. Three kinds are not:
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,9 +24,6 @@ from study.search_space import Axis, Choices, FloatRange, IntegerRange, SearchSp
 Parameters = dict[str, tuple[Any, BaseDistribution]]
 """Optuna's parameters by name, each with the distribution that it comes from."""
 
-MAX_COUNTED = 10_000
-"""Size of the product of all values above which the configurations of a space are not counted."""
-
 
 def suggest(trial: optuna.Trial, block: Block) -> dict[str, Any]:
     """Let a trial choose a value for every active axis of a block, conditions before what they govern."""
@@ -38,9 +33,9 @@ def suggest(trial: optuna.Trial, block: Block) -> dict[str, Any]:
     for axis in block.axes:
         if not axis.is_active(known):
             continue
-        group = _group_of(axis, block)
+        group = block.searched_group(axis)
         if not group:
-            value = _suggest(trial, axis.name, space_of(axis))
+            value = _suggest(trial, axis.name, axis.space)
         else:
             if group not in rows:
                 texts = _rows(group, block)
@@ -65,12 +60,12 @@ def encode(block: Block, values: Mapping[str, Any]) -> Parameters | None:
     for axis in block.axes:
         if not axis.is_active(values):
             continue
-        if values[axis.name] not in space_of(axis):
+        if values[axis.name] not in axis.space:
             return None
         expected[axis.name] = values[axis.name]
-        group = _group_of(axis, block)
+        group = block.searched_group(axis)
         if not group:
-            parameters |= _encode(axis.name, space_of(axis), values[axis.name])
+            parameters |= _encode(axis.name, axis.space, values[axis.name])
         elif _row_name(group) not in parameters:
             row = _row_of(group, block, values)
             if row is None:
@@ -78,21 +73,6 @@ def encode(block: Block, values: Mapping[str, Any]) -> Parameters | None:
             texts = _rows(group, block)
             parameters[_row_name(group)] = (texts[row], CategoricalDistribution(texts))
     return parameters if expected == dict(values) else None
-
-
-def space_of(axis: Axis) -> SearchSpace:
-    """Return where the values of an axis lie; an axis that is not searched has those of its grid."""
-    return axis.search if axis.search is not None else Choices(axis.grid)
-
-
-def num_configurations(block: Block) -> int | None:
-    """Return how many configurations a block's search can propose; None where they are too many to count."""
-    values = {axis.name: _all_values(space_of(axis)) for axis in block.axes}
-    # the axes of a zip group count once for each row, which the product over-counts and `cells` does not
-    if any(items is None for items in values.values()) or math.prod(map(len, values.values())) > MAX_COUNTED:  # type: ignore[arg-type]
-        return None
-    axes = tuple(dataclasses.replace(axis, grid=tuple(values[axis.name] or ())) for axis in block.axes)
-    return sum(1 for _ in dataclasses.replace(block, axes=axes).cells())
 
 
 def _suggest(trial: optuna.Trial, name: str, space: SearchSpace) -> Any:
@@ -124,27 +104,6 @@ def _encode(name: str, space: SearchSpace, value: Any) -> Parameters:
             return {name: (value, IntDistribution(low, high, log=log, step=step))}
         case FloatRange(low, high, log, width):
             return {name: (value, FloatDistribution(low, high, log=log, step=width))}
-
-
-def _all_values(space: SearchSpace) -> list[Any] | None:
-    match space:
-        case Choices(values):
-            return list(values)
-        case ZeroOrRange(IntegerRange() as span):
-            return [0, *range(span.low, span.high + 1, span.step)]
-        case IntegerRange(low, high, _, step):
-            return list(range(low, high + 1, step))
-        case FloatRange(low, high, _, float(width)):
-            return [low + width * index for index in range(round((high - low) / width) + 1)]
-        case _:
-            return None
-
-
-def _group_of(axis: Axis, block: Block) -> str:
-    """Return the zip group that an axis is searched with; empty where it is searched alone."""
-    if axis.zip is None or any(other.zip == axis.zip and other.search is not None for other in block.axes):
-        return ""
-    return axis.zip
 
 
 def _members(group: str, block: Block) -> Iterator[Axis]:

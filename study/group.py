@@ -15,8 +15,8 @@ from iae_models.config import RunConfig
 from iae_models.data import ImageData
 from iae_models.slot_probe import num_together
 from iae_models.slots import Slot
-from iae_models.state import slot_in
 from iae_models.training import Progress, Together, TrainState
+from study.checkpoints import slot_in
 from study.records import RunFolder, StudyFolder, run_status
 from study.run import configuration_of, data_of, prepare_torch, product_for
 from study.trial import WorkerSettings

@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from study.records import RunFolder, atomic_path
+from analysis.whole_files import atomic_path
+from study.records import RunFolder
 
 SCHEMA = pa.schema(
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from study.plan import Plan
-from study.results import hours_used
 from study.spec import StudySpec
 
 
@@ -11,7 +10,7 @@ def hours_left(spec: StudySpec, plan: Plan) -> float | None:
     """Return the hours in which runs may still be started, 0 where they are used up, None where there is no limit."""
     if spec.budget.hours is None:
         return None
-    return max(0.0, spec.budget.hours - hours_used(plan.results.values()))
+    return max(0.0, spec.budget.hours - plan.hours_used)
 
 
 def used_up(spec: StudySpec) -> str:

@@ -36,11 +36,6 @@ class Lanes:
         return "cuda" if self.gpus else "cpu"
 
     @property
-    def threads(self) -> int:
-        """Threads of one lane's process; a larger share changes nothing about them, so that numbers stay the same."""
-        return max(1, int(self.cpus))
-
-    @property
     def bundles(self) -> list[Mapping[str, float]]:
         """What Ray reserves for a lane, and then for one with each larger share."""
         shares = ((self.cpus, self.gpus), *self.larger)

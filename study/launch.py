@@ -11,8 +11,8 @@ blocks for later, and `--fresh` moves the folder aside.
 Ctrl-C, SIGTERM or a terminal that closes (SIGHUP, unless `nohup` keeps it away) lets every run save a checkpoint and
 then ends the launch; a second Ctrl-C ends it at once.
 
-Exit codes: 0 all runs finished, 1 some failed, 2 bad input (nothing was started), 3 the folder is in use, 130
-interrupted.
+Exit codes: 0 all runs finished, 1 some failed or the budget's hours ended before they began, 2 bad input (nothing was
+started), 3 the folder is in use, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iae_models.config import default_values
+from study.access import reading, writing
 from study.address import check_address
+from study.blocks import Block
 from study.cell_list import listing
-from study.difference import as_lines, difference
+from study.difference import as_lines, difference, other_checkpoints
 from study.failures import BadInput
 from study.hours import hours_left, used_up
-from study.launch_end import end_launch
-from study.launch_folder import begun_anew, check_folder, check_place, held, unless_refused, writing
+from study.launch_end import copy_note, end_launch
+from study.launch_folder import begun_anew, check_folder, check_place, held, unless_refused
 from study.launch_options import command_of, launch_parser
 from study.lock import FolderInUse
 from study.mending import advice, mend_from_replicates, mend_rungs
@@ -48,7 +50,7 @@ from study.readiness import lacking
 from study.records import StudyFolder, run_status
 from study.resolved import last_launch, write_study
 from study.selection import confined
-from study.signals import heeded, leave_closed_terminal
+from study.signals import heeded, ignore_signals, leave_closed_terminal, signals_given_back
 from study.spec import SpecError, StudySpec, load_study
 
 if TYPE_CHECKING:
@@ -76,34 +78,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     launched_at = datetime.now(UTC)
     options = launch_parser().parse_args(arguments)
     try:
-        spec = load_study(options.spec, options.set, smoke=options.smoke)
-        folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
-        check_folder(folder, spec)
-        if options.dry_run or options.list:
-            plan = _plan(spec, folder, options.only)
-            if options.list:
-                text = listing(plan, folder)
-            else:
-                check_place(folder)
-                text = "\n\n".join(
-                    filter(None, [describe(plan, spec, folder, columns()), _not_ready(spec, plan, options)])
-                )
-            return FINISHED if print_whole(text) else FAILED
-        if options.address is None:
-            _check_cores(spec)
-        else:
-            check_address(options.address)
-        with begun_anew(folder) if options.fresh else contextlib.nullcontext(), unless_refused(folder), held(folder):
-            try:
-                return _launch(spec, folder, options, launched_at)
-            except KeyboardInterrupt:
-                return _interrupted(spec, folder, options)
+        with signals_given_back():
+            return _main(options, launched_at)
     except (SpecError, BadInput) as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
     except FolderInUse as error:
         print(error, file=sys.stderr)
         return IN_USE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _main(options: argparse.Namespace, launched_at: datetime) -> int:
+    spec = load_study(options.spec, options.set, smoke=options.smoke)
+    folder = StudyFolder(options.out or Path("runs") / spec.folder_name)
+    check_folder(folder, spec)
+    if options.dry_run or options.list:
+        return FINISHED if print_whole(_shown(spec, folder, options)) else FAILED
+    if options.address is None:
+        _check_cores(spec)
+    else:
+        check_address(options.address)
+    with (
+        begun_anew(folder) if options.fresh else contextlib.nullcontext(),
+        unless_refused(folder),
+        held(folder, command_of(options)),
+    ):
+        try:
+            return _launch(spec, folder, options, launched_at)
+        except KeyboardInterrupt:
+            ignore_signals()  # what is left is short
+            return _interrupted(spec, folder, options)
+
+
+def _shown(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace) -> str:
+    """Return what a launch shows that starts nothing: the cells, or the plan and what it would lack."""
+    plan = _plan(spec, folder, options.only)
+    with reading(folder):
+        if options.list:
+            return listing(plan, folder)
+        check_place(folder)
+        described = describe(plan, spec, folder, columns(), is_local=options.address is None)
+    return "\n\n".join(filter(None, [described, _not_ready(spec, plan, options)]))
 
 
 def _not_ready(spec: StudySpec, plan: Plan, options: argparse.Namespace) -> str:
@@ -131,12 +148,13 @@ def _plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> Plan:
     """Plan a study, or the named cells of it.
 
     Raises:
-        BadInput: A record in the folder is damaged; the message names it. Or a name is unknown.
+        BadInput: A record in the folder is damaged or cannot be read; the message names it. Or a name is unknown.
     """
-    try:
-        plan = make_plan(spec, folder)
-    except ValueError as error:
-        raise BadInput(f"{error} {advice(spec, folder, str(error))}") from error
+    with reading(folder):
+        try:
+            plan = make_plan(spec, folder)
+        except ValueError as error:
+            raise BadInput(f"{error} {advice(spec, folder, str(error))}") from error
     return confined(plan, only)
 
 
@@ -149,7 +167,9 @@ def _mended_plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> t
     mended: list[str] = []
     try:
         plan = _plan(spec, folder, only)
-    except BadInput:
+    except BadInput as error:
+        if isinstance(error.__cause__, OSError):
+            raise
         with writing(folder):
             mended += mend_from_replicates(spec, folder)
         if not mended:
@@ -164,7 +184,7 @@ def _mended_plan(spec: StudySpec, folder: StudyFolder, only: Sequence[str]) -> t
 
 
 def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
-    """Refuse finished runs that other model code has made.
+    """Refuse finished runs, and checkpoints to go on from, that other model code has made.
 
     Raises:
         BadInput: There are some.
@@ -174,6 +194,14 @@ def _refuse_other_code(plan: Plan, folder: StudyFolder) -> None:
         raise BadInput(
             f"--same-code wants runs of the model code {now} alone, but {found} ({name}): choose another folder with "
             "--out, begin anew with --fresh, or leave --same-code out to use them, marked in the report."
+        )
+    with reading(folder):
+        others = other_checkpoints(plan, folder)
+    for (name, now), count in others.items():
+        raise BadInput(
+            f"--same-code wants runs of the model code {now} alone, but the checkpoints of {counted(count, 'run')} in "
+            f"{folder.root} were made by other model code ({name}): go on with that code, or leave --same-code out to "
+            "have them begin anew."
         )
 
 
@@ -189,7 +217,9 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     for sentence in mended:
         print(sentence)
     print(f"{spec.name} in {folder.root}, {counted(len(plan.wanted), 'run')}:")
-    print(as_lines(difference(plan, folder), columns()), flush=True)
+    with reading(folder):
+        rows = difference(plan, folder, spec.resources, is_local=options.address is None)
+    print(as_lines(rows, columns()), flush=True)
     if plan.is_done:
         print("Nothing to do: " + _all_ended(plan, spec))
         return _brought_up_to_date(spec, folder, plan, launched_at, FINISHED)
@@ -201,15 +231,17 @@ def _launch(spec: StudySpec, folder: StudyFolder, options: argparse.Namespace, l
     outcome = _run(spec, folder, plan, options, launched_at)
     if outcome.problem:
         print(outcome.problem, file=sys.stderr)
-    return end_launch(folder, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED)
+    return end_launch(
+        folder, spec.search.storage, outcome.notes, FAILED if outcome.problem or outcome.num_missing else FINISHED
+    )
 
 
 def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: datetime, code: int) -> int:
     """Write what is derived of a study of which nothing is run, and return the exit code."""
     with writing(folder):
         write_study(spec, folder, plan, last_launch(folder) or launched_at)
-    _rebuild(spec, folder, plan)
-    return end_launch(folder, (), code)
+    note = copy_note(spec.search.storage, _rebuild(spec, folder, plan))
+    return end_launch(folder, spec.search.storage, filter(None, [note]), code)
 
 
 def _run(
@@ -242,25 +274,40 @@ def _run(
 
 
 def _data_names(spec: StudySpec, plan: Plan) -> set[str]:
-    """Return the data sets that runs of this launch may need; no search chooses one, but a search may have no grid."""
-    default = default_values()["data.name"]
-    return {run.config.data.name for run in plan.wanted} | {
-        str(block.fixed.get("data.name", default))
-        for block in spec.blocks
-        if plan.search_runs.get(block.name) and all(axis.name != "data.name" for axis in block.axes)
+    """Return the data sets that runs of this launch may need: those to do, and those that may be added to them."""
+    todo = {run.config.data.name for run in plan.todo}
+    if plan.chosen is not None:
+        return todo
+    searched = {
+        str(name) for block in spec.blocks if plan.search_runs.get(block.name) for name in _data_names_of(block)
     }
+    seeded = {
+        run.config.data.name
+        for run in plan.wanted
+        if plan.confirm_runs or (spec.block(run.block).until is not None and plan.room != 0)
+    }
+    return todo | searched | seeded
 
 
-def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> None:
-    """Write history and searches as a launch does that runs something."""
+def _data_names_of(block: Block) -> Sequence[Any]:
+    """Return the data sets of a block, which no search chooses."""
+    fixed = block.fixed.get("data.name", default_values()["data.name"])
+    return next((axis.grid for axis in block.axes if axis.name == "data.name"), (fixed,))
+
+
+def _rebuild(spec: StudySpec, folder: StudyFolder, plan: Plan) -> str:
+    """Write history and searches as a launch does that runs something; return why the searches could not be written."""
     from study.dispatch import Dispatcher
     from study.history import HistoryWriter
     from study.optuna_store import OptunaStore
     from study.recovery import recover
 
-    recover(folder, HistoryWriter(folder.history))
-    dispatcher = Dispatcher(spec, folder, plan)
-    OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage).close()
+    with writing(folder):
+        recover(folder, HistoryWriter(folder.history))
+        dispatcher = Dispatcher(spec, folder, plan)
+    store = OptunaStore(folder, lambda: dispatcher.studies, storage=spec.search.storage)
+    store.close()
+    return store.problem
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 from study.output import columns
 from study.records import StudyFolder
@@ -16,8 +17,15 @@ MAX_PROBLEMS = 5
 """Files that could not be used and are named in the end."""
 
 
-def end_launch(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
-    """Write the report, name the folder and the next commands, and return the exit code."""
+def end_launch(folder: StudyFolder, storage: str | None, notes: Iterable[str], code: int) -> int:
+    """Write the report, name the folder and the next commands, and return the exit code.
+
+    Args:
+        folder: The study folder.
+        storage: Where Optuna's view of the study is kept, as the study states it.
+        notes: What a person should know beyond the counts, one sentence each.
+        code: The exit code unless the report fails.
+    """
     for note in notes:
         print(note)
     try:
@@ -31,12 +39,26 @@ def end_launch(folder: StudyFolder, notes: Iterable[str], code: int) -> int:
         f"python -m study.best {root}": "the best configurations",
         f"python -m study.trials {root}": "every run with its measures",
         f"python -m analysis.report {root}": "write the report again",
-        f"optuna-dashboard sqlite:///{shlex.quote(str(folder.optuna))}": "the searches",
+        f"optuna-dashboard {shlex.quote(_address_of(folder, storage))}": "the searches",
         f"tensorboard --logdir {root}/runs": "the curves",
     }
     print(f"\nStudy   {folder.root}\n{report}\nNext")
     print("\n".join(_explained(commands)))
     return code
+
+
+def copy_note(storage: str | None, problem: str) -> str:
+    """Return what to say of a copy of the searches that is not up to date, or "" where nothing is wrong with it."""
+    place = {None: "optuna.db", "journal": "optuna.journal"}.get(storage, "The copy of the searches in the database")
+    return f"{place} is not up to date ({problem}); the next launch writes it anew." if problem else ""
+
+
+def _address_of(folder: StudyFolder, storage: str | None) -> str:
+    """Return what `optuna-dashboard` takes to show the searches; the password of a database is left to the reader."""
+    if storage in (None, "journal"):
+        return str(folder.journal) if storage else f"sqlite:///{folder.optuna}"
+    password = urlsplit(storage).password
+    return storage.replace(f":{password}@", ":PASSWORD@") if password else storage
 
 
 def _explained(commands: Mapping[str, str]) -> Iterator[str]:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from study.access import reading, writing
 from study.aside import moved_aside
 from study.failures import BadInput
 from study.lock import hold
-from study.records import StudyFolder, read_json
+from study.records import StudyFolder, names_in, read_json
 from study.spec import StudySpec
 from study.stop_request import withdraw_stop
 
@@ -28,6 +29,11 @@ def check_folder(folder: StudyFolder, spec: StudySpec) -> None:
         raise BadInput(f"--out must be a folder that can be read, but {folder.root}: {error.strerror}.") from error
     if not folder.root.is_dir():
         raise BadInput(f"--out must be a folder, but {folder.root} is a file.")
+    with reading(folder):
+        _check_content(folder, spec)
+
+
+def _check_content(folder: StudyFolder, spec: StudySpec) -> None:
     if folder.resolved.is_file():
         try:
             study = read_json(folder.resolved)
@@ -68,49 +74,43 @@ def begun_anew(folder: StudyFolder) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unless_refused(folder: StudyFolder) -> Iterator[None]:
-    """Remove a folder that was not there before, where bad input ends a launch that has written nothing but a lock."""
+    """Remove a folder that was not there before, where bad input ends a launch that has written nothing into it."""
     made = [path for path in (folder.root, *folder.root.parents) if not path.exists()]
     try:
         yield
     except BadInput:
         with contextlib.suppress(OSError):
-            if made and os.listdir(folder.root) == [folder.lock.name]:  # noqa: PTH208
-                folder.lock.unlink()
             for path in made:
                 path.rmdir()
         raise
 
 
 @contextlib.contextmanager
-def held(folder: StudyFolder) -> Iterator[None]:
-    """Hold the folder's lock.
+def held(folder: StudyFolder, command: str) -> Iterator[None]:
+    """Hold the folder's lock; where bad input leaves nothing else in a new folder, it goes before it is released.
+
+    Args:
+        folder: The study folder.
+        command: The command that goes on with this launch.
 
     Raises:
         BadInput: The folder cannot be written.
         FolderInUse: Another process holds it.
     """
+    is_new = not folder.root.exists()
     with contextlib.ExitStack() as stack:
         with writing(folder):
-            stack.enter_context(hold(folder.lock))
+            stack.enter_context(hold(folder.lock, command))
             withdraw_stop(folder)  # of a launch that was killed
         try:
             yield
+        except BadInput:
+            with contextlib.suppress(OSError):
+                if is_new and set(names_in(folder.root)) <= {folder.lock.name, folder.stop.name}:
+                    folder.lock.unlink()
+            raise
         finally:
             withdraw_stop(folder)
-
-
-@contextlib.contextmanager
-def writing(folder: StudyFolder) -> Iterator[None]:
-    """Turn an error of the file system into one about the folder.
-
-    Raises:
-        BadInput: There was one; the message names the path.
-    """
-    try:
-        yield
-    except OSError as error:
-        place = error.filename or folder.root
-        raise BadInput(f"the study folder must be writable, but {place} is not: {error.strerror or error}.") from error
 
 
 def _is_foreign(path: Path, folder: StudyFolder) -> bool:

@@ -29,7 +29,7 @@ def launch_parser() -> argparse.ArgumentParser:
     ways.add_argument("--list", action="store_true", help="print the cells, their names and states, and start nothing")
     ways.add_argument("--fresh", action="store_true", help="move the folder aside, if there is one, and begin anew")
     parser.add_argument(
-        "--same-code", action="store_true", help="refuse a folder with finished runs of other model code"
+        "--same-code", action="store_true", help="refuse a folder with finished runs or checkpoints of other model code"
     )
     parser.add_argument("--data-root", metavar="DIR", type=Path, help="folder of the data sets ($IAE_DATA_ROOT)")
     parser.add_argument("--address", help="address of a running Ray cluster, such as auto")

@@ -36,7 +36,8 @@ class Holder:
         pid: Number of the process.
         host: Name of its machine.
         since: When it took the lock, in ISO 8601.
-        command: Its command line.
+        command: The command that goes on with what it does.
+        folder: Absolute path of the folder that paths in the command are relative to.
         is_alive: Whether the lock is held now.
     """
 
@@ -44,15 +45,26 @@ class Holder:
     host: str
     since: str
     command: str
+    folder: str
     is_alive: bool = True
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host} since {self.since} ({self.command})"
 
+    @property
+    def command_from_here(self) -> str:
+        """The command that goes on, with the change of folder that it needs before."""
+        is_here = (self.folder, self.host) == (str(Path.cwd()), platform.node())
+        return self.command if is_here else f"cd {shlex.quote(self.folder)} && {self.command}"
+
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path, command: str = "") -> Iterator[None]:
     """Hold the lock file at `path` for as long as the context lasts; the file itself stays.
+
+    Args:
+        path: The file.
+        command: The command that goes on with what this process does, for others to read; "" stands for its own.
 
     Raises:
         FolderInUse: Another process holds it.
@@ -62,7 +74,7 @@ def hold(path: Path) -> Iterator[None]:
         if not _locked(file, path):
             holder = _read(file, is_alive=True) or "a process that has not written its name yet"
             raise FolderInUse(f"{path.parent} is in use by {holder}.")
-        _write(file, json.dumps(_this_process()))
+        _write(file, json.dumps(_this_process(command)))
         try:
             yield
         finally:
@@ -107,10 +119,10 @@ def _write(file: IO[str], text: str) -> None:
     file.flush()
 
 
-def _this_process() -> dict[str, object]:
+def _this_process(command: str) -> dict[str, object]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    command = shlex.join([Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]])
-    holder = asdict(Holder(os.getpid(), platform.node(), now, command))
+    command = command or shlex.join([Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]])
+    holder = asdict(Holder(os.getpid(), platform.node(), now, command, str(Path.cwd())))
     return {name: value for name, value in holder.items() if name != "is_alive"}
 
 
@@ -118,6 +130,7 @@ def _read(file: IO[str], *, is_alive: bool) -> Holder | None:
     file.seek(0)
     try:
         holder = json.loads(file.read())
-        return Holder(int(holder["pid"]), holder["host"], holder["since"], holder["command"], is_alive)
+        texts = {name: str(holder[name]) for name in ("host", "since", "command", "folder")}
+        return Holder(pid=int(holder["pid"]), is_alive=is_alive, **texts)
     except (ValueError, KeyError, TypeError):
         return None

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.measure_names import MEASURES, MeasureInfo
+from analysis.measure_info import MeasureInfo
+from analysis.measure_names import MEASURES
 from study.blocks import Block
 from study.fields import Fields
 from study.problems import did_you_mean, shown
@@ -40,8 +41,10 @@ ACROSS_K = (
 )
 """What to do where a search over the number of categories has an objective that does not compare."""
 
-DEFAULT_OBJECTIVES = (Objective("critic_accuracy", "minimize"), Objective("rate", "maximize"))
-"""Label-free and not degenerate: a decoder that ignores the code may be calibrated too, so the rate stands beside."""
+DEFAULT_OBJECTIVES = (Objective("critic_accuracy", "minimize"), Objective("r2_mean", "maximize"))
+"""Label-free and not degenerate: a decoder that ignores the code may be calibrated too, so what the decoder makes of
+the code stands beside. How much the code could say, the rate, does not: a code that follows its prior has the same
+whether the decoder uses it or not."""
 
 
 def read_objectives(fields: Fields, blocks: Sequence[Block]) -> tuple[Objective, ...]:
@@ -143,7 +146,8 @@ def _misleads_across_k(objective: Objective, num_objectives: int) -> bool:
     """
     info = MEASURES[objective.measure]
     natural = {"lower": "minimize", "higher": "maximize"}.get(info.better)
-    return bool(info.across_k) and objective.direction == natural and (info.uses_labels or num_objectives == 1)
+    is_easier = natural is None or objective.direction == natural
+    return bool(info.across_k) and is_easier and (info.uses_labels or num_objectives == 1)
 
 
 def _compares_k(block: Block) -> bool:

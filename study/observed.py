@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from study.access import reading
 from study.failures import BadInput, failure_reason
 from study.hours import hours_left
 from study.lock import Holder, holder_of
@@ -133,8 +134,13 @@ def observe(folder: StudyFolder) -> Observation:
     """Look at a study folder. Nothing is written, and the lock is not taken.
 
     Raises:
-        BadInput: A record is damaged; or the folder holds no study, and nobody is about to begin one.
+        BadInput: A record is damaged or cannot be read; or the folder holds no study, and nobody is about to begin one.
     """
+    with reading(folder):
+        return _observed(folder)
+
+
+def _observed(folder: StudyFolder) -> Observation:
     holder = holder_of(folder.lock)
     if holder is not None and holder.is_alive and not folder.resolved.is_file():
         return Observation(holder)

@@ -2,15 +2,17 @@
 
 A file is written beside its place and takes it once it is whole; the former one is kept as `…previous…`. SQLite takes
 it in one transaction in the file that is there, so a dashboard that has it open goes on with the new content; a crash
-leaves all of the old one or all of the new one. In a database the studies of the same names are replaced. Tables are
-written in batches, a batch in one transaction.
+leaves all of the old one or all of the new one. In a database, which others may use as well, studies are marked with
+an id that the study folder keeps, and only those with its mark are replaced. Tables are written in batches, a batch in
+one transaction.
 """
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Protocol
 
@@ -20,11 +22,19 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from study.optuna_rows import TRIALS, write_trials
+from analysis.whole_files import atomic_path
+from study.optuna_rows import STUDIES, TRIALS, write_trials
 from study.records import StudyFolder
+
+MARK = "study_folder"
+"""Attribute of a study in a database: the id of the folder whose copy it is."""
 
 PATIENCE_S = 10.0
 """Seconds for which a lock of SQLite is waited for."""
+
+
+class ForeignStudy(RuntimeError):
+    """A database has a study of the same name that is no copy of this folder's."""
 
 
 class Place(Protocol):
@@ -50,7 +60,7 @@ def place_of(folder: StudyFolder, storage: str | None) -> Place:
     """Return the place that a study asks for: None for SQLite, "journal", or a URL."""
     if storage is None:
         return SqliteFile(folder.optuna)
-    return JournalFile(folder.journal) if storage == "journal" else Database(storage)
+    return JournalFile(folder.journal) if storage == "journal" else Database(storage, folder.optuna_id)
 
 
 class SqliteFile:
@@ -155,28 +165,57 @@ class JournalFile:
 
 
 class Database:
-    """A database that others may use as well: only the studies of this study's names are touched."""
+    """A database that others may use as well: only studies with the mark of this folder are touched.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: Where it is.
+        identity: A file for the id of the folder; it is made where it is missing, and a copied folder has the same.
+    """
+
+    def __init__(self, url: str, identity: Path) -> None:
         self._url = url
+        self._identity = identity
         self._tables: Tables | None = None
 
     def begin(self, studies: Sequence[optuna.Study]) -> None:
-        """Replace the studies of these names by empty ones."""
+        """Replace the studies of these names by empty ones.
+
+        Raises:
+            ForeignStudy: One of them is somebody else's.
+        """
+        mark = _identity_in(self._identity)
         storage = RDBStorage(self._url)
         if storage.engine.dialect.name == "sqlite":
             sqlalchemy.event.listen(storage.engine, "connect", _do_not_sync)
             storage.engine.dispose()  # the connections that were made before
-        names = {study.study_name for study in studies}
-        for study in storage.get_all_studies():
-            if study.study_name in names:
-                storage.delete_study(study._study_id)
-        self._tables = Tables(storage, studies)
+        try:
+            self._make_room(storage, {study.study_name for study in studies}, mark)
+            self._tables = Tables(storage, studies, mark)
+        except BaseException:
+            storage.remove_session()
+            storage.engine.dispose()
+            raise
 
     def write(self, study: str, trials: Sequence[FrozenTrial]) -> bool:
         """Write trials."""
         assert self._tables is not None
         return self._tables.write(study, trials)
+
+    def _make_room(self, storage: RDBStorage, names: Set[str], mark: str) -> None:
+        """Delete studies of these names, and what a killed launch left of them, or none where one is not our own."""
+        own = []
+        for study in storage.get_all_studies():
+            if study.study_name in {_unmarked(name, mark) for name in names}:
+                own.append(study._study_id)
+            elif study.study_name in names:
+                if study.user_attrs.get(MARK) != mark:
+                    raise ForeignStudy(
+                        f"the database has a study {study.study_name!r} that is no copy of this folder's; delete it "
+                        "there, give this study another name or search.storage another database"
+                    )
+                own.append(study._study_id)
+        for study_id in own:
+            storage.delete_study(study_id)
 
     def take(self) -> None:
         """Do nothing: readers have seen the studies grow."""
@@ -194,14 +233,15 @@ class Tables:
     Args:
         storage: The database, without these studies.
         studies: The studies, which are created empty.
+        mark: The id of the folder whose studies they are; "" in a database that nobody else uses.
 
     Attributes:
         storage: The database; another one with the same rows may take its place.
     """
 
-    def __init__(self, storage: RDBStorage, studies: Sequence[optuna.Study]) -> None:
+    def __init__(self, storage: RDBStorage, studies: Sequence[optuna.Study], mark: str = "") -> None:
         self.storage = storage
-        self._ids = _create(storage, studies)
+        self._ids = _create_marked(storage, studies, mark) if mark else _create(storage, studies)
         self._trials: dict[str, dict[int, int]] = {name: {} for name in self._ids}
 
     def write(self, study: str, trials: Sequence[FrozenTrial]) -> bool:
@@ -225,11 +265,37 @@ class Tables:
         self.storage.engine.dispose()
 
 
-def _create(storage: BaseStorage, studies: Sequence[optuna.Study]) -> dict[str, int]:
-    """Create studies without their trials, and return their ids by their names."""
+def _create_marked(storage: RDBStorage, studies: Sequence[optuna.Study], mark: str) -> dict[str, int]:
+    """Create studies that bear a mark as soon as they bear their names, so that a kill leaves none without it."""
+    ids = _create(storage, studies, lambda name: _unmarked(name, mark))
+    for name, study_id in ids.items():
+        storage.set_study_user_attr(study_id, MARK, mark)
+        with storage.engine.begin() as connection:
+            connection.execute(STUDIES.update().where(STUDIES.c.study_id == study_id).values(study_name=name))
+    storage.remove_session()  # which has the names of before
+    return ids
+
+
+def _unmarked(name: str, mark: str) -> str:
+    """Return what a study is called until it has its mark; nobody else's has this name."""
+    return f"{name} ({mark})"
+
+
+def _identity_in(path: Path) -> str:
+    """Return the id in a file, after making one where there is none."""
+    if not path.is_file():
+        with atomic_path(path) as temporary:
+            temporary.write_text(f"{secrets.token_hex(8)}\n", encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _create(
+    storage: BaseStorage, studies: Sequence[optuna.Study], called: Callable[[str], str] = lambda name: name
+) -> dict[str, int]:
+    """Create studies without their trials, called something else for now, and return their ids by their names."""
     ids = {}
     for study in studies:
-        ids[study.study_name] = study_id = storage.create_new_study(study.directions, study.study_name)
+        ids[study.study_name] = study_id = storage.create_new_study(study.directions, called(study.study_name))
         for name, value in study._storage.get_study_system_attrs(study._study_id).items():
             storage.set_study_system_attr(study_id, name, value)
     return ids

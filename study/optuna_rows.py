@@ -19,6 +19,7 @@ from sqlalchemy import Table, bindparam
 
 Row = dict[str, Any]
 
+STUDIES: Table = models.StudyModel.__table__
 TRIALS: Table = models.TrialModel.__table__
 VALUES: Table = models.TrialValueModel.__table__
 PARAMS: Table = models.TrialParamModel.__table__

@@ -9,12 +9,10 @@ file holds no path, so a study folder can be moved. A study may ask for a journa
 from __future__ import annotations
 
 import math
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import optuna
-import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from study.optuna_places import place_of
@@ -102,13 +100,7 @@ class OptunaStore:
             return
         try:
             step()
-        except (
-            OSError,
-            ImportError,  # no driver for this kind of database
-            sqlite3.Error,
-            sqlalchemy.exc.SQLAlchemyError,
-            optuna.exceptions.StorageInternalError,
-        ) as error:
+        except Exception as error:  # noqa: BLE001 - a full disk, an old schema, another writer: it is only a copy
             self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
 
     def _begin(self) -> None:

@@ -42,6 +42,7 @@ SETTABLE = (
             "replicates_together",
             "device",
             "checkpoint_s",
+            "product",
         )
     ),
 )
@@ -100,7 +101,11 @@ def apply_smoke(root: Located) -> Located:
 
 
 def _tiny_confirm(root: Located) -> dict[str, int]:
-    return dict.fromkeys(CONFIRM_KEYS, 1) if _entries(_child(root, "confirm")) else {}
+    if not _entries(_child(root, "confirm")):
+        return {}
+    stated = _entries(_child(root, "replicates")).get("aggregate")
+    needs_two = stated is not None and stated.value == "lower_bound"
+    return dict.fromkeys(CONFIRM_KEYS, 1) | ({"seeds": 2} if needs_two else {})
 
 
 def _tiny_scheduler(root: Located) -> dict[str, int]:

@@ -20,9 +20,11 @@ from typing import Any
 from iae_models.config import code_hash_of, flatten, run_config
 from study.blocks import Block
 from study.configurations import Configurations
+from study.launches import hours_used, launches_of
 from study.planned import ADAPTIVE, CONFIRM_FIRST, PlannedRun, grid_runs, searched_runs, takes_from_search
 from study.records import RunFolder, StudyFolder, read_json, run_status
 from study.results import Result, read_result
+from study.space_size import is_used_up
 from study.spec import StudySpec
 
 __all__ = ["ADAPTIVE", "CONFIRM_FIRST", "Plan", "PlannedRun", "grid_runs", "make_plan", "other_code", "searched_runs"]
@@ -49,6 +51,8 @@ class Plan:
         used: Runs of the budget that each searching block has had.
         extra: Keys of runs in the folder that the specification does not want any more; they are kept.
         run_time_s: Mean seconds that a finished run took to train and measure, or None before there is one.
+        renamed: Wanted runs whose record says another origin, of a time when the study wanted them for another reason.
+        hours_used: Hours of the budget that earlier launches have had.
         results: What every finished run of the folder came to, the extra ones included, by key.
     """
 
@@ -67,6 +71,8 @@ class Plan:
     unfinished: frozenset[str] = frozenset()
     later: tuple[PlannedRun, ...] = ()
     chosen: frozenset[str] | None = None
+    hours_used: float = 0.0
+    renamed: tuple[PlannedRun, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -112,7 +118,10 @@ def make_plan(spec: StudySpec, folder: StudyFolder) -> Plan:
     wanted += take(budget.keep([run for run in recorded if run.origin != "confirm"]))
     wanted += take(list(_seeds(configurations, budget, results)))
     used = _used_by_block(spec, [run for run in wanted if run.key not in free])
-    search_runs = shares(spec, budget.room or 0, used)
+    configs = {run.config_key: run.config for run in wanted}.values()
+    is_open = {block.name: not is_used_up(block, configs) for block in spec.blocks if block.name in used}
+    open_blocks = {name: number for name, number in used.items() if is_open[name]}
+    search_runs = dict.fromkeys(used, 0) | shares(spec, budget.room or 0, open_blocks)
     wanted += take([run for run in recorded if run.origin == "confirm" and run.key in results])
     is_ready = not any(search_runs.values()) and all(run.key in ended for run in wanted)
     if is_ready:
@@ -134,6 +143,8 @@ def make_plan(spec: StudySpec, folder: StudyFolder) -> Plan:
         confirm_runs=0 if is_ready or spec.confirm is None else spec.confirm.top * spec.confirm.seeds,
         room=budget.room,
         used=used,
+        renamed=tuple(run for run in wanted if run.key in records and records[run.key].get("origin") != run.origin),
+        hours_used=hours_used(launches_of(folder), results.values()),
         unfinished=frozenset(key for key in keys - ended if states.get(key) == "unfinished"),
     )
 

@@ -21,7 +21,7 @@ WIDTH = 120
 """Columns of the longest line that is printed whole."""
 
 
-def describe(plan: Plan, spec: StudySpec, folder: StudyFolder, width: int = WIDTH) -> str:
+def describe(plan: Plan, spec: StudySpec, folder: StudyFolder, width: int = WIDTH, *, is_local: bool = True) -> str:
     """Return the plan as text: the runs of every block, what is done and to do, and memory and time where known.
 
     Args:
@@ -29,6 +29,7 @@ def describe(plan: Plan, spec: StudySpec, folder: StudyFolder, width: int = WIDT
         spec: The study.
         folder: The study's folder.
         width: Columns of the longest line, tables and names apart.
+        is_local: Whether the runs would be on this machine.
     """
     title = f"{spec.name}{' (smoke)' if spec.smoke else ''}: {spec.question}".removesuffix(": ")
     aims = search_lines(spec, sum(plan.search_runs.values())) if plan.chosen is None else []
@@ -36,9 +37,9 @@ def describe(plan: Plan, spec: StudySpec, folder: StudyFolder, width: int = WIDT
     parts = [
         [*_wrapped([title], width), f"folder: {folder.root}"],
         [_table(plan, spec)],
-        [as_lines(difference(plan, folder), width)],
+        [as_lines(difference(plan, folder, spec.resources, is_local=is_local), width)],
         _wrapped([*axes_lines(spec), *fixed_lines(spec)], width),
-        _wrapped([*aims, *ends, *_added_lines(plan), *_cost_lines(plan)], width),
+        _wrapped([*aims, *ends, *_excess_lines(plan, spec), *_added_lines(plan), *_cost_lines(plan)], width),
         _wrapped([f"Warning: {warning}" for warning in spec.warnings], width),
     ]
     return "\n\n".join("\n".join(part) for part in parts if any(part))
@@ -75,6 +76,15 @@ def _row(name: str, family: str, block: Block, plan: Plan) -> tuple[str, ...]:
     todo = sum(run.block == name for run in plan.todo)
     counts = (len(cells), block.replicates, len(runs), finished, failed, pruned, todo)
     return (name, family, *map(str, counts), search)
+
+
+def _excess_lines(plan: Plan, spec: StudySpec) -> list[str]:
+    """Return how many runs are wanted beyond the budget, which a grid may take though earlier runs have used it up."""
+    number = sum(run.origin != "confirm" for run in plan.wanted) - len(plan.pruned)
+    excess = number - (spec.budget.runs or number)
+    if excess <= 0:
+        return []
+    return [f"{counted(excess, 'run')} beyond budget.runs: what the grids hold is run, and what has ended is kept."]
 
 
 def _added_lines(plan: Plan) -> list[str]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ray import tune
+from ray.tune.experiment import Trial
 from rich.console import Console, Group, RenderableType
 from rich.constrain import Constrain
 from rich.live import Live
@@ -23,6 +24,7 @@ from rich.text import Text
 
 from study.dispatch import Dispatcher
 from study.history import HistoryWriter
+from study.launches import LaunchClock
 from study.losses import loss_text
 from study.optuna_store import OptunaStore
 from study.pace import time_left_s
@@ -59,15 +61,28 @@ class Display(Protocol):
 
 
 class DriverCallback(tune.Callback):
-    """Takes the reports of all lanes to the dispatcher, the history and the display, and copies the searches."""
+    """Takes the reports of all lanes to the dispatcher, the history and the display; copies searches, counts hours.
 
-    def __init__(self, dispatcher: Dispatcher, history: HistoryWriter, store: OptunaStore, display: Display) -> None:
+    Attributes:
+        num_running: Lanes that have a worker, once nothing is handed out any more; None until then.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        history: HistoryWriter,
+        store: OptunaStore,
+        display: Display,
+        clock: LaunchClock,
+    ) -> None:
         self.dispatcher = dispatcher
+        self._clock = clock
         self._history = history
         self._store = store
         self._display = display
         self._actors: dict[str, str] = {}
         self._told: set[str] = set()
+        self.num_running: int | None = None
 
     @guarded()
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -113,9 +128,12 @@ class DriverCallback(tune.Callback):
     @guarded()
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Write and draw what is due."""
+        if self.dispatcher.is_stopped:
+            self.num_running = sum(trial.status == Trial.RUNNING for trial in trials)
         self.dispatcher.record_some()
         self._history.write_if_due()
         self._store.copy_if_due()
+        self._clock.write_if_due()
         self._display.refresh()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from study.access import reading
 from study.extends import Source, recorded_document
 from study.failures import BadInput
 from study.plan import Plan, make_plan
@@ -47,9 +48,10 @@ def recorded_plan(spec: StudySpec, folder: StudyFolder) -> Plan:
     """Return what is done and to do in a folder.
 
     Raises:
-        BadInput: A record is damaged; the message names it.
+        BadInput: A record is damaged or cannot be read; the message names it.
     """
-    try:
-        return make_plan(spec, folder)
-    except ValueError as error:
-        raise BadInput(str(error)) from error
+    with reading(folder):
+        try:
+            return make_plan(spec, folder)
+        except ValueError as error:
+            raise BadInput(str(error)) from error

@@ -4,6 +4,7 @@
       study.yaml                   the specification, word for word
       study.json                   the resolved study: blocks, objectives, budget, plan; versions and machine
       lock                         held by the driver while it runs
+      launches.json                when launches ran: see `study.launches`
       stop                         asks the driver and its workers to stop: see `study.stop_request`
       runs/<run key>/run.json      what the run is: written when it is planned or proposed
                      result.json   how it went and its main values: written last, so its presence means "finished"
@@ -21,6 +22,7 @@
       classifiers/                 the measuring classifier, one per data set and split
       choices/                     what timing chose for each kind of processor: see `study.agreed`
       optuna.db                    derived from the runs; can be rebuilt; or optuna.journal
+      optuna.id                    marks this folder's studies in a database that others use as well, where there is one
       report/                      derived from all of it; can be rebuilt
 
 A run folder's state is derived from what lies in it: see `run_status`.
@@ -32,14 +34,18 @@ import contextlib
 import json
 import os
 import re
-import secrets
-import stat
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from analysis.whole_files import write_whole
+
 CHECKPOINT = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.safetensors")
 """Name of a checkpoint: its step, and the beginning of the SHA-256 of its content."""
+
+FORMER = re.compile(rf"former-{CHECKPOINT.pattern}")
+"""Name of a checkpoint that its run has not gone on from."""
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}(\.\w+)?")
 """Name of a file that is being written, or that a killed process left half written."""
@@ -54,12 +60,14 @@ class StudyFolder:
         self.resolved = self.root / "study.json"
         self.lock = self.root / "lock"
         self.stop = self.root / "stop"
+        self.launches = self.root / "launches.json"
         self.runs = self.root / "runs"
         self.history = self.root / "history"
         self.classifiers = self.root / "classifiers"
         self.choices = self.root / "choices"
         self.optuna = self.root / "optuna.db"
         self.journal = self.root / "optuna.journal"
+        self.optuna_id = self.root / "optuna.id"
         self.report = self.root / "report"
 
     def run(self, key: str) -> RunFolder:
@@ -117,19 +125,30 @@ class RunFolder:
         matches = [match for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match]
         return [self.root / match[0] for match in sorted(matches, key=lambda match: int(match[1]), reverse=True)]
 
+    def former_checkpoints(self) -> list[Path]:
+        """Return the checkpoints that were set aside."""
+        return [self.root / name for name in names_in(self.root) if FORMER.fullmatch(name)]
+
+    def set_checkpoint_aside(self, path: Path) -> None:
+        """Rename a checkpoint that the run does not go on from."""
+        path.replace(path.with_name(f"former-{path.name}"))
+
     def newest_step(self) -> int:
         """Return the step of the newest checkpoint, 0 where there is none."""
         return max((int(match[1]) for match in map(CHECKPOINT.fullmatch, names_in(self.root)) if match), default=0)
 
     def remove_checkpoints(self) -> None:
         """Remove the checkpoints of a run that has ended."""
-        for path in self.checkpoints():
+        for path in (*self.checkpoints(), *self.former_checkpoints()):
             path.unlink(missing_ok=True)
 
-    def remove_temporaries(self) -> None:
-        """Remove what a killed process left half written; nobody else may be writing here."""
+    def remove_temporaries(self, age_s: float = 0.0) -> None:
+        """Remove what a killed process left half written so long ago or longer; nobody may still be writing it."""
         for name in filter(TEMPORARY.fullmatch, names_in(self.root)):
-            (self.root / name).unlink(missing_ok=True)
+            path = self.root / name
+            with contextlib.suppress(FileNotFoundError):
+                if not age_s or time.time() - path.stat().st_mtime >= age_s:
+                    path.unlink()
 
 
 Status = Literal["finished", "pruned", "failed", "unfinished", "planned"]
@@ -184,38 +203,16 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     Raises:
         ValueError: The value holds NaN or infinity, which JSON does not have; store None with a status instead.
     """
-    text = json.dumps(value, indent=1, allow_nan=False, default=_plain) + "\n"
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_whole(path, json_text(value).encode())
 
 
-@contextlib.contextmanager
-def atomic_path(path: Path, name: Callable[[Path], Path] | None = None) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on a clean exit flush it to disk and rename it to `path`.
+def json_text(value: Mapping[str, Any]) -> str:
+    """Return the text of a JSON file.
 
-    Args:
-        path: What the file is to be called.
-        name: From the temporary path to the final one, for a name that depends on what was written.
+    Raises:
+        ValueError: See `write_json`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # the suffix stays, because some writers choose their format by it
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
-    try:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # what the umask asks for; some writers would leave a file of their own mode
-        yield temporary
-        temporary.chmod(stat.S_IMODE(mode))
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path if name is None else name(temporary))
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    return json.dumps(value, indent=1, allow_nan=False, default=_plain) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,9 @@ from study.run_log import read_log
 ENDS = ("finished", "pruned")
 """Statuses of runs that no checkpoint and no log is kept of."""
 
+ABANDONED_S = 3600.0
+"""Seconds after which nobody is writing a file any more: a run that has ended may be measured meanwhile."""
+
 
 def recover(folder: StudyFolder, history: HistoryWriter) -> None:
     """Bring the history and the run folders up to date, at the beginning of a launch and at its end.
@@ -25,7 +28,7 @@ def recover(folder: StudyFolder, history: HistoryWriter) -> None:
     for run in folder.run_folders():
         if run_status(run) in ENDS:
             run.remove_checkpoints()
-            run.remove_temporaries()
+            run.remove_temporaries(ABANDONED_S)
         if run.log.is_file():
             logged.append(run)
     known = known_values(folder.history, [run.key for run in logged])

@@ -89,13 +89,21 @@ def read_replicates(fields: Fields, default: Replicates) -> Replicates:
     return read
 
 
-def read_confirm(fields: Fields) -> Confirm | None:
-    """Read how many of the best configurations are run again, on how many fresh seeds."""
+def read_confirm(fields: Fields, aggregate: Aggregate) -> Confirm | None:
+    """Read how many of the best configurations are run again, on how many fresh seeds.
+
+    Args:
+        fields: The study's keys.
+        aggregate: What the replicates are judged by.
+    """
     if not fields.stated("confirm"):
         return None
     own = Fields(fields.values["confirm"], "confirm", CONFIRM_KEYS, fields.problems)
     own.require(*CONFIRM_KEYS)
-    return Confirm(own.integer("top", 1, 1), own.integer("seeds", 1, 1))
+    confirm = Confirm(own.integer("top", 1, 1), own.integer("seeds", 1, 1))
+    if confirm.seeds < 2 and aggregate == "lower_bound":
+        own.report("must be at least 2 where the aggregate is lower_bound, since one run has none, but got 1", "seeds")
+    return confirm
 
 
 def _read_until(fields: Fields) -> Until | None:

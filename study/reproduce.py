@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = _run_folder(options.run)
         record, result = recorded_run(run), _result(run)
         differences = maker_of(result).differences(maker_now(record, result)) if result else []
-        if not print_whole(_described(run, record, result, differences)):
+        if not print_whole(_described(run, record, result, differences, options.data_root)):
             return OTHER
         return _check(run, result, differences, options.data_root) if options.check else SAME
     except BadInput as error:
@@ -97,7 +97,13 @@ def _result(run: RunFolder) -> dict[str, Any]:
         raise BadInput(str(error)) from error
 
 
-def _described(run: RunFolder, record: Mapping[str, Any], result: Mapping[str, Any], differences: Differences) -> str:
+def _described(
+    run: RunFolder,
+    record: Mapping[str, Any],
+    result: Mapping[str, Any],
+    differences: Differences,
+    data_root: Path | None,
+) -> str:
     title = f"{_name(record)} ({run.key}), {outcome_of(run)}"
     parts = [f"{title} in {duration(result['wall_time_s'])} at {result['finished_at']}" if result else title]
     if differences:
@@ -106,7 +112,8 @@ def _described(run: RunFolder, record: Mapping[str, Any], result: Mapping[str, A
         )
     elif result:
         parts.append("Code, measures, versions, device, threads and data are those of then.")
-    parts.append(f"To train it anew, in a folder of its own:\n\n{command_to_train(run.key, record, result)}")
+    command = command_to_train(run.key, record, result, data_root)
+    parts.append(f"To train it anew, in a folder of its own:\n\n{command}")
     return "\n\n".join(parts)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
+from analysis.whole_files import write_whole
 from study.plan import Plan
 from study.provenance import versions
-from study.records import StudyFolder, atomic_path, read_json, write_json
+from study.records import StudyFolder, read_json, write_json
 from study.spec import StudySpec, as_json
 
 
@@ -28,8 +30,7 @@ def write_study(spec: StudySpec, folder: StudyFolder, plan: Plan, launched_at: d
     """
     folder.root.mkdir(parents=True, exist_ok=True)
     _keep_former(spec, folder)
-    with atomic_path(folder.specification) as temporary:
-        temporary.write_text(spec.text, encoding="utf-8")
+    write_whole(folder.specification, spec.text.encode())
     resolved = as_json(spec)
     study = {
         **{key: resolved[key] for key in ("name", "question", "blocks", "objectives", "smoke", "oracle")},
@@ -68,9 +69,20 @@ def _keep_former(spec: StudySpec, folder: StudyFolder) -> None:
     is_same = extended == [dataclasses.asdict(source) for source in spec.sources]
     if is_same and folder.specification.read_text(encoding="utf-8") == spec.text:
         return
-    number = 1
-    while (kept := folder.root / f"study.{number}.yaml").exists():
+    number = 0
+    while (folder.root / f"study.{number + 1}.yaml").exists():
         number += 1
-    folder.specification.rename(kept)
+    # a launch that was killed before it wrote the new text has kept this one already
+    if not number or not _is_kept(folder, number, former if extended else {}):
+        number += 1
+    write_whole(folder.root / f"study.{number}.yaml", folder.specification.read_bytes())
     if extended:
         write_json(folder.root / f"study.{number}.json", former)
+
+
+def _is_kept(folder: StudyFolder, number: int, former: Mapping[str, Any]) -> bool:
+    """Return whether the text of a number is that of today, with what it extended as far as that is kept."""
+    kept, resolved = (folder.root / f"study.{number}.{suffix}" for suffix in ("yaml", "json"))
+    if kept.read_bytes() != folder.specification.read_bytes():
+        return False
+    return not resolved.is_file() or read_json(resolved) == former

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from study.objectives import Objective
@@ -54,20 +54,6 @@ def read_result(run: RunFolder, objectives: Sequence[Objective]) -> Result:
         raise ValueError(f"{run.result} must have the key {error}, but has not.") from error
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{run.result} must be what a finished run writes, but is not: {error}.") from error
-
-
-def hours_used(results: Iterable[Result]) -> float:
-    """Return for how many hours at least one run was running; an interrupted one counts as if it had had no break."""
-    seconds, end = 0.0, datetime.min.replace(tzinfo=UTC)
-    for start, stop in sorted(map(_span, results)):
-        seconds += max(0.0, (stop - max(start, end)).total_seconds())
-        end = max(end, stop)
-    return seconds / 3600
-
-
-def _span(result: Result) -> tuple[datetime, datetime]:
-    """Return when a run began and ended; its last attempt alone does not last as long as it took."""
-    return min(result.started_at, result.finished_at - timedelta(seconds=result.wall_time_s)), result.finished_at
 
 
 def _time(text: str) -> datetime:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -22,6 +24,7 @@ from analysis.measures.samples import sample_panels
 from analysis.measures.source import measures_hash
 from analysis.measures.suite import quick_suite
 from analysis.measures.translation import translation_panels
+from analysis.whole_files import atomic_path
 from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.products import product_of
@@ -30,10 +33,11 @@ from iae_models.state import save_weights
 from iae_models.training import ALONE, Progress, TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
 from study.agreed import agreed_product
+from study.checkpoint_notes import made_by
 from study.checkpoints import Checkpoints
 from study.pictures import Pixels, contact_sheet, write_png
 from study.provenance import device_name, versions
-from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.records import RunFolder, StudyFolder, read_json, write_json
 from study.run_log import Line, RunLog
 from study.rungs import measure_objectives, with_rungs
 from study.scatter import scatter_sheet
@@ -67,11 +71,11 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
     prepare_torch(place)
     data = data_of(config.data.name, place.data_root, place.device)
     slot = Slot.read(place.slot) if place.slot else ALONE
-    state = initial_state(config, replicate, torch.device(place.device), product_for(place), slot)
+    product = product_for(place)
     code = code_hash_of(config.model.variant)
-    notes = {"key": run.key, "code_hash": code, "device": place.device}
+    notes = {"key": run.key, **made_by(code, place.device, place.threads)}
     checkpoints = Checkpoints(run, notes, place.checkpoint_s, max(slot.of, place.together))
-    checkpoints.resume(state)
+    state = checkpoints.resume(partial(initial_state, config, replicate, torch.device(place.device), product, slot))
     with RunLog(run, state.step) as log, _events(run, log.past) as events:
         yield from log.past[-1:]
         objectives = partial(_objectives, state, data, config, replicate, place)
@@ -115,6 +119,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
         "measures_hash": measures_hash(),
         "device": device_name(place.device),
         "threads": torch.get_num_threads(),
+        "worker": f"{socket.gethostname()}:{os.getpid()}",
         "product": product_of(state.variant),
         "slot": str(state.slot),
         "versions": versions(),

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
-from study.records import RunFolder, atomic_path
+from analysis.whole_files import atomic_path
+from study.records import RunFolder
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from study.output import print_whole
 from study.parameters import NAME, NOT_SEARCHED, known_values
 from study.replicates import BLOCK_REPLICATE_KEYS, REPLICATE_KEYS, Aggregate, Confirm, Replicates, Until
 from study.search_space import Axis, FloatRange
-from study.spec import SMOKE_KEYS, STUDY_KEYS, Budget, Device, Resources, StudySpec
+from study.spec import SMOKE_KEYS, STUDY_KEYS, Budget, Device, Product, Resources, StudySpec
 
 Schema = dict[str, Any]
 
@@ -178,6 +178,7 @@ def _resources() -> Schema:
         "replicates_together": {"anyOf": [_integer(1), {"enum": ["auto", None]}]},
         "device": {"enum": list(typing.get_args(Device))},
         "checkpoint_s": {"type": "number", "minimum": 0},
+        "product": _or_null({"enum": list(typing.get_args(Product))}),
     }
     return _described(Resources, keys)
 

@@ -51,7 +51,8 @@ def score_over_replicates(
     """Aggregate the objectives over the replicates of a configuration that have all of them.
 
     This is over the survivors: where failing goes with bad values it looks better than the configuration is, so the
-    number of failures stays beside it.
+    number of failures stays beside it. The worst replicate, and a bound, are on the bad side: where one diverged there
+    is none.
 
     Args:
         runs: The replicates that have ended, in their order.
@@ -71,6 +72,9 @@ def score_over_replicates(
             failures.append(("missing", f"{', '.join(missing)} was not measured"))
         else:
             rows.append(tuple(value for value in values if value is not None))
+    if rows and how in ("worst", "lower_bound") and any(kind == "diverged" for kind, _ in failures):
+        # what ended in NaN is on the bad side, and worse than any value
+        return Score(None, len(rows), len(failures), *_joined(failures))
     if rows and how == "lower_bound" and len(rows) < 2:
         failures.append(("too_few", "a lower bound needs two replicates with values, but one has"))
         return Score(None, 1, len(failures) - 1, *_joined(failures))

@@ -132,6 +132,11 @@ class Axis:
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     zip: str | None = None
 
+    @property
+    def space(self) -> SearchSpace:
+        """Where a search takes its values from; an axis that is not searched has those of its grid."""
+        return self.search if self.search is not None else Choices(self.grid)
+
     def is_active(self, values: Mapping[str, Any]) -> bool:
         """Return whether the key is active beside these values of other keys, which must include those of `when`."""
         return all(values[name] in allowed for name, allowed in self.when.items())

@@ -13,11 +13,14 @@ from pathlib import Path
 from rich.console import Console
 
 from iae_models.config import VARIANTS, own_source
+from study.access import writing
 from study.dispatch import Dispatcher
 from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
 from study.hours import used_up
 from study.lanes import Lanes
+from study.launch_end import copy_note
+from study.launches import LaunchClock
 from study.optuna_store import OptunaStore
 from study.plan import Plan
 from study.plan_text import counted
@@ -75,27 +78,30 @@ def run_plan(
         command: The command that goes on with this launch.
 
     Raises:
-        BadInput: A lane asks for more than Ray has.
+        BadInput: A lane asks for more than Ray has, or the folder cannot be written.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP ended it.
     """
     console = Console()
-    with cluster(address, max(1, int(spec.resources.cpus_per_lane)), _own_paths(spec)):
+    with cluster(address, spec.resources.threads, _own_paths(spec)):
         lanes = lanes_of(spec.resources)
         ready()
         place = WorkerSettings(
             study=str(folder.root.resolve()),
             data_root=None if data_root is None else str(data_root.resolve()),
             device=lanes.device,
-            threads=lanes.threads,
+            threads=spec.resources.threads,
+            product=spec.resources.product,
             checkpoint_s=spec.resources.checkpoint_s,
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),
             together=lanes.together,
         )
-        dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger), together=lanes.together)
+        with writing(folder):  # it may have to end runs early
+            dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger), together=lanes.together)
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console, command)
-    num_missing = len(dispatcher.standing.failed) + len(dispatcher.unfinished())
+    left = dispatcher.standing.left if dispatcher.out_of_time else len(dispatcher.unfinished())
+    num_missing = len(dispatcher.standing.failed) + left
     history_problem, store_problem = problems
     lost = f"The history of losses is not complete: {history_problem}" if history_problem else ""
     problem = "\n".join(filter(None, (dispatcher.problem, lost)))
@@ -124,15 +130,15 @@ def _run(
     history = HistoryWriter(folder.history)
     store = OptunaStore(folder, lambda: dispatcher.studies, storage=dispatcher.spec.search.storage)
     display = display_for(console, dispatcher, lanes.number, launched_at)
-    limit_s = INTERRUPTED_S
+    clock, limit_s = LaunchClock(folder), INTERRUPTED_S
     try:
         recover(folder, history)
-        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display), display.say)
+        run_lanes(dispatcher, lanes, place, DriverCallback(dispatcher, history, store, display, clock), display.say)
         limit_s = math.inf
     except Exception as error:  # noqa: BLE001 - an error of Ray's; what is finished stays finished
         dispatcher.stop(problem_of(error))
     finally:
-        for step in (display.close, partial(recover, folder, history), partial(store.close, limit_s)):
+        for step in (clock.write, display.close, partial(recover, folder, history), partial(store.close, limit_s)):
             _attempt(step, dispatcher)
     return history.problem, store.problem
 
@@ -153,8 +159,8 @@ def _notes(dispatcher: Dispatcher, store_problem: str) -> list[str]:
     ]
     if dispatcher.out_of_time:
         notes.append(f"{counted(dispatcher.standing.left, 'run')} not started. {used_up(dispatcher.spec)}")
-    if store_problem:
-        notes.append(f"optuna.db is not up to date ({store_problem}); the next launch writes it anew.")
+    if note := copy_note(dispatcher.spec.search.storage, store_problem):
+        notes.append(note)
     return notes
 
 

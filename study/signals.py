@@ -17,12 +17,29 @@ def heeded() -> list[signal.Signals]:
     return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
+def ignore_signals() -> None:
+    """Have this process take no more notice of Ctrl-C and of `ENDING`, since it is about to end anyway."""
+    for number in (signal.SIGINT, *ENDING):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def signals_given_back() -> Iterator[None]:
+    """Let Ctrl-C and `ENDING` do in the end what they did before, whatever was made of them meanwhile."""
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
 @contextlib.contextmanager
 def held_back(numbers: Iterable[signal.Signals]) -> Iterator[None]:
     """Hold signals back. Processes that are started meanwhile never get them; this one gets them in the end.
 
     A terminal that closes, `timeout` and batch systems signal all processes at once, and Ray's are to outlive the
-    checkpoints. The price is that Ray waits for seconds, in the end, before it kills what does not heed SIGTERM.
+    checkpoints.
     """
     former = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:

@@ -14,7 +14,7 @@
           model.input_noise: {grid: [0, 0.3], when: {model.noise_dim: 10}}
         replicates: 5
     replicates: 3                     # runs of each configuration, 1 if left out
-    objectives:                       # of the search; critic_accuracy and rate if left out
+    objectives:                       # of the search; critic_accuracy and r2_mean if left out
       - {measure: critic_accuracy, direction: minimize}
     oracle: false                     # an objective that uses labels needs true
     budget: {runs: 45, hours: 2}      # totals; what the grids leave of the runs is searched
@@ -99,6 +99,7 @@ SMOKE_KEYS = ("parameters", "replicates", "budget", "confirm", "scheduler")
 BUDGET_KEYS = ("runs", "hours")
 
 Device = Literal["auto", "cpu", "cuda"]
+Product = Literal["torch", "onednn"]
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class Resources:
             that worth it; None is 8 on a GPU, and 1 on a CPU.
         device: Where runs are trained; "auto" is a GPU where one is visible.
         checkpoint_s: Seconds between two checkpoints of a run, about; 0 is every point at which it reports.
+        product: The library that multiplies on a CPU, or None to let timing choose the fastest, once for each kind.
     """
 
     cpus_per_lane: float = 1.0
@@ -136,6 +138,12 @@ class Resources:
     replicates_together: int | None = None
     device: Device = "auto"
     checkpoint_s: float = 30.0
+    product: Product | None = None
+
+    @property
+    def threads(self) -> int:
+        """Threads of one lane's process."""
+        return max(1, int(self.cpus_per_lane))
 
 
 @dataclass(frozen=True)
@@ -304,7 +312,7 @@ def read_spec(
         search=search,
         resources=_read_resources(fields),
         aggregate=replicates.aggregate,
-        confirm=read_confirm(fields),
+        confirm=read_confirm(fields, replicates.aggregate),
         scheduler=scheduler,
         smoke=smoke,
         text=document.text,
@@ -348,6 +356,7 @@ def _read_resources(fields: Fields) -> Resources:
         own.report(f"must be at most 1 or a whole number, but got {gpus:g}", "gpus_per_lane")
     devices: dict[str, Device] = {name: name for name in typing.get_args(Device)}
     device = devices[own.text("device", "auto", options=tuple(devices))]
+    products: dict[str, Product] = {name: name for name in typing.get_args(Product)}
     if device == "cuda" and gpus == 0:
         own.report("must be above 0 where device is cuda, but got 0", "gpus_per_lane")
     return Resources(
@@ -358,6 +367,7 @@ def _read_resources(fields: Fields) -> Resources:
         replicates_together=_read_together(own),
         device=device,
         checkpoint_s=own.number("checkpoint_s", 30, 0),
+        product=products[own.text("product", "torch", options=tuple(products))] if own.stated("product") else None,
     )
 
 

@@ -165,13 +165,13 @@ def _who(found: Observation) -> Iterator[Text]:
     elif holder.is_alive:
         since = "" if found.running_s is None else f" for {duration(found.running_s)}"
         yield Text.assemble(("running", "green"), f"{since}, process {holder.pid} on {holder.host}")
-        yield Text(f"  {holder.command}", style="dim")
+        yield Text(f"  {holder.command_from_here}", style="dim")
     else:
         yield Text.assemble(
             ("not running", "yellow"),
             f": process {holder.pid} on {holder.host}, since {_local(holder.since)}, ended without a word",
         )
-        yield Text(f"  {holder.command}", style="dim")
+        yield Text(f"  {holder.command_from_here}", style="dim")
     if found.stop:
         yield Text(f"asked to stop by {found.stop}", style="yellow")
 

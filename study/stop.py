@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("It ends at once. What its runs did after their last checkpoints will be repeated.")
     else:
         print("Its runs save a checkpoint at their next report, those that are being measured finish, and it ends.")
-    print(f"To go on later: {holder.command}")
+    print(f"To go on later, on {holder.host}:\n  {holder.command_from_here}")
     return ASKED
 
 

@@ -8,11 +8,12 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
 from ray.tune.stopper import Stopper
 
 from study.dispatch import Dispatcher
-from study.signals import heeded, leave_closed_terminal
+from study.signals import heeded, ignore_signals, leave_closed_terminal
 from study.stop_request import request_stop, requested_stop
 
 LOOK_S = 0.25
@@ -29,15 +30,20 @@ class StopSwitch(Stopper):
     Args:
         dispatcher: Who hands out.
         say: Shows a sentence to the person at the terminal.
+        num_running: Returns how many lanes have a worker, or None before that was counted: one that waits for its place
+            in a cluster is not waited for.
 
     Attributes:
         is_stopping: Whether the study is asked to stop.
     """
 
-    def __init__(self, dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, say: Callable[[str], None], num_running: Callable[[], int | None]
+    ) -> None:
         self.is_stopping = False
         self._dispatcher = dispatcher
         self._say = say
+        self._num_running = num_running
         self._signal = 0
         self._last_look = 0.0
 
@@ -49,8 +55,10 @@ class StopSwitch(Stopper):
         """Look for a reason to stop, and return False.
 
         Raises:
-            KeyboardInterrupt: The study is to stop at once.
+            KeyboardInterrupt: The study is to stop at once, or is to stop and no lane has a worker any more.
         """
+        if self._dispatcher.saw_stop and not self.is_stopping:
+            self._begin("as a worker has heard")
         if self._signal and not self.is_stopping:
             self._ask("Ctrl-C" if self._signal == signal.SIGINT else signal.Signals(self._signal).name)
         if time.monotonic() - self._last_look >= LOOK_S:
@@ -58,9 +66,11 @@ class StopSwitch(Stopper):
             how, by = requested_stop(self._dispatcher.folder) or ("", "")
             if how == "now":
                 self._say(f"Stopping now ({by}).")
-                raise KeyboardInterrupt
+                self._stop_now()
             if how and not self.is_stopping:
                 self._begin(by)
+        if self.is_stopping and self._num_running() == 0:
+            self._stop_now()
         return False
 
     def press(self, number: int, frame: FrameType | None) -> None:
@@ -68,7 +78,7 @@ class StopSwitch(Stopper):
         if number == signal.SIGHUP:
             leave_closed_terminal()
         if number == signal.SIGINT and (self._signal or self.is_stopping):
-            raise KeyboardInterrupt
+            self._stop_now()
         self._signal = self._signal or number
 
     def __getstate__(self) -> dict[str, object]:
@@ -80,8 +90,13 @@ class StopSwitch(Stopper):
             request_stop(self._dispatcher.folder, by)
         except OSError as error:  # the workers cannot be told
             self._say(f"Stopping now, because the request to stop cannot be written: {error}")
-            raise KeyboardInterrupt from error
+            self._stop_now()
         self._begin(by)
+
+    def _stop_now(self) -> NoReturn:
+        self.is_stopping = True
+        ignore_signals()
+        raise KeyboardInterrupt
 
     def _begin(self, by: str) -> None:
         self.is_stopping = True
@@ -94,10 +109,15 @@ class StopSwitch(Stopper):
 
 @contextlib.contextmanager
 def signals_to(switch: StopSwitch) -> Iterator[None]:
-    """Let SIGINT and the signals of `ENDING` press a switch."""
+    """Let SIGINT and the signals of `ENDING` press a switch; nothing heeds them any more once it was pressed.
+
+    What is left to do then is short, and is not to be cut off by a person who presses once more.
+    """
     former = {number: signal.signal(number, switch.press) for number in (signal.SIGINT, *heeded())}
     try:
         yield
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+        if switch.is_stopping:
+            ignore_signals()

@@ -117,9 +117,9 @@ def _perform_together(keys: Sequence[str], place: WorkerSettings) -> Iterator[Re
 def perform(key: str, place: WorkerSettings, group: Group | None = None) -> Iterator[Report]:
     """Train, measure and record one run, one report at a time; the last one says how it ended.
 
-    An error of the run itself becomes its `failure.json`. A run that is finished already stays as it is: a driver whose
-    file system shows it an old state may ask twice. Where the study is asked to stop, a run ends at a checkpoint, or
-    does not begin.
+    An error of the run itself becomes its `failure.json`. A run that has ended already stays as it is: a driver whose
+    file system shows it an old state may ask twice, and one that waited in its lane may have been ended meanwhile.
+    Where the study is asked to stop, a run ends at a checkpoint, or does not begin.
 
     Args:
         key: The run.
@@ -128,8 +128,9 @@ def perform(key: str, place: WorkerSettings, group: Group | None = None) -> Iter
     """
     study = StudyFolder(Path(place.study))
     run = study.run(key)
-    if run_status(run) == "finished":
-        yield Report(key, "finished", 0, 0.0)
+    status = run_status(run)
+    if status in ("finished", "pruned"):
+        yield Report(key, status, 0, 0.0)
         return
     if is_stop_requested(study):
         yield Report(key, "stopped", 0, 0.0)

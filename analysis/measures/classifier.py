@@ -2,7 +2,7 @@
 
 One is trained for each data set and split, on training images, stored with its hash and accuracies, and used for
 every run of a study. φ are the 128 activations before the last layer. Training depends on nothing but the data, so
-two processes make the same one; the one that is on disk first stays.
+two processes make the same one; the one that is on disk first stays. One that is damaged is trained again.
 
     <name>-<first 12 digits of the fingerprint>.safetensors   parameters
     <name>-<first 12 digits of the fingerprint>.json          hash, validation_accuracy, test_accuracy; written last
@@ -10,23 +10,22 @@ two processes make the same one; the one that is on disk first stays.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn.functional import conv2d, cross_entropy, pad
 
 from analysis.measures.draws import in_chunks
+from analysis.whole_files import settle, write_whole
 from iae_models.config import stream_seed
 
 if TYPE_CHECKING:
@@ -98,45 +97,50 @@ def train_classifier(data: ImageData, steps: int = STEPS) -> Classifier:
 def classifier_for(data: ImageData, folder: Path, steps: int = STEPS) -> Classifier:
     """Return the classifier that is stored in `folder` for this data, after training and storing it if there is none.
 
-    Raises:
-        ValueError: The stored parameters are not those whose hash was recorded.
+    One of which a file is torn is replaced.
     """
     stem = f"{data.name}-{data.fingerprint[:12]}"
     weights, record = folder / f"{stem}.safetensors", folder / f"{stem}.json"
-    if not record.is_file():
+    classifier = _stored(weights, record)
+    if classifier is None:
         _store(train_classifier(data, steps), data, weights, record)
-    values = json.loads(record.read_text(encoding="utf-8"))
-    stored = weights.read_bytes()
-    if _hash(stored) != values["hash"]:
-        raise ValueError(
-            f"{weights} must have the hash {values['hash']} that {record.name} names, but has {_hash(stored)}: "
-            "remove both files to train the classifier again."
-        )
-    classifier = Classifier(load(stored), values["hash"], values["validation_accuracy"], values["test_accuracy"])
+        classifier = _stored(weights, record)
+    if classifier is None:  # another process may be at it with another result
+        raise RuntimeError(f"{weights} must have the hash that {record.name} names, but was replaced meanwhile.")
     return classifier.to(data.train.x.device)
 
 
+def _stored(weights: Path, record: Path) -> Classifier | None:
+    """Return the classifier in two files; None where one of them is missing or torn, so that they do not fit."""
+    try:
+        values = json.loads(record.read_text(encoding="utf-8"))
+        content = weights.read_bytes()
+        if _hash(content) != values["hash"]:
+            return None
+        return Classifier(load(content), values["hash"], values["validation_accuracy"], values["test_accuracy"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _store(classifier: Classifier, data: ImageData, weights: Path, record: Path) -> None:
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    _write_once(weights, save({name: value.cpu().contiguous() for name, value in classifier.parameters.items()}))
-    # another process may have been first: judge what lies there
-    kept = {name: value.to(data.train.x.device) for name, value in load(weights.read_bytes()).items()}
-    judged = _judged(kept, data)
+    """Write both files. Weights that are there without a record are kept and judged, unless they are torn."""
+    content = save({name: value.cpu().contiguous() for name, value in classifier.parameters.items()})
+    is_torn = record.is_file()  # or the two would fit
+    if not is_torn:
+        settle(weights, content)  # another process may have been first: judge what lies there
+    try:
+        kept = load(content if is_torn else weights.read_bytes())
+    except SafetensorError:
+        is_torn, kept = True, load(content)
+    if is_torn:
+        write_whole(weights, content)
+    judged = _judged({name: value.to(data.train.x.device) for name, value in kept.items()}, data)
     values = {
         "hash": judged.hash,
         "validation_accuracy": judged.validation_accuracy,
         "test_accuracy": judged.test_accuracy,
     }
-    _write_once(record, (json.dumps(values, indent=1) + "\n").encode())
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Write a file in one piece unless it exists."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
-        temporary.write_bytes(content)
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
+    (write_whole if is_torn else settle)(record, (json.dumps(values, indent=1) + "\n").encode())
 
 
 def _judged(parameters: dict[str, Tensor], data: ImageData) -> Classifier:

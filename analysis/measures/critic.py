@@ -80,19 +80,20 @@ def _accuracy(critic: two_sample.Parameters, features: Callable[[Tensor, Tensor]
 
 def fit_features(x: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the map from images and codes to features with shape (N, 2 (D + code_dim)), fitted on real pairs."""
-    scale_x, scale_z = _standardizer(_pool(x)), _standardizer(z)
-    real_x, real_z = scale_x(_pool(x)), scale_z(z)
+    scale_x, scale_z = _standardizer(pool(x)), _standardizer(z)
+    real_x, real_z = scale_x(pool(x)), scale_z(z)
     image_of_code, code_of_image = _ridge(real_z, real_x), _ridge(real_x, real_z)
 
     def features(x: Tensor, z: Tensor) -> Tensor:
-        x, z = scale_x(_pool(x)), scale_z(z)
+        x, z = scale_x(pool(x)), scale_z(z)
         error_x, error_z = x - z @ image_of_code, z - x @ code_of_image
         return torch.cat([error_x, error_x.square() - 1, error_z, error_z.square()], 1)
 
     return features
 
 
-def _pool(x: Tensor) -> Tensor:
+def pool(x: Tensor) -> Tensor:
+    """Return images (N, C, H, W) averaged to about 7 x 7 as rows (N, D); points with shape (N, D) as they are."""
     if x.dim() == 2:
         return x
     factor = max(1, x.shape[-1] // SIDE)

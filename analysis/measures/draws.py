@@ -71,6 +71,9 @@ class Model(Protocol):
         """Draw encoder noise with shape (num, encoder_noise_dim)."""
 
 
+NO_SAMPLES = "nothing pulls the model's codes to the prior, so images of the prior's codes are not its own"
+"""Why what is measured on the images of a model's prior is undefined for one without the capability "sample"."""
+
 BROKEN_CODES = "some codes are not finite"
 BROKEN_IMAGES = "some reconstructions are not finite"
 """Why a value is invalid that would hide it: the argmax of NaN is a category like any other."""
@@ -107,6 +110,14 @@ def infer(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
 def generate(model: Model, z: Tensor, generator: torch.Generator) -> Tensor:
     """Return images with shape (N, C, H, W) of codes with shape (N, code_dim), one draw of n for each."""
     return in_chunks(model.generate, z, model.sample_noise(len(z), generator))
+
+
+def own_codes(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
+    """Return codes that the model's own images are made of, with shape (N, code_dim) for images x (N, C, H, W).
+
+    They are of p(z). Where nothing pulls codes there and no prior was fitted (Case 3) they are of q(z): those of x.
+    """
+    return model.sample_prior(len(x), generator) if "sample" in model.capabilities else infer(model, x, generator)
 
 
 def draw(model: Model, x: Tensor, y: Tensor, generator: torch.Generator) -> Draws:

@@ -1,8 +1,9 @@
 """Do generated images look like the data's? In the features φ of the measuring classifier, so none of it is "FID".
 
     frechet_distance  ‖μ − μ'‖² + tr(C + C' − 2 (C C')^½) of the features' means and covariances, less its bias, which
-                      falls as 1/n and is 17 for 500 images of 128 standard normal features; beside it a report shows
-                      the floor, the distance of real images from real images
+                      falls as 1/n and is 17 for 500 images of 128 standard normal features
+    frechet_excess    the same less the floor, the distance of other real images from the same real images: what is left
+                      of the bias cancels, and 0 is as good as real images
     density           how many of the real images' k-neighbourhoods a generated image lies in, over k: 1 for real ones
     coverage          share of real images with a generated one in their k-neighbourhood
 
@@ -41,6 +42,28 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
         UNIT,
         correct_bias=True,
     )
+
+
+def frechet_excess(real: Tensor, fake: Tensor, floor: Tensor) -> Estimate:
+    """Return the Fréchet distance of `fake` from `real` less that of `floor`, with the interval of the difference.
+
+    Args:
+        real: Features of real images with shape (N, F).
+        fake: Those of other images.
+        floor: Those of other real images.
+    """
+    num = min(len(real), len(fake), len(floor))
+    real, fake, floor = (item[:num].double() for item in (real, fake, floor))
+    if not all_finite(real, fake, floor):
+        return invalid(BROKEN_IMAGES, num, UNIT)
+    if num <= 2 * intervals.NUM_GROUPS:
+        return undefined(f"there are fewer than {2 * intervals.NUM_GROUPS} images", num, UNIT)
+
+    def difference(index: Tensor) -> float:
+        place = index.to(real.device)
+        return _distance(real[place], fake[place]) - _distance(real[place], floor[place])
+
+    return intervals.group_jackknife(difference, num, UNIT, correct_bias=True)
 
 
 def density_and_coverage(real: Tensor, fake: Tensor) -> dict[str, Estimate]:

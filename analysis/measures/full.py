@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from analysis.measures import controls, joint_test
+from analysis.measures import controls, full_translation, joint_test
 from analysis.measures.bench import (
     NO_CLASSIFIER,
     Bench,
@@ -33,9 +33,9 @@ from analysis.measures.bench import (
 from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.critic import Pairs
-from analysis.measures.draws import Model, generate, infer
+from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.factors import factor_classifiers, measure_factors
-from analysis.measures.fidelity import density_and_coverage, frechet_distance
+from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
 from analysis.measures.information import information_bracket
 from analysis.measures.labels import label_preservation
 from analysis.measures.maps import share_maps
@@ -55,7 +55,7 @@ NUM_QUERIES = 1000
 """Codes that are blurred for a bracket of the information; all others are its centres."""
 
 NUM_GENERATED = 5000
-"""Images from the prior for measures of fidelity, at most."""
+"""Images of the model's own for measures of fidelity, at most."""
 
 Values = dict[str, Estimate]
 
@@ -89,6 +89,7 @@ class FullBench:
     Attributes:
         model: The trained model, in evaluation mode, on the device of the data.
         untrained: The same network before its first step.
+        replicate: Seeds all draws.
         bench: Images, classifier and streams; its held-out part is all of both splits.
         classifiers: Folder where the classifiers of factors are stored.
     """
@@ -102,7 +103,7 @@ class FullBench:
         replicate: int,
         classifiers: Path,
     ) -> None:
-        self.model, self.untrained, self.classifiers = model, untrained, classifiers
+        self.model, self.untrained, self.classifiers, self.replicate = model, untrained, classifiers, replicate
         quick = make_bench(data, classifier, replicate)
         everything = {name: (getattr(data, name).images(), getattr(data, name).y) for name in ("validation", "test")}
         part = slice(joint_test.NUM_TRAIN)
@@ -145,12 +146,11 @@ def full_suite(run: FullBench, group: str) -> Found:
         group: A key of `MEASURED`.
 
     Returns:
-        What was found: nothing of a model whose code is an image, whose measures `quick_suite` has all.
+        What was found: nothing where a group has no meaning for the model's code.
     """
-    if run.model.code == "image":
-        return Found({})
+    measured = TRANSLATED if run.model.code == "image" else MEASURED
     with torch.inference_mode():
-        return MEASURED[group](run)
+        return measured[group](run) if group in measured else Found({})
 
 
 def _decoder(run: FullBench) -> Found:
@@ -314,8 +314,8 @@ def _fidelity(run: FullBench) -> Found:
     real = classifier.features(test)
     floor = classifier.features(run.bench.train_x[: len(real)])
     tables = {
-        "model": _fidelity_of(run.bench, run.model, "model", real),
-        "untrained": _fidelity_of(run.bench, run.untrained, "untrained", real),
+        "model": _fidelity_of(run.bench, run.model, "model", real, floor),
+        "untrained": _fidelity_of(run.bench, run.untrained, "untrained", real, floor),
         "real": {"frechet_samples": frechet_distance(real, floor), **density_and_coverage(real, floor)},
     }
     if run.decodes and run.sample.phi_hat is not None and run.sample.phi is not None:
@@ -324,12 +324,17 @@ def _fidelity(run: FullBench) -> Found:
     return Found(tables)
 
 
-def _fidelity_of(bench: Bench, model: Model, subject: str, real: Tensor) -> Values:
+def _fidelity_of(bench: Bench, model: Model, subject: str, real: Tensor, floor: Tensor) -> Values:
     assert bench.classifier is not None
     stream = bench.stream(f"{subject}/fidelity")
-    z = model.sample_prior(len(real), stream)
+    # of a model without samples of its own: reconstructions of training images, which have the codes q(z)
+    z = own_codes(model, bench.train_x[: len(real)], stream)
     phi = bench.classifier.features(generate(model, z, stream))
-    return {"frechet_samples": frechet_distance(real, phi), **density_and_coverage(real, phi)}
+    return {
+        "frechet_samples": frechet_distance(real, phi),
+        "frechet_excess": frechet_excess(real, phi, floor),
+        **density_and_coverage(real, phi),
+    }
 
 
 def _factors(run: FullBench) -> Found:
@@ -343,6 +348,29 @@ def _factors(run: FullBench) -> Found:
         {"model": measure_factors(run.sample, classifiers), "untrained": measure_factors(control, classifiers)}
     )
 
+
+def _translations(run: FullBench) -> Found:
+    data, stream = run.bench.data, run.bench.stream
+    maps = full_translation.translation_maps(run.model, data, stream)
+    tables = full_translation.translations(run.model, run.untrained, data, run.replicate)
+    return Found(tables, arrays={name: values.cpu() for name, values in maps.items()})
+
+
+def _pair_tests(run: FullBench) -> Found:
+    return Found({"model": full_translation.pair_tests(run.model, run.bench.data, run.bench.stream)})
+
+
+def _domain_test(run: FullBench) -> Found:
+    accuracy = full_translation.domain_accuracy(run.model, run.bench.data, run.bench.stream)
+    return Found({"model": {"domain_accuracy": accuracy}})
+
+
+TRANSLATED: Mapping[str, Callable[[FullBench], Found]] = {
+    "decoder": _translations,
+    "calibration": _pair_tests,
+    "prior": _domain_test,
+}
+"""The function behind each group of a model whose code is an image; the other groups have none."""
 
 MEASURED: Mapping[str, Callable[[FullBench], Found]] = {
     "decoder": _decoder,

@@ -194,7 +194,8 @@ def _bracket_end(own: Tensor, kernels: Tensor, own_columns: int) -> Estimate:
     num, num_centres = kernels.shape
     peak = kernels.max(1).values
     weights = (kernels - peak[:, None]).exp_()
-    group = one_hot(torch.arange(num_centres, device=own.device) % intervals.NUM_GROUPS).double()
+    parts = [intervals.jackknife_groups(size, own.device) for size in (num, num_centres - num)]
+    group = one_hot(torch.cat(parts), intervals.NUM_GROUPS).double()
     tiny = torch.finfo(torch.float64).tiny
 
     def terms(sums: Tensor, columns: Tensor) -> Tensor:
@@ -226,12 +227,20 @@ def _table_information(labels: Tensor, clusters: Tensor) -> float:
 
 
 def _entropy(symbols: Tensor) -> float:
-    """Return Grassberger's entropy ln n − (1/n) Σ c G(c) of symbols with shape (N,) and counts c, in nats."""
-    counts = symbols.bincount()
-    counts = counts[counts > 0].double()
-    sign = 1 - 2 * (counts % 2)
-    logs = counts.digamma() + 0.5 * sign * (((counts + 1) / 2).digamma() - (counts / 2).digamma())
-    return math.log(len(symbols)) - (counts * logs).sum().item() / len(symbols)
+    return entropy_of_counts(symbols.bincount()).item()
+
+
+def entropy_of_counts(counts: Tensor) -> Tensor:
+    """Return Grassberger's entropy ln n − (1/n) Σ c G(c), in nats, with shape (...).
+
+    Args:
+        counts: How often each symbol came, with shape (..., K); n is their sum.
+    """
+    counts = counts.double()
+    number, c = counts.sum(-1), counts.clamp_min(1)
+    sign = 1 - 2 * (c % 2)
+    logs = c.digamma() + 0.5 * sign * (((c + 1) / 2).digamma() - (c / 2).digamma())
+    return number.log() - (counts * logs).sum(-1) / number
 
 
 def _surprise(symbols: Tensor) -> tuple[Tensor, float]:

@@ -107,6 +107,17 @@ def jackknife(value: float, left_out: list[float], num: int, unit: str, *, corre
     return estimate(value, value - half, value + half, num, unit)
 
 
+def jackknife_groups(num: int, device: torch.device | str = "cpu") -> Tensor:
+    """Return the group of each of `num` images, int64 with shape (num,): 0 to `NUM_GROUPS` − 1, nearly equally often.
+
+    The order in which images come is stratified: every tenth of ten classes is of one class. Groups that were counted
+    off along it would each be of a few classes, and leaving one out would change the classes' shares. So the groups
+    follow a random permutation, which depends on `num` alone.
+    """
+    order = torch.randperm(num, generator=torch.Generator().manual_seed(num))
+    return (order % NUM_GROUPS).to(device)
+
+
 def group_jackknife(
     statistic: Callable[[Tensor], float], num: int, unit: str, *, correct_bias: bool = False
 ) -> Estimate:
@@ -120,8 +131,8 @@ def group_jackknife(
     """
     if num < 2 * NUM_GROUPS:
         return undefined(f"there are fewer than {2 * NUM_GROUPS} images", num, unit)
-    index = torch.arange(num)
-    left_out = [statistic(index[index % NUM_GROUPS != group]) for group in range(NUM_GROUPS)]
+    index, groups = torch.arange(num), jackknife_groups(num)
+    left_out = [statistic(index[groups != group]) for group in range(NUM_GROUPS)]
     return jackknife(statistic(index), left_out, num, unit, correct_bias=correct_bias)
 
 

@@ -51,9 +51,16 @@ def joint_accuracy(train: Pairs, held_out: Pairs, generator: torch.Generator) ->
 
 def joint_power(train: Pairs, held_out: Pairs, generator: torch.Generator) -> Estimate:
     """Return the accuracy of the same critic at telling images with their own codes from images with others'."""
-    # a neighbour's code: images come in random order
-    fakes, held_out_fakes = ([(pairs.x, pairs.z.roll(1, 0))] for pairs in (train, held_out))
+    fakes, held_out_fakes = ([(pairs.x, _of_others(pairs.z, generator))] for pairs in (train, held_out))
     return _test((train.x, train.z), fakes, (held_out.x, held_out.z), held_out_fakes, generator)
+
+
+def _of_others(z: Tensor, generator: torch.Generator) -> Tensor:
+    """Return for each image the code of another one, at random: those of a neighbour may never be of its class."""
+    order = torch.randperm(len(z), generator=generator, device=generator.device)
+    others = torch.empty_like(z)
+    others[order] = z[order.roll(1, 0)]
+    return others
 
 
 def _test(

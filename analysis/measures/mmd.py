@@ -42,7 +42,7 @@ def squared_mmd(a: Tensor, b: Tensor, width: float | None = None) -> Estimate:
     if num < 2 * intervals.NUM_GROUPS:
         return undefined(f"there are fewer than {2 * intervals.NUM_GROUPS} codes", num, UNIT)
     scale = math.sqrt(dim) if width is None else width
-    group = one_hot(torch.arange(num, device=a.device) % intervals.NUM_GROUPS).double()
+    group = one_hot(intervals.jackknife_groups(num, a.device), intervals.NUM_GROUPS).double()
     # sums over pairs of groups are all that the jackknife needs
     within_a, within_b, between = (_pair_sums(group, *pair, scale) for pair in ((a, a), (b, b), (a, b)))
     for within in (within_a, within_b):

@@ -2,7 +2,7 @@
 
     points             (N, 2)  test points               points_label     (N,)  the component of each
     generated_points   (N, 2)  points of the model       generated_code   (N,)  the category that each was made from
-    prior_codes        (N, 2)  codes of the prior        generated_label  (N,)  the component that each generated
+    prior_codes        (N, 2) codes of these           generated_label  (N,)  the component that each generated
     inferred_codes     (N, 2)  codes of the test points
 
 Codes are there where they are continuous and have two dimensions; without a categorical code `generated_code` is the
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from analysis.measures.draws import Model, generate, infer
+from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.points import nearest_component
 from iae_models.config import stream_seed
 
@@ -36,7 +36,7 @@ def point_panels(model: Model, data: ImageData, replicate: int) -> dict[str, npt
         panels: dict[str, npt.NDArray[Any]] = {"points": _floats(x), "points_label": _bytes(y)}
         plane = model.code == "gaussian" and model.code_dim == 2
         if "generate" in model.capabilities:
-            z = model.sample_prior(NUM_POINTS, generator)
+            z = own_codes(model, x, generator)
             x_hat = generate(model, z, generator)
             component, _ = nearest_component(x_hat, data.name)
             code = z.argmax(1) if model.code == "categorical" else component

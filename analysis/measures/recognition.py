@@ -4,11 +4,14 @@
                           because labels were learnt
     recognition_error     share of generated images whose recognised category is not the one they were made from; the
                           gap to the error on real images is between what the recogniser has seen and has not
-    vote_entropy          entropy of the recognised categories of one image over draws of ε, in nats
+    vote_entropy          entropy of the recognised categories of one image over draws of ε, in nats, less the bias of
+                          few draws
     vote_separation       probability that of a wrongly and a rightly labelled image the wrong one has the larger vote
                           entropy: .5 where uncertainty says nothing of errors
 
-Reference: Hanley and McNeil (1982), The meaning and use of the area under a receiver operating characteristic curve.
+References:
+    Hanley and McNeil (1982), The meaning and use of the area under a receiver operating characteristic curve.
+    Grassberger (2003), Entropy estimates from insufficient samplings. https://arxiv.org/abs/physics/0307138
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from analysis.measures import clustering, intervals
-from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Model, all_finite, generate, infer
+from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, NO_SAMPLES, Model, all_finite, generate, infer
+from analysis.measures.information import entropy_of_counts
 from analysis.measures.measurement import Estimate, invalid, undefined
 
 if TYPE_CHECKING:
@@ -52,7 +56,10 @@ def measure_recognition(
         values = dict.fromkeys(RECOGNITION, undefined("the data have no labels, or none were learnt", 0, "fraction"))
         if num_labels:
             values["classification_error"] = intervals.mean_fraction((z.argmax(1) != y).double())
-        values["recognition_error"] = _recognition_error(model, stream)
+        if "sample" in model.capabilities:
+            values["recognition_error"] = _recognition_error(model, stream)
+        else:
+            values["recognition_error"] = undefined(NO_SAMPLES, 0, "fraction")
         if model.encoder_noise_dim:
             votes = torch.stack([infer(model, x, stream).argmax(1) for _ in range(NUM_VOTES)], 1)
             entropy = vote_entropy(votes, model.code_dim)
@@ -67,9 +74,12 @@ def measure_recognition(
 
 
 def vote_entropy(votes: Tensor, num_categories: int) -> Tensor:
-    """Return the entropy in nats, with shape (N,), of categories with shape (N, draws)."""
-    shares = one_hot(votes, num_categories).double().mean(1)
-    return -torch.xlogy(shares, shares).sum(1)
+    """Return the entropy in nats, with shape (N,), of categories with shape (N, draws), each image's by Grassberger.
+
+    The plug-in entropy of 16 votes is too small, by .28 nats where ten categories are equally likely; this one is too
+    large by up to .03.
+    """
+    return entropy_of_counts(one_hot(votes, num_categories).sum(1)).clamp_min(0)
 
 
 def separation(scores: Tensor, wrong: Tensor) -> Estimate:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from analysis.measures.draws import Model, generate, in_chunks, infer
+from analysis.measures.draws import Model, generate, in_chunks, infer, own_codes
 from iae_models.config import stream_seed
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _generated(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
 def _columns(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
     if model.code == "categorical":
         return torch.eye(model.code_dim, device=generator.device)[:MAX_CLUSTERS]
-    return model.sample_prior(NUM_ROWS, generator) if "sample" in model.capabilities else infer(model, x, generator)
+    return own_codes(model, x, generator)
 
 
 def _bytes(x: Tensor) -> npt.NDArray[np.uint8]:

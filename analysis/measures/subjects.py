@@ -29,7 +29,9 @@ from analysis.measures.reconstruction import mean_image_reconstruction
 from analysis.measures.variance_split import SHARES
 
 CONTROL_MEASURES = (*SHARES, "label_preservation", "mse_mean", "r2_mean", "label_information")
-"""The measures of an untrained network."""
+"""The measures of an untrained network; one with a categorical code has `CLUSTER_MEASURES` besides."""
+
+CLUSTER_MEASURES = ("clustering_error", "clustering_error_exemplar", "ami")
 
 PCA_MEASURES = (*CONTROL_MEASURES, "critic_accuracy", "dispersion_ratio", "rate", "prior_accuracy")
 """The measures of PCA, which no adversary has trained: what they are worth anchors those of a trained model."""
@@ -78,7 +80,7 @@ def _measure_pca(bench: Bench, code_dim: int) -> Table:
 
 
 def _measure_network(bench: Bench, model: Model, subject: str) -> Table:
-    """Return `CONTROL_MEASURES`, as far as the model can have them."""
+    """Return `CONTROL_MEASURES` and `CLUSTER_MEASURES`, as far as the model can have them."""
     if "generate" not in model.capabilities or (model.code_dim and "infer" not in model.capabilities):
         return {}
     train_z = infer(model, bench.train_x, bench.stream(f"{subject}/codes"))
@@ -89,6 +91,10 @@ def _measure_network(bench: Bench, model: Model, subject: str) -> Table:
         if model.code_dim:
             values |= _measure_label_information(bench, model, train_z, sample)
         table[split] = {name: values[name] for name in CONTROL_MEASURES if name in values}
+    if model.code == "categorical" and has_labels(bench):
+        stream = bench.stream(f"{subject}/clusters")
+        clusters = measure_clusters(bench, {split: infer(model, x, stream) for split, (x, _) in bench.held_out.items()})
+        table = {split: values | clusters[split] for split, values in table.items()}
     return table
 
 

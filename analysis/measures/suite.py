@@ -38,7 +38,7 @@ from analysis.measures.bench import (
 from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
-from analysis.measures.draws import BROKEN_CODES, Model, all_finite, decode, infer
+from analysis.measures.draws import BROKEN_CODES, NO_SAMPLES, Model, all_finite, decode, infer
 from analysis.measures.information import (
     NUM_ENCODER_DRAWS,
     cluster_entropy,
@@ -46,7 +46,7 @@ from analysis.measures.information import (
     label_information_gain,
 )
 from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
-from analysis.measures.points import CENTRES, POINTS, measure_points
+from analysis.measures.points import CENTRES, POINTS, measure_data, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
 from analysis.measures.strokes import STROKE_DATA, STROKES, stroke_shares
@@ -102,8 +102,9 @@ def quick_suite(
             have the values that they have among all.
 
     Returns:
-        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it. Of a
-        model whose code is an image those of `TRANSLATION` instead.
+        For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it, and
+        for subject "real", points of the data themselves, their floors. Of a model whose code is an image those of
+        `TRANSLATION` instead.
     """
     if model.code == "image":
         return translation_suite(model, untrained, data, replicate, only)
@@ -115,6 +116,8 @@ def quick_suite(
         tables = {"model": _measure_model(bench, model, num_labels, EVERY_MEASURE, tuple(LIMITS))} | measure_controls(
             bench, fixed_bench(data, classifier), model, untrained
         )
+        if data.name in CENTRES:
+            tables["real"] = measure_data(bench)
     return [
         estimate.named(name, split, subject)
         for subject, table in tables.items()
@@ -130,7 +133,7 @@ def _measure_model(
     table: Table = {split: {name: _skipped(name, model) for name in MEASURES} for split in LIMITS}
     infers, generates = "infer" in model.capabilities, "generate" in model.capabilities
     found = []
-    if generates and wanted & set(PRIOR_SHARES):
+    if "sample" in model.capabilities and wanted & set(PRIOR_SHARES):
         found.append(_measure_prior_shares(bench, model))
     if generates and (infers or model.code_dim == 0) and wanted & set(RECONSTRUCTIONS):
         samples = {split: take_sample(bench, model, "model", split) for split in splits}
@@ -154,6 +157,8 @@ def _skipped(name: str, model: Model) -> Estimate:
         return undefined("there is no code")
     if name in (CATEGORICAL_CODES if model.code == "gaussian" else GAUSSIAN_CODES):
         return undefined(f"not for {model.code} codes")
+    if name in PRIOR_SHARES and "generate" in model.capabilities:
+        return undefined(NO_SAMPLES)
     return undefined("the model cannot " + " and ".join(sorted({"infer", "generate"} - model.capabilities)))
 
 

@@ -10,7 +10,8 @@ With ẑ = f(x, ε) and x̂ = g(ẑ, n), over N held-out images:
     decoder_diversity      ½ E‖x̂ − x̂'‖² for one code, over ½ E‖x̂ − x̂'‖² for any two: the share that the noise n decides
     encoder_diversity      the same of ẑ for one image, and ε
 
-Distances are Euclidean, in pixels. Retrieval at random is right once in N times. A stochastic reconstruction need not
+Distances are Euclidean, in pixels. Retrieval at random is right once in N times, so more than `LIMIT` images are
+taken in groups of that many, and each is looked for among its own group. A stochastic reconstruction need not
 be nearest to its own image, so the first two are compared between models with equal noise.
 """
 
@@ -39,7 +40,7 @@ TRANSLATION = (
 """The names of all measures of a translation."""
 
 LIMIT = 500
-"""Held-out images that are measured on, at most."""
+"""Held-out images that a run measures on, at most, and among which one is looked for."""
 
 NOISE = 0.1
 """Standard deviation of the noise on a code, in units of intensity."""
@@ -61,29 +62,50 @@ def translation_suite(
     """
     with torch.inference_mode():
         if only is not None:
-            found = _measure(model, data, "validation", replicate)
+            found = measure_translation(model, data, "validation", replicate)
             return [found[name].named(name, "validation", "model") for name in only]
         measured = []
         for split in ("validation", "test"):
             for subject, network in (("model", model), ("untrained", untrained)):
-                values = _measure(network, data, split, replicate)
+                values = measure_translation(network, data, split, replicate)
                 measured += [estimate.named(name, split, subject) for name, estimate in values.items()]
             measured += _chance(data, split)
     return measured
 
 
 def retrieval(found: Tensor, truth: Tensor) -> Estimate:
-    """Return the share of images (N, C, H, W) whose nearest among the true ones, of the same shape, is their own."""
-    nearest = torch.cdist(found.flatten(1), truth.flatten(1)).argmin(1)
-    return intervals.mean_fraction((nearest == torch.arange(len(found), device=found.device)).double())
+    """Return the share of images (N, C, H, W) whose nearest among the true ones, of the same shape, is their own.
+
+    Of more than `LIMIT` images, each is looked for in its group of `LIMIT`; what is left of the last group is left out.
+    """
+    groups = [slice(start, start + LIMIT) for start in range(0, max(len(found) - LIMIT, 0) + 1, LIMIT)]
+    right = [
+        torch.cdist(found[group].flatten(1), truth[group].flatten(1)).argmin(1)
+        == torch.arange(len(found[group]), device=found.device)
+        for group in groups
+    ]
+    return intervals.mean_fraction(torch.cat(right).double())
 
 
 def diversity(first: Tensor, second: Tensor) -> Estimate:
-    """Return the share of variance within pairs, for two draws (N, C, H, W) each from the same N inputs."""
-    within = (first - second).flatten(1).square().sum(1)
-    # draws of different inputs: each with its successor
-    between = (first - second.roll(1, 0)).flatten(1).square().sum(1)
-    return intervals.ratio(within, between, "fraction")
+    """Return the share of variance within pairs, for two draws (N, C, H, W) each from the same N inputs.
+
+    Draws of different inputs are all pairs of a first and a second draw, in whatever order the inputs come: of
+    neighbours in a stratified order none would be of one class.
+    """
+    num = len(first)
+    if num < 2:
+        return undefined("there are fewer than two images", num, "fraction")
+    a, b = first.flatten(1).double(), second.flatten(1).double()
+    centre = (a.mean(0) + b.mean(0)) / 2
+    a, b = a - centre, b - centre
+    within = (a - b).square().sum(1)
+    # Σ_j ‖a_i − b_j‖² + ‖a_j − b_i‖² over all j, halved, less the pair of the input's own draws
+    to_second = num * a.square().sum(1) + b.square().sum() - 2 * a @ b.sum(0)
+    to_first = num * b.square().sum(1) + a.square().sum() - 2 * b @ a.sum(0)
+    between = (0.5 * (to_second + to_first) - within) / (num - 1)
+    # each input is on both sides of pairs, so it counts twice in their mean's influence function
+    return intervals.ratio(within, 2 * between - between.mean(), "fraction")
 
 
 def translation_panels(model: Model, data: ImageData, replicate: int) -> dict[str, npt.NDArray[np.uint8]]:
@@ -106,10 +128,13 @@ def translation_panels(model: Model, data: ImageData, replicate: int) -> dict[st
         return {name: (item.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy() for name, item in panels.items()}
 
 
-def _measure(model: Model, data: ImageData, split: str, replicate: int) -> dict[str, Estimate]:
+def measure_translation(
+    model: Model, data: ImageData, split: str, replicate: int, limit: int | None = LIMIT
+) -> dict[str, Estimate]:
+    """Return all measures of `TRANSLATION` on the first `limit` images of a split, or on all of them."""
     held_out = data.validation if split == "validation" else data.test
     generator = torch.Generator(held_out.x.device).manual_seed(stream_seed(replicate, f"measure/{split}/translation"))
-    x = held_out.images(slice(LIMIT))
+    x = held_out.images(slice(limit))
 
     def encoded() -> Tensor:
         return in_chunks(model.infer, x, model.sample_encoder_noise(len(x), generator))
@@ -123,7 +148,7 @@ def _measure(model: Model, data: ImageData, split: str, replicate: int) -> dict[
     noisy = decoded((z + NOISE * noise).clamp(0, 1))
     if not all_finite(z, other_z, x_hat, other_x, noisy):
         return dict.fromkeys(TRANSLATION, invalid("some images are not finite", len(x)))
-    true = held_out.code_images(slice(LIMIT)) if DATASETS[data.name].paired else None
+    true = held_out.code_images(slice(limit)) if DATASETS[data.name].paired else None
     return {
         "image_retrieval": retrieval(x_hat, x),
         "image_retrieval_noisy": retrieval(noisy, x),

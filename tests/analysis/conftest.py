@@ -4,9 +4,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
+from analysis.figures import FIGURES
 from analysis.results import load_results
 from analysis.tables import Analysis, analyse
 
@@ -50,6 +53,25 @@ def small_study(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory)
 def analysis(study_dir: Path) -> Analysis:
     """The numbers of the complete study."""
     return analyse(load_results(study_dir))
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, for what concerns the text of a page alone."""
+    for module in ("report", "search_part"):
+        monkeypatch.setattr(f"analysis.{module}.FIGURES", dict.fromkeys(FIGURES, lambda _: ""))
+
+
+@pytest.fixture
+def vectors_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write no PNG files: they show the same artists as the SVG files, and take as long."""
+    save = Figure.savefig
+
+    def save_vectors(figure: Figure, target: Any, **options: Any) -> None:
+        if options.get("format") == "svg":
+            save(figure, target, **options)
+
+    monkeypatch.setattr(Figure, "savefig", save_vectors)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from analysis.attribution import (
 )
 from analysis.results import load_results
 from analysis.statistics import describe_runs, joined
+from analysis.tables import analyse
 
 
 def grid(a, b, interaction, noise, seeds, random):
@@ -88,7 +90,7 @@ def test_an_incomplete_grid_is_marked_and_not_averaged(study_dir):
     found = variance_attribution(values, runs, ["rate"]).set_index(["block", "part"])
     assert list(found.loc["gaussian"].index) == [SEED]
     row = found.loc[("gaussian", SEED)]
-    assert row["status"] == "incomplete: 1 of 6 cells have no value" and math.isnan(row["share"])
+    assert row["status"] == "incomplete: 1 of 6 cells have no value, or one by identity" and math.isnan(row["share"])
     assert row["num_missing"] == 1 and row["variance"] > 0
 
 
@@ -117,3 +119,15 @@ def test_axes_are_the_fields_that_vary(study_dir):
     chosen = runs[(runs["block"] == "gaussian") & (runs["origin"] == "grid")]
     axes = grid_axes(chosen)
     assert list(axes.columns) == ["latent_dim", "noise_dim"] and len(axes) == 6
+
+
+def test_what_is_so_by_identity_enters_no_attribution(study_dir):
+    """S_z is 1 where there is no noise, whatever was learnt: its grid is incomplete, that of other measures whole."""
+    results = load_results(study_dir)
+    runs = results.runs.assign(**{"model.noise_dim": results.runs["model.noise_dim"].replace(10, 0)})
+    found = analyse(replace(results, runs=runs))
+    parts = found.attribution[found.attribution["block"] == "gaussian"].groupby("name")["status"].agg(set)
+    assert parts["share_z_pixel"] == {"incomplete: 3 of 6 cells have no value, or one by identity"}
+    assert parts["r2_mean"] == {"ok"}
+    cells = found.summary[found.summary["block"] == "gaussian"].set_index("name")["num_cells"]
+    assert (cells["share_z_pixel"], cells["r2_mean"]) == (3, 6)

@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 
-from analysis.figures import FIGURES
 from analysis.report import write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -67,8 +66,8 @@ def told_by(page, tmp_path):
     return json.loads(html.unescape(re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)[1]))
 
 
-def test_a_reader_searches_sorts_filters_and_opens_cells(study_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr("analysis.report.FIGURES", dict.fromkeys(FIGURES, lambda _: ""))
+@pytest.mark.usefixtures("no_figures")
+def test_a_reader_searches_sorts_filters_and_opens_cells(study_dir, tmp_path):
     folder = shutil.copytree(study_dir, tmp_path / "decomposition")
     told = told_by(write_report(folder), tmp_path)
     assert told["errors"] == []

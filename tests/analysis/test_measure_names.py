@@ -15,7 +15,7 @@ def test_every_measure_is_described(name):
     assert info.label
     assert info.unit
     assert info.description.endswith(".")
-    assert info.better in {"lower", "higher", "one", "neither"}
+    assert info.better in {"lower", "higher", "one", "floor", "neither"}
     for rule in info.undefined:
         assert rule.field in field_types()
         assert rule.reason

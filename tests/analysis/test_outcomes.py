@@ -38,7 +38,7 @@ def test_wilson_by_hand():
 
 
 def test_selection_regret_by_hand(study_dir, synthetic, tmp_path):
-    """The critic chooses a cell whose label preservation is .2 below the best, the rate the best one itself."""
+    """The critic chooses a cell whose label preservation is .2 below the best, the error the best one itself."""
     folder = shutil.copytree(study_dir, tmp_path / "s")
     runs = load_results(folder).runs
     chosen = runs[(runs["block"] == "gaussian") & (runs["origin"] == "grid")]
@@ -47,7 +47,7 @@ def test_selection_regret_by_hand(study_dir, synthetic, tmp_path):
         place = labels.index(label)
         planted = {
             "critic_accuracy": 0.6 + (0.01 * (place - 1) ** 2),
-            "rate": 1.0 + place,
+            "mse_mean": 9.0 - place,
             "label_preservation": 0.3 + 0.05 * place,
         }
         synthetic.edit_measures(
@@ -57,7 +57,18 @@ def test_selection_regret_by_hand(study_dir, synthetic, tmp_path):
     found = label_free_selection(values[(values["block"] == "gaussian") & (values["origin"] == "grid")])
     table = found[found["oracle"] == "label_preservation"].set_index("criterion")
     last = len(labels) - 1
-    assert table.loc["rate", "regret"] == pytest.approx(0) and table.loc["rate", "rank_correlation"] == pytest.approx(1)
+    error = table.loc["mse_mean"]
+    assert error["regret"] == pytest.approx(0) and error["rank_correlation"] == pytest.approx(1)
     assert table.loc["critic_accuracy", "regret"] == pytest.approx(0.05 * (last - 1))
-    assert table.loc["critic_accuracy", "chosen"] == labels[1] and table.loc["rate", "chosen"] == labels[last]
+    assert table.loc["critic_accuracy", "chosen"] == f"gaussian:{labels[1]}"
+    assert error["chosen"] == f"gaussian:{labels[last]}"
     assert (table["regret"] >= 0).all() and set(table["num_cells"]) == {6}
+
+
+def test_configurations_of_two_blocks_that_share_a_label_stay_apart(study_dir):
+    values = analyse(load_results(study_dir)).values
+    values = values[(values["code"] == "gaussian") & (values["origin"] == "grid")]
+    plain = label_free_selection(values)
+    same = label_free_selection(values.assign(label="same"))
+    assert set(same["num_cells"]) == set(plain["num_cells"]) == {6}
+    assert same["regret"].tolist() == plain["regret"].tolist() and set(same["chosen"]) == {"gaussian:same"}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from analysis.measure_names import MEASURES
+from analysis.paper_rows import ROWS
 from benchmarks.kept_results import keep
 from benchmarks.paper_results import HEAD, KEPT, kept_studies, main, page
-from benchmarks.paper_rows import ROWS
 from study.spec import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,7 @@ FIGURE_5B = {
     "run_hours": 0.5,
     "overrides": ["train.steps=100"],
     "common": {"data.name": "seven_gaussians", "train.steps": 100},
+    "defaults": {"model.discriminator_norm": "pre_activation"},
     "cells": [
         {
             "block": "gan",
@@ -29,6 +30,7 @@ FIGURE_5B = {
             "num_runs": 4,
             "failed": 1,
             "values": {"component_information": [0.1, 0.2, 0.3], "off_modes": [0.02]},
+            "real": {"off_modes": [0.011]},
         },
         {"block": "iae", "label": "iae", "num_runs": 1, "failed": 0, "values": {}},
     ],
@@ -50,14 +52,18 @@ def test_values_are_means_with_t_intervals_over_seeds():
     lines = page({"seven_gaussians": FIGURE_5B}).splitlines()
     (line,) = (line for line in lines if line.startswith("| Fig. 5b"))
     # t(2) = 4.303, times 0.1 / sqrt(3)
-    assert "**gan, r1_gamma=0**: I(z; component) 0.20 ± 0.25; share off the modes 0.020 (3 seeds, 1 failed)" in line
+    assert (
+        "**gan, r1_gamma=0**: I(z; component) 0.20 ± 0.25; share off the modes 0.020 (data: 0.011) (3 seeds, 1 failed)"
+        in line
+    )
     (iae,) = (line for line in lines if line.startswith("| Fig. 5c"))
     assert "awaits" in iae
     assert "Changed from the file: `train.steps=100`." in lines[-2]
+    assert "steps = 100; at their defaults: discriminator_norm = pre_activation." in lines[-2]
 
 
 def test_bars_in_names_do_not_end_a_cell():
-    infogan = {"block": "infogan", "label": "infogan", "failed": 0, "values": {"posterior_kl": [1.0, 2.0]}}
+    infogan = {"block": "infogan", "label": "infogan", "failed": 0, "values": {"joint_kl": [1.0, 2.0]}}
     lines = page({"four_points": FIGURE_5B | {"study": "four_points", "cells": [infogan]}}).splitlines()
     (line,) = (line for line in lines if line.startswith("| Fig. 11"))
     assert line.replace("\\|", "").count("|") == 6
@@ -72,6 +78,7 @@ def test_what_is_kept_is_what_was_measured(synthetic, tmp_path):
     keep(study, ["share_z_pixel", "clustering_error"], tmp_path / "kept.json")
     (kept,) = kept_studies(tmp_path).values()
     assert kept["common"] == {"model.width": 0.125, "model.latent_dim": 2, "model.noise_dim": 10}
+    assert kept["defaults"]["model.discriminator_norm"] == "pre_activation" and "model.width" not in kept["defaults"]
     assert sorted((cell["block"], len(cell["values"]["share_z_pixel"]) + cell["failed"]) for cell in kept["cells"]) == [
         ("frozen", 3),
         ("gaussian", 3),

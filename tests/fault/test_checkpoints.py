@@ -30,9 +30,7 @@ def begun(study):
 
 def resumed_at(wanted, run):
     """Return the step that a new attempt at a run goes on from."""
-    state = initial_state(wanted.config, wanted.replicate)
-    Checkpoints(run, {}, 0.0).resume(state)
-    return state.step
+    return Checkpoints(run, {}, 0.0).resume(lambda: initial_state(wanted.config, wanted.replicate)).step
 
 
 def test_checkpoints_that_are_cut_off(begun, note):

@@ -123,6 +123,11 @@ def test_the_identity_follows_data_and_recipe(monkeypatch: pytest.MonkeyPatch) -
             ValueError,
             "mean logit the same on the real and on the fake batch",
         ),
+        (
+            {"model.discriminator_norm": "paper", "model.discriminator_batching": "joint", "model.r1_gamma": 0.1},
+            ValueError,
+            "r1_gamma must be 0 where discriminator_norm is 'paper'.*but got 0.1",
+        ),
     ],
 )
 def test_rules_name_the_field_and_the_value(values: dict[str, object], error: type[Exception], message: str) -> None:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from iae_models.losses import LOSSES, balance_loss, r1_penalty, virtual_adversarial_loss
+from iae_models.scoring import discriminator_terms
+from iae_models.variant import Tape
 
 P = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
 Q = torch.tensor([0.2, 0.2, 0.6], dtype=torch.float64)
@@ -41,6 +43,17 @@ def trained_logits(name: str) -> Tensor:
 def test_the_optimal_discriminator_is_the_log_density_ratio(name: str) -> None:
     shift = 1.0 if name == "forward_kl" else 0.0
     torch.testing.assert_close(trained_logits(name), (P / Q).log() + shift, atol=1e-4, rtol=0)
+    assert LOSSES[name].threshold == shift
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_accuracy_of_the_optimal_discriminator(name: str) -> None:
+    """Two outcomes that P, and one that Q has more often: right on P's share of the former, on Q's of the latter."""
+    logits = trained_logits(name)
+    real, fake = (logits.repeat_interleave((10 * weights).long()) for weights in (P, Q))
+    tape = Tape({})
+    discriminator_terms(tape, "discriminator", LOSSES[name], real, fake)
+    assert tape.metrics["discriminator/accuracy"].item() == pytest.approx(0.5 * (0.8 + 0.6))
 
 
 @pytest.mark.parametrize(

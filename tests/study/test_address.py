@@ -13,7 +13,7 @@ def port():
         yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize("address", ["auto", "127.0.0.1:{}", "ray://127.0.0.1:{}", "localhost:{}"])
+@pytest.mark.parametrize("address", ["auto", "127.0.0.1:{}", "localhost:{}"])
 def test_an_address_where_somebody_answers_is_taken(address, port):
     check_address(address.format(port))
 
@@ -27,5 +27,10 @@ def test_nobody_at_the_address_is_said_at_once():
 
 @pytest.mark.parametrize("address", ["foo", "", "localhost", ":6379", "host:port", "host:99999", "http://a:1", "a:1/b"])
 def test_what_is_no_address_is_refused(address):
-    with pytest.raises(BadInput, match="--address must be HOST:PORT, ray://HOST:PORT or auto, but got"):
+    with pytest.raises(BadInput, match="--address must be HOST:PORT or auto, but got"):
         check_address(address)
+
+
+def test_ray_s_client_is_refused_with_the_reason(port):
+    with pytest.raises(BadInput, match=r"of Ray's client: a launch has to run on a node of the cluster.*auto"):
+        check_address(f"ray://127.0.0.1:{port}")

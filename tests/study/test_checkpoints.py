@@ -1,6 +1,8 @@
 """Checkpoints on disk: whole, few, and passed over where they are damaged or another's."""
 
 import shutil
+import subprocess
+import sys
 import time
 
 import pytest
@@ -48,8 +50,7 @@ def run(folder):
 def trained(values, data, checkpoints, *, until=6):
     """Train with a checkpoint at every report and return the state, all on from what the folder holds."""
     config = run_config(values)
-    state = initial_state(config, 0)
-    checkpoints.resume(state)
+    state = checkpoints.resume(lambda: initial_state(config, 0))
     begin = state.step
     for progress in train(state, data, config) if begin < until else ():
         checkpoints.save(state)
@@ -98,12 +99,41 @@ def test_a_damaged_one_is_passed_over_for_the_one_before_it(run, data, damage):
     assert not newest.exists()
 
 
-@pytest.mark.parametrize("other", [{"code_hash": "edited"}, {"device": "cuda"}, {"key": "b-0"}])
+@pytest.mark.parametrize(
+    "other", [{"code_hash": "edited"}, {"device": "cuda"}, {"key": "b-0"}, {"threads": "2"}, {"torch": "3.0"}]
+)
 def test_one_that_something_else_has_made_is_not_gone_on_from(run, data, other):
     trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
     begin, _ = trained(CASES["vae"], data, Checkpoints(run, NOTES | other, 0), until=0)
     assert begin == 0
     assert run.checkpoints() == []
+    assert sorted(path.name[:22] for path in run.former_checkpoints()) == [
+        "former-checkpoint-0000",
+        "former-checkpoint-0000",
+    ]
+    begin, _ = trained(CASES["vae"], data, Checkpoints(run, NOTES | other, 0), until=1)
+    assert (begin, run.newest_step(), run.former_checkpoints()) == (0, 1, [])  # now there is one of its own
+
+
+def test_one_that_lacks_a_part_costs_no_run(run, data):
+    trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
+    begin, state = trained(CASES["aae, semi-supervised"], data, Checkpoints(run, NOTES, 0), until=0)
+    assert begin == 0
+    assert len(run.former_checkpoints()) == 2
+    fresh = state_tensors(initial_state(run_config(CASES["aae, semi-supervised"]), 0))
+    assert all(torch.equal(value, fresh[name]) for name, value in state_tensors(state).items())
+
+
+def test_memory_that_is_short_costs_no_checkpoint(run, data, monkeypatch):
+    def short(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
+    before = run.checkpoints()
+    monkeypatch.setattr("study.checkpoints.load_state", short)
+    with pytest.raises(torch.OutOfMemoryError):
+        trained(CASES["vae"], data, Checkpoints(run, NOTES, 0), until=2)
+    assert run.checkpoints() == before
 
 
 def test_one_of_a_machine_that_multiplied_otherwise_is_not_gone_on_from(run, data, monkeypatch):
@@ -150,3 +180,24 @@ def test_they_come_at_the_stated_interval(run, monkeypatch):
     checkpoints.save(initial_state(run_config(CASES["vae"]), 0))
     assert not checkpoints.is_due
     assert Checkpoints(run, NOTES, 0.0).is_due
+
+
+def test_a_disk_that_refuses_a_checkpoint_costs_the_checkpoint_alone(tmp_path):
+    script = """
+import resource, sys
+from pathlib import Path
+from iae_models.config import run_config
+from iae_models.training import initial_state
+from study.checkpoints import Checkpoints
+from study.records import RunFolder
+
+state = initial_state(run_config({"model.width": 0.03, "model.latent_dim": 2}), 0)
+checkpoints = Checkpoints(RunFolder(Path(sys.argv[1]) / "run"), {}, 0.0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+checkpoints.save(state)
+print(checkpoints.problem)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "OSError" in done.stdout
+    assert "cannot be written" in done.stdout
+    assert list((tmp_path / "run").iterdir()) == []

@@ -534,3 +534,26 @@ def test_a_control_that_a_search_could_have_found_competes(spec_of, dispatch, fi
         finish(run.key, critic={2: 0.9, 4: 0.6, 50: 0.5}[run.config.model.latent_dim])
         dispatcher.lane_ended([run.key])
     assert dispatcher.standing.best == ("baseline:z=4", 0.6)
+
+
+def test_a_worker_may_hear_of_a_stop_first(spec_of, dispatch):
+    dispatcher = dispatch(spec_of(GRID))
+    (run,) = dispatcher.next_lane()
+    dispatcher.note(Report(run.key, "stopped", 20, 1.0))
+    assert (dispatcher.saw_stop, dispatcher.is_stopped, dispatcher.next_lane()) == (True, True, [])
+    dispatcher.lane_ended([run.key], stopped=True)
+    assert dispatcher.standing.failed == {}
+
+
+def test_a_plan_knows_that_a_search_has_proposed_all(spec_of, folder, dispatch, finish):
+    spec = spec_of(NARROW)
+    dispatcher = dispatch(spec)
+    assert any(make_plan(spec, folder).search_runs.values())
+    while lane := dispatcher.next_lane():
+        (run,) = lane
+        finish(run.key)
+        dispatcher.lane_ended([run.key])
+    (search,) = dispatcher.searches.values()
+    assert search.exhausted
+    plan = make_plan(spec, folder)
+    assert (plan.is_done, sum(plan.search_runs.values())) == (True, 0)

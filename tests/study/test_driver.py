@@ -1,4 +1,8 @@
+import inspect
+
 import pytest
+from ray._private import worker
+from ray._private.node import Node
 from ray.exceptions import OutOfMemoryError
 
 from study import driver
@@ -95,6 +99,29 @@ def test_workers_start_with_what_makes_them_repeatable(monkeypatch, address):
 
 
 @pytest.mark.parametrize(
+    ("address", "error", "message"),
+    [
+        (
+            None,
+            OSError(28, "No space left on device"),
+            "Ray must be able to start on this machine, but cannot: .*left on",
+        ),
+        ("host:1", ConnectionError("nobody"), "--address must be that of a running Ray cluster, but at host:1: nobody"),
+        ("host:1", OSError(113, "No route to host"), "but at host:1: .*No route to host"),
+    ],
+)
+def test_a_ray_that_does_not_start_is_bad_input(monkeypatch, address, error, message):
+    def fail(**_):
+        raise error
+
+    for name in (*driver.SWITCHES, "RAY_AUTH_MODE"):
+        monkeypatch.setenv(name, "former")
+    monkeypatch.setattr(driver.ray, "init", fail)
+    with pytest.raises(BadInput, match=message), driver.cluster(address, threads=1):
+        pass
+
+
+@pytest.mark.parametrize(
     ("sizes", "device", "message"),
     [
         ([(2, 0), (4, 0)], "cuda", "got cuda; a node has 2 CPU and 0 GPU or 4 CPU and 0 GPU."),
@@ -138,3 +165,8 @@ def test_ray_s_memory_monitor_is_found_behind_what_tune_raises():
     error.__cause__ = killed
     assert driver.memory_monitor_in(error) == str(killed)
     assert driver.memory_monitor_in(RuntimeError("other")) == ""
+
+
+def test_ray_has_the_private_switch_with_which_it_ends_at_once():
+    assert "allow_graceful" in inspect.signature(Node.kill_all_processes).parameters
+    assert hasattr(worker, "_global_node")

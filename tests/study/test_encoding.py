@@ -2,7 +2,8 @@ import optuna
 import pytest
 
 from iae_models.config import flatten
-from study.encoding import encode, num_configurations, space_of, suggest
+from study.encoding import encode, suggest
+from study.space_size import num_configurations
 
 CONDITIONAL = """
 name: kinds
@@ -57,7 +58,7 @@ def test_configurations_outside_the_space_are_not_encoded(spec_of):
 
 
 def _any(axis):
-    return space_of(axis).corners[-1]
+    return axis.space.corners[-1]
 
 
 def test_a_zip_group_is_one_parameter_and_ordered_choices_are_a_place(spec_of):
@@ -93,6 +94,17 @@ def test_a_zip_group_is_one_parameter_and_ordered_choices_are_a_place(spec_of):
 def test_configurations_of_a_space_are_counted_where_they_are_few(spec_of, axes, number):
     (block,) = spec_of(f"parameters:\n  {axes}\nbudget: {{runs: 9}}\n").blocks
     assert num_configurations(block) == number
+
+
+def test_a_group_whose_members_are_searched_is_counted_key_by_key(spec_of):
+    text = """
+parameters:
+  model.latent_dim: {grid: [5, 20], search: {low: 5, high: 20}, zip: s}
+  model.noise_dim: {grid: [200, 100], search: {choices: [100, 150, 200]}, zip: s}
+budget: {runs: 9}
+"""
+    (block,) = spec_of(text).blocks
+    assert num_configurations(block) == 16 * 3
 
 
 def test_inactive_keys_are_not_counted(spec_of):

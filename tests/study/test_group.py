@@ -8,9 +8,10 @@ import torch
 
 from iae_models import slot_probe
 from iae_models.batched import has_batching
-from iae_models.state import save_weights, slot_in
+from iae_models.state import save_weights
 from iae_models.training import evaluation_model
 from study import run as worker
+from study.checkpoints import slot_in
 from study.group import Group
 from study.lane import LaneTrainable
 from study.plan import grid_runs

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import re
 import shlex
@@ -12,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from analysis.current import digest_of, keep_digest
-from study import launch
+from study import launch, launch_folder
 from study.failures import BadInput
 from study.launch_options import command_of, launch_parser
-from study.lock import hold
+from study.lock import hold, holder_of
 from study.plan import make_plan
+from study.planned import record_run
 from study.records import StudyFolder, read_json, run_status, write_json
+from study.selection import confined
 from study.stop_request import request_stop
 
 ROOT = Path(__file__).parents[2]
@@ -235,6 +238,43 @@ def test_a_folder_in_use_exits_with_3_and_says_by_whom(write, folder, capsys):
 
 
 @pytest.mark.usefixtures("no_ray")
+def test_the_lock_names_the_command_that_goes_on_and_does_not_begin_anew(write, folder, monkeypatch):
+    found = []
+
+    def look(*_):
+        found.append(holder_of(folder.lock))
+        return 0
+
+    monkeypatch.setattr(launch, "_launch", look)
+    folder.runs.mkdir(parents=True)
+    assert launch.main([spec := write(STUDY), "--out", str(folder.root), "--fresh"]) == 0
+    assert found[0].command == f"python -m study.launch {spec} --out {folder.root}"
+    assert found[0].folder == str(Path.cwd())
+
+
+def test_a_new_folder_loses_its_lock_while_it_is_held(folder, monkeypatch):
+    left = []
+
+    @contextlib.contextmanager
+    def watched(path, command):
+        with hold(path, command):
+            try:
+                yield
+            finally:
+                left.append(path.exists())
+
+    monkeypatch.setattr(launch_folder, "hold", watched)
+    with pytest.raises(BadInput), launch_folder.unless_refused(folder), launch_folder.held(folder, ""):
+        raise BadInput("no such data")
+    assert left == [False]
+    assert not folder.root.exists()
+    folder.root.mkdir()  # one that was there keeps its lock
+    with pytest.raises(BadInput), launch_folder.unless_refused(folder), launch_folder.held(folder, ""):
+        raise BadInput("no such data")
+    assert left == [False, True]
+
+
+@pytest.mark.usefixtures("no_ray")
 def test_nothing_to_do_starts_no_ray_and_writes_a_report_that_is_out_of_date(
     spec_of, folder, dispatch, finish, report, tmp_path, capsys
 ):
@@ -283,6 +323,11 @@ def test_runs_of_other_code_are_used_and_said_or_refused(spec_of, folder, dispat
     assert "1 of them by other model code (0ld, now " in capsys.readouterr().out
     assert launch.main([*arguments, "--same-code"]) == 2
     assert "were made by other model code (0ld)" in capsys.readouterr().err
+    result.unlink()
+    header = b'{"__metadata__": {"code_hash": "0ld"}}'
+    folder.run(run.key).checkpoint(30, "0123456789abcdef").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert launch.main([*arguments, "--same-code"]) == 2
+    assert "the checkpoints of 1 run in" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("no_ray", "report")
@@ -339,6 +384,32 @@ budget: {runs: 3}
     assert launch._data_names(spec, plan) == {"mnist"}
     spec = spec_of(GRID_OF_DATA)
     assert launch._data_names(spec, make_plan(spec, folder)) == {"mnist", "fashion_mnist"}
+
+
+def test_only_data_of_what_may_run_are_asked_for(spec_of, folder, finish):
+    blocks = """
+blocks:
+  - {name: digits, parameters: {data.name: mnist, model.latent_dim: {grid: [2, 3]}}}
+  - {name: clothes, parameters: {data.name: fashion_mnist, model.latent_dim: {grid: [2]%s}}}
+"""
+    spec = spec_of(blocks % "")
+    plan = make_plan(spec, folder)
+    assert launch._data_names(spec, plan) == {"mnist", "fashion_mnist"}
+    assert launch._data_names(spec, confined(plan, ["digits"])) == {"mnist"}
+    for text, names in [
+        ("", {"mnist"}),
+        ("confirm: {top: 1, seeds: 2}", {"mnist", "fashion_mnist"}),
+        ("replicates: {number: 2, until: {half_width: 0.1, max: 4}}", {"mnist", "fashion_mnist"}),
+    ]:
+        spec = spec_of(blocks % "" + text)
+        for run in make_plan(spec, folder).todo:
+            if run.block == "clothes":
+                record_run(folder, run)
+                finish(run.key)
+        assert launch._data_names(spec, make_plan(spec, folder)) == names, text
+    spec = spec_of(blocks % ", search: {low: 2, high: 9}" + "budget: {runs: 9}")
+    assert launch._data_names(spec, make_plan(spec, folder)) == {"mnist", "fashion_mnist"}
+    assert launch._data_names(spec, confined(make_plan(spec, folder), ["digits"])) == {"mnist"}
 
 
 def test_command_to_go_on_is_the_one_that_was_typed():

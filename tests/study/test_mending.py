@@ -83,7 +83,7 @@ def test_a_proposal_that_nothing_else_tells_is_not_called_repeatable(complete, f
 def test_torn_rungs_are_told_by_what_the_run_reported(spec_of, folder):
     spec = spec_of(
         "parameters: {train.steps: 100, model.latent_dim: {grid: [2, 3, 4, 5]}}\n"
-        "objectives: [{measure: rate}]\nscheduler: {name: median, every: 10}\n"
+        "objectives: [{measure: rate, direction: maximize}]\nscheduler: {name: median, every: 10}\n"
     )
     runs = make_plan(spec, folder).wanted
     going, over, silent, whole = (folder.run(run.key) for run in runs)

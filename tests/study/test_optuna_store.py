@@ -15,10 +15,13 @@ from optuna.trial import TrialState
 
 from iae_models.config import config_key
 from study.block_search import BlockSearch, Known
+from study.dispatch import Dispatcher
 from study.optuna_store import OptunaStore
+from study.plan import make_plan
 from study.planned import grid_runs
-from study.records import read_json, write_json
+from study.records import StudyFolder, read_json, write_json
 from study.scores import Score
+from study.spec import load_study
 
 SEARCHED = """
 name: searched
@@ -78,7 +81,7 @@ def test_file_mirrors_the_studies_while_they_go_on(spec_of, folder, dispatch, fi
     trials = read(folder.optuna)["small.gaussian"]
     # what did not end waits for the next launch, and nothing says that it runs
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 5 + [TrialState.WAITING]
-    assert read(folder.optuna, lambda study: study.metric_names)["small.gaussian"] == ["critic_accuracy", "rate"]
+    assert read(folder.optuna, lambda study: study.metric_names)["small.gaussian"] == ["critic_accuracy", "r2_mean"]
     assert not list(folder.root.glob("optuna*-wal"))
 
 
@@ -314,3 +317,85 @@ def test_a_disk_that_refuses_the_file_does_not_stop_the_study(spec_of, folder, d
     other.copy()
     other.close()
     assert "Error" in other.problem
+
+
+OTHERS = """
+import sys
+import optuna
+optuna.create_study(study_name=sys.argv[2], storage=sys.argv[1]).enqueue_trial({"x": 1})
+"""
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """Return a database outside the study folder, for others as well."""
+    return tmp_path / "shared.db"
+
+
+def copied(folder, dispatcher, shared):
+    """Copy the searches to a database, and return what keeps the copy from being up to date."""
+    return close_store(folder, dispatcher, storage=f"sqlite:///{shared}").problem
+
+
+def test_a_study_of_the_same_name_that_is_somebody_else_s_is_left_alone(spec_of, folder, dispatch, shared):
+    subprocess.run([sys.executable, "-c", OTHERS, f"sqlite:///{shared}", "small.frozen"], check=True)
+    problem = copied(folder, dispatch(spec_of()), shared)
+    assert problem.startswith("ForeignStudy: the database has a study 'small.frozen' that is no copy of this folder's")
+    assert {name: len(trials) for name, trials in read(shared).items()} == {"small.frozen": 1}
+
+
+def test_two_folders_of_one_study_do_not_delete_each_other(spec_of, folder, dispatch, finish, shared, tmp_path):
+    dispatcher = dispatch(spec_of())
+    run_lanes(dispatcher, finish, 10)
+    assert copied(folder, dispatcher, shared) == ""
+    before = sketch(read(shared)["small.gaussian"])
+    spec, other = spec_of(), StudyFolder(tmp_path / "other")
+    assert "ForeignStudy" in copied(other, Dispatcher(spec, other, make_plan(spec, other)), shared)
+    assert sketch(read(shared)["small.gaussian"]) == before
+    run_lanes(dispatcher, finish, 6)
+    assert copied(folder, dispatcher, shared) == ""  # its own is replaced
+    assert len(read(shared)["small.gaussian"]) == 7
+
+
+def test_a_smoke_test_has_names_of_its_own(spec_of, folder, dispatch, shared, tmp_path):
+    assert copied(folder, dispatch(spec_of()), shared) == ""
+    smoke, other = load_study(tmp_path / "spec.yaml", smoke=True), StudyFolder(tmp_path / "other")
+    assert copied(other, Dispatcher(smoke, other, make_plan(smoke, other)), shared) == ""
+    assert set(read(shared)) == {f"small{word}.{block}" for word in ("", "-smoke") for block in ("gaussian", "frozen")}
+
+
+def test_what_a_killed_launch_left_before_its_mark_is_removed(spec_of, folder, dispatch, shared, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(optuna.storages.RDBStorage, "set_study_user_attr", killed)
+        copied(folder, dispatch(spec_of()), shared)
+    assert "small.gaussian" not in read(shared)
+    assert copied(folder, dispatch(spec_of()), shared) == ""
+    assert set(read(shared)) == {"small.gaussian", "small.frozen"}
+
+
+def test_an_older_schema_costs_the_copy_alone(spec_of, folder, dispatch, shared):
+    assert copied(folder, dispatch(spec_of()), shared) == ""
+    with contextlib.closing(sqlite3.connect(shared)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
+        connection.execute("UPDATE version_info SET library_version = '2.6.0'")
+        connection.commit()
+    dispatcher = dispatch(spec_of())
+    assert copied(folder, dispatcher, shared).startswith("RuntimeError: The runtime optuna version")
+    assert not dispatcher.is_stopped
+
+
+def test_a_study_that_another_writer_deletes_meanwhile_costs_the_copy_alone(
+    spec_of, folder, dispatch, shared, monkeypatch
+):
+    assert copied(folder, dispatch(spec_of()), shared) == ""
+    delete = optuna.storages.RDBStorage.delete_study
+
+    def too_late(storage, study_id):
+        delete(storage, study_id)
+        delete(storage, study_id)
+
+    monkeypatch.setattr(optuna.storages.RDBStorage, "delete_study", too_late)
+    assert "KeyError" in copied(folder, dispatch(spec_of()), shared)

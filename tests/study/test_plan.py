@@ -245,7 +245,7 @@ def test_the_plan_says_what_will_run(load, folder):
     other = load(text="parameters: {model.latent_dim: {grid: [2, 5]}}")
     assert "+0" not in describe(make_plan(other, StudyFolder(folder.root / "o")), other, folder)
     assert "z = 2, 5 × n = 0, 10; searched: z range 2 to 40 (log), n range 1 to 200 (log) or 0" in text
-    assert "minimize critic_accuracy, maximize rate, on validation images" in text
+    assert "minimize critic_accuracy, maximize r2_mean, on validation images" in text
     # 12 runs and 7 that the search may add, 60 s each
     assert "about 19 min for 19 runs one after the other (1 min 0 s each" in text
     assert "600 steps" in text

@@ -10,6 +10,7 @@ from rich.console import Console
 from study import progress
 from study.failures import record_failure
 from study.history import HistoryWriter
+from study.launches import LaunchClock
 from study.optuna_store import OptunaStore
 from study.planned import name_of
 from study.progress import DriverCallback, LiveTable, PlainLines, display_for, time_left
@@ -123,7 +124,9 @@ def test_stages_have_names(dispatcher):
 def test_callback_takes_reports_to_books_history_and_display(dispatcher, console, folder, finish):
     history = HistoryWriter(folder.history, interval_s=0.0)
     store = OptunaStore(folder, lambda: dispatcher.studies, interval_s=0.0)
-    callback = DriverCallback(dispatcher, history, store, PlainLines(console, dispatcher, 1, LAUNCHED_AT))
+    callback = DriverCallback(
+        dispatcher, history, store, PlainLines(console, dispatcher, 1, LAUNCHED_AT), LaunchClock(folder)
+    )
     (run,) = dispatcher.next_lane()
     report = {"key": run.key, "status": "running", "step": 10, "time_s": 1.0, "values": {"loss/a/b": 0.5}, "reason": ""}
     callback.on_trial_result(iteration=1, trials=[], trial=None, result={"reports": [report], "done": False})
@@ -141,9 +144,24 @@ def test_callback_takes_reports_to_books_history_and_display(dispatcher, console
     assert len(pickle.dumps(callback)) < 200
 
 
+def test_lanes_with_a_worker_are_counted_once_nothing_is_handed_out(dispatcher, console, folder):
+    store = OptunaStore(folder, lambda: dispatcher.studies)
+    display = PlainLines(console, dispatcher, 1, LAUNCHED_AT)
+    callback = DriverCallback(dispatcher, HistoryWriter(folder.history), store, display, LaunchClock(folder))
+    trials = [SimpleNamespace(status=status) for status in ("PENDING", "RUNNING", "TERMINATED", "RUNNING", "ERROR")]
+    callback.on_step_end(iteration=1, trials=trials)
+    assert callback.num_running is None
+    dispatcher.stop()
+    callback.on_step_end(iteration=2, trials=trials)
+    assert callback.num_running == 2
+    callback.on_step_end(iteration=3, trials=trials[:1])
+    assert callback.num_running == 0
+    store.close()
+
+
 def test_a_worker_that_died_is_told_with_its_run_and_what_becomes_of_it(dispatcher, console, folder, finish):
     display = PlainLines(console, dispatcher, 1, LAUNCHED_AT)
-    callback = DriverCallback(dispatcher, HistoryWriter(folder.history), None, display)
+    callback = DriverCallback(dispatcher, HistoryWriter(folder.history), None, display, LaunchClock(folder))
     (run,) = dispatcher.next_lane()
     trial = SimpleNamespace(config={"lane": [run.key]})
 
@@ -177,7 +195,11 @@ def test_a_worker_that_died_is_told_with_its_run_and_what_becomes_of_it(dispatch
 def test_callback_never_raises(dispatcher, console, folder, result):
     store = OptunaStore(folder, lambda: dispatcher.studies)
     callback = DriverCallback(
-        dispatcher, HistoryWriter(folder.history), store, PlainLines(console, dispatcher, 1, LAUNCHED_AT)
+        dispatcher,
+        HistoryWriter(folder.history),
+        store,
+        PlainLines(console, dispatcher, 1, LAUNCHED_AT),
+        LaunchClock(folder),
     )
     callback.on_trial_result(iteration=1, trials=[], trial=None, result=result)
     assert ("TypeError" in dispatcher.problem) == bool(result)

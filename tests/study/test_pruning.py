@@ -3,10 +3,11 @@
 import pytest
 from optuna.trial import TrialState
 
+from study.failures import record_failure
 from study.plan import make_plan
 from study.records import read_json, run_status, write_json
 from study.rungs import PREFIX
-from study.trial import Report
+from study.trial import Report, WorkerSettings, perform
 
 TEXT = """
 name: pruned
@@ -171,6 +172,7 @@ def test_a_replicate_that_is_out_ends_at_its_next_report(spec_of, folder, dispat
         report = rung(folder, out[place].key, 10, 0.2)
         if place != (3, 1):
             assert not dispatcher.stops(report)
+    folder.run(out[3, 1].key).log.touch()
     assert dispatcher.stops(rung(folder, out[3, 0].key, 10, 0.9))
     assert dispatcher.stops(Report(out[3, 1].key, "running", 10, 1.0, {"loss/a/b": 1.0}))
     dispatcher.note(Report(out[3, 1].key, "running", 10, 1.0))
@@ -194,3 +196,27 @@ def test_runs_behind_one_that_was_ended_queue_up_again_with_both_attempts(spec_o
     for key in again:
         assert not dispatcher._retries.is_given_up(folder.run(key))
     assert dispatcher.standing.failed == {}
+
+
+def test_a_replicate_that_waits_in_its_lane_takes_nothing_from_the_budget(spec_of, folder, dispatch):
+    dispatcher = dispatch(spec_of(SEARCH, "resources.lane_size=4"))
+    lane = dispatcher.next_lane()
+    first, second = lane[:2]
+    assert not dispatcher.stops(rung(folder, first.key, 10, 0.1))
+    assert dispatcher.stops(rung(folder, second.key, 10, 0.9))
+    (waits,) = (run for run in lane if run.config_key == second.config_key and run.key != second.key)
+    assert read_json(folder.run(waits.key).pruned)["step"] == 0
+    (report,) = perform(waits.key, WorkerSettings(str(folder.root)))
+    assert (report.status, report.step) == ("pruned", 0)
+
+
+def test_a_run_that_failed_is_judged_anew_from_its_last_checkpoint(spec_of, folder, dispatch):
+    dispatcher = dispatch(spec_of(TEXT, "resources.lane_size=6"))
+    lane = dispatcher.next_lane()
+    for run in lane[:2]:
+        assert not dispatcher.stops(rung(folder, run.key, 10, 0.1))
+        rung(folder, run.key, 10, 0.1, judged=True)
+    record_failure(folder.run(lane[1].key), "error", "ValueError: mended since", 12)
+    again = dispatch(spec_of(TEXT, "resources.lane_size=6"))
+    assert lane[1].key in [run.key for run in again.next_lane()]
+    assert again.stops(rung(folder, lane[1].key, 10, 0.9))

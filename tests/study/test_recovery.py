@@ -1,3 +1,5 @@
+import os
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -53,6 +55,7 @@ def test_what_a_finished_run_leaves_is_removed_once_it_is_written(folder, run, f
     log_of(run, 10)
     run.checkpoint(10, "0" * 64).touch()
     (run.root / ".result.0123456789ab.json").touch()
+    os.utime(run.root / ".result.0123456789ab.json", (1e9, 1e9))
     finish("a-0")
     (folder.root / "history").touch()  # a file where the folder should be
     writer = HistoryWriter(folder.history)
@@ -63,6 +66,16 @@ def test_what_a_finished_run_leaves_is_removed_once_it_is_written(folder, run, f
     recover(folder, HistoryWriter(folder.history))
     assert rows(folder) == [(10, 10.0)]
     assert {path.name for path in run.root.iterdir()} == {"run.json", "result.json"}
+
+
+def test_what_is_being_written_of_a_finished_run_is_left_alone(folder, run, finish):
+    finish("a-0")
+    written = run.root / ".maps.0123456789ab.npz"  # by whoever measures it
+    written.touch()
+    recover(folder, HistoryWriter(folder.history))
+    assert written.exists()
+    run.remove_temporaries()
+    assert not written.exists()
 
 
 def test_a_damaged_part_is_no_obstacle(folder, run):

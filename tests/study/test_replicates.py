@@ -88,3 +88,12 @@ def test_a_block_may_not_undo_what_the_study_needs(tmp_path: Path) -> None:
     text = "replicates: {number: 3, aggregate: lower_bound}\nblocks:\n- {name: a, replicates: 1}\n"
     with pytest.raises(SpecError, match=r"s\.yaml:3:25: blocks\[0\]\.replicates: must be at least 2 runs"):
         load(tmp_path, text)
+
+
+def test_one_fresh_seed_has_no_lower_bound(tmp_path: Path) -> None:
+    text = TEXT.replace("seeds: 5", "seeds: 1")
+    assert text != TEXT
+    with pytest.raises(SpecError, match=r"confirm\.seeds: must be at least 2 where the aggregate is lower_bound"):
+        load(tmp_path, text)
+    spec = load(tmp_path, TEXT + "smoke: {parameters: {train.steps: 50}}\n", smoke=True)
+    assert (spec.aggregate, spec.confirm) == ("lower_bound", Confirm(1, 2))

@@ -9,6 +9,7 @@ from study.configurations import ranked
 from study.failures import record_failure
 from study.objectives import Objective
 from study.plan import CONFIRM_FIRST, make_plan
+from study.plan_text import describe
 from study.records import read_json
 
 TINY = """
@@ -217,3 +218,25 @@ def test_configurations_are_ranked_by_one_objective_or_with_the_unbeaten_ones_fi
     assert ranked({"a": (0.7,), "b": (0.5,)}, [high]) == ["a", "b"]
     values = {"beaten": (0.51, 1.0), "best": (0.5, 2.0), "equal": (0.5, 2.0), "rich": (0.9, 9.0), "poor": (0.95, 9.0)}
     assert ranked(values, [low, high]) == ["best", "equal", "rich", "beaten", "poor"]
+
+
+def test_a_grid_that_grows_beyond_the_budget_is_run_and_said(spec_of, folder, dispatch, finish):
+    spec = spec_of(UNTIL, "budget.runs=8")
+    work(dispatch(spec), finish, noisy)
+    assert "beyond budget.runs" not in describe(make_plan(spec, folder), spec, folder)
+    grown = spec_of(UNTIL.replace("[2, 3, 4]", "[2, 3, 4, 5]"), "budget.runs=8")
+    plan = make_plan(grown, folder)
+    assert len(plan.todo) == 2
+    assert "2 runs beyond budget.runs: what the grids hold is run" in describe(plan, grown, folder)
+
+
+def test_a_former_replicate_that_an_interval_asks_for_stays(spec_of, folder, dispatch, finish):
+    work(dispatch(spec_of(UNTIL.replace("{number: 2, until: {half_width: 0.05, max: 5}}", "3"))), finish, noisy)
+    dispatcher = dispatch(spec_of(UNTIL))
+    runs = work(dispatcher, finish, noisy)
+    assert [(run.config.model.latent_dim, run.replicate) for run in runs] == [(4, 3), (4, 4)]
+    former = [run for run in dispatcher.runs.values() if run.config.model.latent_dim == 4 and run.replicate == 2]
+    assert read_json(folder.run(former[0].key).run)["origin"] == "until"
+    plan = make_plan(spec_of(UNTIL), folder)
+    assert (plan.todo, plan.renamed, len(plan.extra)) == ((), (), 1)
+    assert {run.key for run in plan.wanted} == set(dispatcher.runs)

@@ -16,6 +16,7 @@ from study.plan import make_plan
 from study.planned import record_run
 from study.provenance import versions
 from study.records import read_json, write_json
+from study.spec import load_study
 from study.trial import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -91,8 +92,8 @@ def with_value(value):
 
 
 def test_the_command_trains_the_same_run(run, tmp_path):
-    result = {"threads": 2, "device": "cpu (x86_64)"}
-    command = command_to_train(run.key, recorded_run(run), result)
+    result = {"threads": 2, "device": "cpu (x86_64)", "product": "onednn"}
+    command = command_to_train(run.key, recorded_run(run), result, tmp_path / "my data")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["sh", "-c", f"{command} --list"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
@@ -101,7 +102,9 @@ def test_the_command_trains_the_same_run(run, tmp_path):
     assert head.split() == ["cell", "key", "seeds"]
     assert line.split()[1:] == [run.key.removesuffix("-1"), "1", "to", "do"]
     spec = (tmp_path / f"again-{run.key}.yaml").read_text()
-    assert '"cpus_per_lane": 2, "device": "cpu"' in spec
+    assert '"cpus_per_lane": 2, "device": "cpu", "product": "onednn"' in spec
+    assert load_study(tmp_path / f"again-{run.key}.yaml").resources.product == "onednn"
+    assert command.endswith(f"--data-root '{tmp_path}/my data'")
 
 
 def test_what_is_not_as_it_was_is_listed_first(finished, capsys):

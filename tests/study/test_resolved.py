@@ -1,6 +1,10 @@
 from datetime import UTC, datetime
 
+import pytest
+
+from analysis.whole_files import write_whole
 from study.plan import grid_runs, make_plan
+from study.recorded import recorded_study
 from study.records import read_json
 from study.resolved import readmit, write_study
 
@@ -54,3 +58,32 @@ def test_extra_runs_are_readmitted(spec_of, folder):
     folder.resolved.write_text(folder.resolved.read_text().replace('"extra": []', '"extra": ["a-0", "b-0"]'))
     readmit(folder, ["a-0"])
     assert read_json(folder.resolved) == study | {"extra": ["b-0"]}
+
+
+CHANGED = "name: small\nparameters: {model.latent_dim: {grid: [3]}}\n"
+
+
+def test_a_kill_before_the_new_text_leaves_a_study_and_keeps_the_former_once(spec_of, folder, monkeypatch):
+    def write(spec):
+        write_study(spec, folder, make_plan(spec, folder), datetime.now(UTC))
+
+    def killed(path, content):
+        if path == folder.specification:
+            raise KeyboardInterrupt
+        write_whole(path, content)
+
+    first = spec_of()
+    write(first)
+    second = spec_of(CHANGED)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("study.resolved.write_whole", killed)
+        write(second)
+    assert recorded_study(folder).text == first.text
+    write(second)
+    assert recorded_study(folder).text == second.text
+    assert [path.name for path in folder.root.glob("study.*.yaml")] == ["study.1.yaml"]
+    assert (folder.root / "study.1.yaml").read_text() == first.text
+    write(first)
+    write(second)
+    kept = {path.name: path.read_text() for path in folder.root.glob("study.*.yaml")}
+    assert kept == {"study.1.yaml": first.text, "study.2.yaml": second.text, "study.3.yaml": first.text}

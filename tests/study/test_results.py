@@ -2,7 +2,7 @@ import pytest
 
 from study.objectives import DEFAULT_OBJECTIVES
 from study.records import read_json, write_json
-from study.results import hours_used, read_result
+from study.results import read_result
 
 
 def test_a_result_holds_the_validation_values_of_the_objectives(folder, finish):
@@ -31,17 +31,3 @@ def test_a_damaged_result_names_its_file(folder, finish, change, message):
     with pytest.raises(ValueError, match=message) as error:
         read_result(run, DEFAULT_OBJECTIVES)
     assert str(error.value).startswith(str(run.result))
-
-
-def test_hours_count_once_where_runs_overlap(folder, finish):
-    finish("a-0", started="2026-01-01T00:00:00", ended="2026-01-01T01:00:00")
-    finish("a-1", started="2026-01-01T00:30:00", ended="2026-01-01T01:30:00")
-    finish("a-2", started="2026-01-01T05:00:00", ended="2026-01-01T05:30:00")
-    results = [read_result(folder.run(f"a-{number}"), ()) for number in range(3)]
-    assert hours_used(results) == pytest.approx(2.0)
-    assert hours_used([]) == 0
-
-
-def test_an_interrupted_run_uses_the_hours_of_all_its_attempts(folder, finish):
-    finish("a-0", seconds=7200.0, started="2026-01-01T03:00:00", ended="2026-01-01T04:00:00")
-    assert hours_used([read_result(folder.run("a-0"), ())]) == pytest.approx(2.0)

@@ -41,7 +41,9 @@ budget: {runs: 45, hours: null}
 search: {sampler: tpe, seed: 0, options: {multivariate: true}, storage: null}
 scheduler: {name: asha, every: 200, options: {reduction_factor: 3}}
 confirm: {top: 3, seeds: 5}
-resources: {cpus_per_lane: 1, gpus_per_lane: 0.25, max_concurrent: null, lane_size: 1, device: auto, checkpoint_s: 30}
+resources:
+  {cpus_per_lane: 1, gpus_per_lane: 0.25, max_concurrent: null, lane_size: 1, device: auto, checkpoint_s: 30,
+   product: torch}
 smoke: {parameters: {train.steps: 100}, replicates: 2, budget: {runs: 20}, confirm: null, scheduler: null}
 """
 

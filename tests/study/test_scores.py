@@ -33,7 +33,7 @@ def test_aggregates_are_over_the_replicates_that_have_all_objectives(folder, fin
     record_failure(folder.run("a-4"), "lost", "the worker died")
     assert score("a-0", "a-1") == Score((pytest.approx(0.6), 1.5), 2)
     assert score("a-0", "a-2", "a-3") == Score((0.5, 1.0), 1, 2)
-    reason = "rate was not measured; loss became nan; the worker died"
+    reason = "r2_mean was not measured; loss became nan; the worker died"
     assert score("a-2", "a-3", "a-4") == Score(None, 0, 3, reason, "missing; diverged; lost")
     assert score() == Score(None, 0, 0, "no run", "missing")
 
@@ -42,8 +42,8 @@ def test_a_value_that_is_not_finite_is_missing(folder, finish, score):
     finish("a-0", critic=0.5, rate=1.0)
     text = folder.run("a-0").result.read_text()
     for bad in ("NaN", "Infinity", "-Infinity"):
-        folder.run("a-0").result.write_text(text.replace('"rate": 1.0', f'"rate": {bad}'))
-        assert score("a-0") == Score(None, 0, 1, "rate was not measured", "missing")
+        folder.run("a-0").result.write_text(text.replace('"r2_mean": 1.0', f'"r2_mean": {bad}'))
+        assert score("a-0") == Score(None, 0, 1, "r2_mean was not measured", "missing")
 
 
 def test_the_worst_is_bad_in_the_direction_of_each_objective(finish, score):
@@ -56,6 +56,18 @@ def test_the_worst_is_bad_in_the_direction_of_each_objective(finish, score):
     low, high = score("a-0", "a-1", "a-2", how="lower_bound").values
     assert low > 0.6
     assert high < 7 / 3
+
+
+def test_the_bad_side_of_replicates_of_which_one_diverged_has_no_value(folder, finish, score):
+    finish("a-0", critic=0.5, rate=1.0)
+    finish("a-1", critic=0.7, rate=2.0)
+    record_failure(folder.run("a-2"), "lost", "the worker died")
+    assert score("a-0", "a-1", "a-2", how="worst").values == (0.7, 1.0)
+    record_failure(folder.run("a-3"), "diverged", "loss became nan")
+    for how in ("worst", "lower_bound"):
+        found = score("a-0", "a-1", "a-3", how=how)
+        assert found == Score(None, 2, 1, "loss became nan", "diverged")
+    assert score("a-0", "a-1", "a-3", how="median").values == (0.6, 1.5)
 
 
 @pytest.mark.parametrize("maximize", [False, True])

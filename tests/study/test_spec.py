@@ -2,10 +2,12 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from analysis.measure_info import UndefinedWhere
 from analysis.measure_names import MEASURES
 from iae_models.config import DATASETS, VARIANTS
 from study.algorithms import SAMPLER_OPTIONS
@@ -74,7 +76,7 @@ def test_a_study_is_read_as_it_is_meant(write):
     assert (gaussian.replicates, categorical.replicates) == (3, 1)
     assert spec.budget == Budget(20, 2.0)
     assert spec.resources == Resources(1.0, 0.25, None, 1, None)
-    assert [objective.measure for objective in spec.objectives] == ["critic_accuracy", "rate"]
+    assert [objective.measure for objective in spec.objectives] == ["critic_accuracy", "r2_mean"]
     assert not any(objective.uses_labels for objective in spec.objectives)
     assert spec.text == GAUSSIAN
     assert json.loads(json.dumps(as_json(spec), allow_nan=False))["blocks"][0]["axes"][1]["search"]["range"]["low"] == 1
@@ -185,7 +187,7 @@ blocks:
   - {name: a, paramters: {}}
   - {name: a, replicates: 0}
   - {parameters: {data.name: mnits}}
-objectives: [{measure: critic_acuracy}, {measure: rate, direction: up}, {measure: rate, split: test}]
+objectives: [{measure: critic_acuracy}, {measure: r2_mean, direction: up}, {measure: r2_mean, split: test}]
 oracle: yes
 budget: {run: 1, hours: .nan}
 search: {sampler: tp, seed: -1}
@@ -214,9 +216,9 @@ name: c
             "s.yaml:12:24: objectives[0].measure: must be a known measure, but got 'critic_acuracy'; "
             "did you mean 'critic_accuracy'?"
         ),
-        "s.yaml:12:68: objectives[1].direction: must be one of minimize, maximize, but got 'up'",
-        "s.yaml:12:83: objectives[2].measure: must be a measure of its own, but 'rate' is an objective already",
-        "s.yaml:12:96: objectives[2].split: must be validation, but got 'test': test images report, they never select",
+        "s.yaml:12:71: objectives[1].direction: must be one of minimize, maximize, but got 'up'",
+        "s.yaml:12:86: objectives[2].measure: must be a measure of its own, but 'r2_mean' is an objective already",
+        "s.yaml:12:102: objectives[2].split: must be validation, but got 'test': test images report, they never select",
         "s.yaml:13:9: oracle: must be true or false, but got 'yes'",
         "s.yaml:14:10: budget: there must be no key 'run' here; did you mean 'runs'?",
         "s.yaml:14:25: budget.hours: must be a number above 0, but got nan",
@@ -466,9 +468,11 @@ def test_objectives_must_be_defined_wherever_a_block_searches(problems, write, p
     load_study(write(SEARCH.format(grid, measure, "minimize", "true")))
 
 
-def test_default_objectives_are_checked_too(problems):
+def test_default_objectives_are_checked_too(problems, monkeypatch):
     text = "parameters: {model.latent_dim: {search: {low: 0, high: 9}}}\nbudget: {runs: 9}"
-    assert [line.partition("objectives: ")[2].split()[0] for line in problems(text)] == ["rate"]
+    undefined = (*MEASURES["r2_mean"].undefined, UndefinedWhere("model.latent_dim", 0, "it is a test"))
+    monkeypatch.setitem(MEASURES, "r2_mean", replace(MEASURES["r2_mean"], undefined=undefined))
+    assert [line.partition("objectives: ")[2].split()[0] for line in problems(text)] == ["r2_mean"]
 
 
 @pytest.mark.parametrize("measure", [name for name, info in MEASURES.items() if info.uses_labels])
@@ -509,7 +513,7 @@ def test_what_rises_with_the_categories_may_stand_beside_what_does_not(write):
     searched = (
         "parameters: {model.code: categorical, model.num_categories: {search: {low: 5, high: 50}}}\nbudget: {runs: 9}"
     )
-    assert [item.measure for item in load_study(write(searched)).objectives] == ["critic_accuracy", "rate"]
+    assert [item.measure for item in load_study(write(searched)).objectives] == ["critic_accuracy", "r2_mean"]
     assert load_study(write(searched)).warnings == ()
     labelled = "\noracle: true\nobjectives: [{measure: critic_accuracy}, {measure: clustering_error}]"
     assert len(load_study(write(searched + labelled)).warnings) == 1

@@ -95,7 +95,7 @@ def test_best_stands_with_its_interval(launched, folder, finish, capsys):
     for run in launched:
         finish(run.key, critic=run.config.model.latent_dim / 10 + 0.01 * run.replicate)
     text = printed(folder, capsys)
-    assert "critic_accuracy 0.205 ± 0.064, rate 2.000 ± 0.000 over 2 seeds" in text
+    assert "critic_accuracy 0.205 ± 0.064, r2_mean 2.000 ± 0.000 over 2 seeds" in text
     assert "at gaussian:z=2 n=0 (on the Pareto front)" in text
     assert "not running" in text
     assert "left    6 runs; the same launch goes on with them" in text

@@ -1,14 +1,17 @@
 """The verb that stops a study, and the switch in its driver."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from study import stop
 from study.lock import hold
+from study.signals import signals_given_back
 from study.stop_request import request_stop, requested_stop, withdraw_stop
 from study.stop_switch import StopSwitch, signals_to
 
@@ -21,6 +24,12 @@ def dispatcher(dispatch, spec_of, folder):
     return dispatch(spec_of(GRID))
 
 
+@pytest.fixture(autouse=True)
+def _signals():
+    with signals_given_back():
+        yield
+
+
 @pytest.fixture
 def said():
     return []
@@ -29,7 +38,7 @@ def said():
 @pytest.fixture
 def switch(dispatcher, said, monkeypatch):
     monkeypatch.setattr("study.stop_switch.LOOK_S", 0.0)
-    return StopSwitch(dispatcher, said.append)
+    return StopSwitch(dispatcher, said.append, lambda: 1)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +80,23 @@ def test_a_request_in_the_folder_is_obeyed(switch, dispatcher, folder, said):
     assert said[-1] == "Stopping now (study.stop)."
 
 
+def test_lanes_that_wait_for_a_place_are_not_waited_for(dispatcher, folder, said, monkeypatch):
+    monkeypatch.setattr("study.stop_switch.LOOK_S", 0.0)
+    running = [None]
+    switch = StopSwitch(dispatcher, said.append, lambda: running[0])
+    dispatcher.next_lane()
+    running[0] = 0  # all lanes wait
+    assert not switch.stop_all()
+    request_stop(folder, "study.stop")
+    running[0] = None  # not counted yet
+    assert not switch.stop_all()
+    running[0] = 2
+    assert not switch.stop_all()
+    running[0] = 0
+    with pytest.raises(KeyboardInterrupt):
+        switch.stop_all()
+
+
 def test_a_request_that_cannot_be_written_stops_at_once(switch, said, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -89,6 +115,19 @@ def test_signals_are_given_back(switch):
     assert signal.getsignal(signal.SIGINT) == former
 
 
+@pytest.mark.parametrize("presses", [1, 2])
+def test_once_a_study_stops_its_last_steps_are_not_cut_off(switch, presses):
+    with pytest.raises(KeyboardInterrupt), signals_to(switch):
+        signal.raise_signal(signal.SIGINT)
+        switch.stop_all()
+        if presses == 1:
+            raise KeyboardInterrupt  # as `run_lanes` does when the lanes have ended
+        signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 @pytest.mark.parametrize(
     ("flags", "how", "words"), [([], "checkpoint", "save a checkpoint"), (["--now"], "now", "at once")]
 )
@@ -99,8 +138,18 @@ def test_the_verb_asks_whoever_holds_the_folder_and_waits_for_nothing(folder, ca
     out = capsys.readouterr().out
     assert out.startswith(f"Asked process {os.getpid()} on ")
     assert words in out
-    assert "To go on later: " in out
     withdraw_stop(folder)
+
+
+def test_the_verb_says_how_to_go_on_and_from_where(folder, capsys, tmp_path, monkeypatch):
+    with hold(folder.lock, "python -m study.launch small.yaml"):
+        assert stop.main([str(folder.root)]) == 0
+        place = f"To go on later, on {platform.node()}:\n  "
+        assert capsys.readouterr().out.endswith(f"{place}python -m study.launch small.yaml\n")
+        here = Path.cwd()
+        monkeypatch.chdir(tmp_path)
+        assert stop.main([str(folder.root)]) == 0
+        assert capsys.readouterr().out.endswith(f"{place}cd {here} && python -m study.launch small.yaml\n")
 
 
 def test_the_verb_says_that_nobody_runs_there(folder, capsys, tmp_path):

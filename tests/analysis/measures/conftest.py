@@ -19,7 +19,7 @@ class LinearGaussian:
     Component i of the images has standard deviation `deviations[i]`; the first `code_dim` of them are the code.
     """
 
-    capabilities = frozenset({"infer", "generate"})
+    capabilities = frozenset({"infer", "generate", "sample"})
     code = "gaussian"
     encoder_noise_dim = 0
 

@@ -64,12 +64,35 @@ def test_both_accuracies_are_recorded_and_validation_alone_decides(few_digits, t
     assert (values["validation_accuracy"], values["test_accuracy"]) == (found.validation_accuracy, found.test_accuracy)
 
 
-def test_a_damaged_file_is_refused(few_digits, tmp_path, monkeypatch):
-    monkeypatch.setattr("analysis.measures.classifier.STEPS", 3)
-    classifier_for(few_digits, tmp_path)
-    (weights,) = tmp_path.glob("*.safetensors")
-    content = bytearray(weights.read_bytes())
+def cut(path, size):
+    path.write_bytes(path.read_bytes()[:size])
+
+
+def flip_last_bit(path):
+    content = bytearray(path.read_bytes())
     content[-1] ^= 1
-    weights.write_bytes(content)
-    with pytest.raises(ValueError, match=r"must have the hash .* remove both files"):
-        classifier_for(few_digits, tmp_path)
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "weights flipped": lambda weights, _: flip_last_bit(weights),
+    "weights cut": lambda weights, _: cut(weights, 1000),
+    "weights empty": lambda weights, _: cut(weights, 0),
+    "weights gone": lambda weights, _: weights.unlink(),
+    "record cut": lambda _, record: cut(record, 20),
+    "record empty": lambda _, record: cut(record, 0),
+    "record without a hash": lambda _, record: record.write_text("{}"),
+    "no record, weights cut": lambda weights, record: (cut(weights, 1000), record.unlink()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_one_that_is_torn_is_trained_again(few_digits, tmp_path, monkeypatch, damage):
+    monkeypatch.setattr("analysis.measures.classifier.STEPS", 3)
+    first = classifier_for(few_digits, tmp_path)
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (weights,), (record,) = tmp_path.glob("*.safetensors"), tmp_path.glob("*.json")
+    damage(weights, record)
+    again = classifier_for(few_digits, tmp_path)
+    assert (again.hash, again.accuracy) == (first.hash, first.accuracy)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files

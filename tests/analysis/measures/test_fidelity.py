@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from analysis.measures.fidelity import density_and_coverage, frechet_distance
+from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (2.0, 1.0), (0.0, 1.5), (1.0, 0.5)])
@@ -38,3 +38,13 @@ def test_broken_and_few_images():
     assert frechet_distance(broken, broken).status == "invalid"
     assert {item.status for item in density_and_coverage(broken, broken).values()} == {"invalid"}
     assert frechet_distance(torch.zeros(10, 3), torch.zeros(10, 3)).status == "undefined"
+
+
+def test_the_excess_of_real_images_is_0_and_that_of_a_shift_its_square(generator):
+    real, floor, fake = torch.randn(3, 1000, 32, generator=generator)
+    none = frechet_excess(real, fake, floor)
+    assert none.low <= 0 <= none.high
+    fake[:, 0] += 2
+    assert frechet_excess(real, fake, floor).value == pytest.approx(4, abs=0.4)
+    assert frechet_excess(real, fake * torch.nan, floor).status == "invalid"
+    assert frechet_excess(real[:30], fake, floor).status == "undefined"

@@ -4,6 +4,11 @@ import pytest
 import torch
 
 from analysis.measures import intervals
+from analysis.measures.clustering import adjusted_mutual_information
+from analysis.measures.fidelity import frechet_distance
+from analysis.measures.information import information_bracket
+from analysis.measures.mmd import squared_mmd
+from analysis.measures.prior_match import prior_moment_kl
 
 
 def test_mean_has_the_textbook_interval():
@@ -80,3 +85,43 @@ def test_intervals_of_ratios_cover(neighbours):
         result = intervals.ratio(1 + a, 2 + b, "ratio", neighbours=neighbours)
         hits += result.low <= 0.5 <= result.high
     assert 0.92 <= hits / 400 <= 0.98
+
+
+def _stratified(num, generator):
+    """Return labels that take ten classes in turn, as a split of balanced data does, and codes of ten tight classes."""
+    labels = torch.arange(num) % 10
+    means = torch.randn(10, 10, generator=generator, dtype=torch.float64)
+    return labels, means[labels] + 0.4 * torch.randn(num, 10, generator=generator, dtype=torch.float64)
+
+
+STRATIFIED = {
+    "moments": lambda _, z: prior_moment_kl(z),
+    "frechet": lambda _, z: frechet_distance(z, torch.randn(z.shape, generator=torch.Generator().manual_seed(9))),
+    "mmd": lambda _, z: squared_mmd(z, torch.ones_like(z)),
+    "ami": lambda labels, z: adjusted_mutual_information(labels, (z[:, 0] > 0).long()),
+    "information": lambda _, z: information_bracket(z, torch.Generator().manual_seed(0))["information_low"],
+}
+
+
+@pytest.mark.parametrize("measure", STRATIFIED.values(), ids=STRATIFIED)
+def test_intervals_do_not_follow_the_stratified_order(measure):
+    """In ten drawn orders an interval is as wide as in the stratified one, and its bias is corrected alike."""
+    generator = torch.Generator().manual_seed(3)
+    labels, z = _stratified(1000, generator)
+    ordered = measure(labels, z)
+    shuffled = [
+        measure(labels[order], z[order]) for order in (torch.randperm(1000, generator=generator) for _ in range(10))
+    ]
+    widths = torch.tensor([item.high - item.low for item in shuffled])
+    assert 0.6 * widths.min() <= ordered.high - ordered.low <= 1.5 * widths.max()
+    assert abs(ordered.value - sum(item.value for item in shuffled) / 10) <= widths.mean() / 4
+
+
+@pytest.mark.parametrize("num", [40, 1000, 2013])
+def test_groups_are_of_equal_size_and_of_all_classes(num):
+    groups = intervals.jackknife_groups(num)
+    counts = groups.bincount(minlength=intervals.NUM_GROUPS)
+    assert len(counts) == intervals.NUM_GROUPS and counts.max() - counts.min() <= 1
+    assert torch.equal(groups, intervals.jackknife_groups(num))
+    if num >= 1000:
+        assert min((torch.arange(num) % 10)[groups == group].unique().numel() for group in range(20)) >= 9

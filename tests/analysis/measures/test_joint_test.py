@@ -55,3 +55,13 @@ def test_points_and_broken_decoders(generator):
     assert abs(found.value - 0.5) < 0.1
     same.x_hat[0] = torch.nan
     assert joint_accuracy(same, same, torch.Generator().manual_seed(0)).status == "invalid"
+
+
+@pytest.mark.usefixtures("short")
+def test_power_does_not_follow_the_order_of_classes(generator):
+    """Two classes in turn, known from image and code alike: every second code of another image is of the same class."""
+    labels = torch.arange(1000) % 2
+    x = 4.0 * labels[:, None] + 0.1 * torch.randn(1000, 2, generator=generator)
+    same = Pairs(x, torch.eye(2)[labels], x[:, None].repeat(1, 2, 1))
+    found = joint_power(same, same, torch.Generator().manual_seed(0))
+    assert found.value == pytest.approx(0.75, abs=0.04)

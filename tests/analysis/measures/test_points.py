@@ -5,13 +5,21 @@ import math
 import pytest
 import torch
 
+from analysis.measures import gaussian
+from analysis.measures.bench import make_bench
+from analysis.measures.draws import NO_SAMPLES
 from analysis.measures.points import (
     component_divergence,
+    component_spread,
+    joint_divergence,
+    measure_data,
+    measure_points,
     measure_posteriors,
     nearest_component,
     neighbour_divergence,
     overlap,
 )
+from iae_models.data import load, seven_gaussians
 
 
 def test_the_divergence_of_two_normals():
@@ -49,19 +57,103 @@ def test_components_and_their_divergence():
     assert component_divergence(torch.arange(1000) % 4, data, 4).value == pytest.approx(0, abs=0.01)
 
 
+def _quadrant(codes):
+    return (codes[:, 0] > 0).long() + 2 * (codes[:, 1] > 0).long()
+
+
 def test_posteriors_that_are_the_true_ones():
     """Quadrants of a normal prior: no overlap, no divergence; the same shifted by one component: no match."""
     generator = torch.Generator().manual_seed(2)
     z, inferred = torch.randn(2, 4000, 2, generator=generator)
-
-    def quadrant(codes):
-        return (codes[:, 0] > 0).long() + 2 * (codes[:, 1] > 0).long()
-
-    values = measure_posteriors(z, quadrant(z), inferred, quadrant(inferred), 4)
-    assert values["posterior_kl"].value == pytest.approx(0, abs=0.1)
-    assert values["code_kl"].value == pytest.approx(0, abs=0.1)
+    values = measure_posteriors(z, _quadrant(z), inferred, _quadrant(inferred), 4)
+    assert values["data_posterior_kl"].value == pytest.approx(0, abs=0.1)
     assert values["posterior_overlap"].value < 0.05
     assert values["true_overlap"].value < 0.05
-    wrong = measure_posteriors(z, quadrant(z), inferred, 3 - quadrant(inferred), 4)
-    assert wrong["posterior_kl"].value > 1
-    assert wrong["code_kl"].value == values["code_kl"].value
+    wrong = measure_posteriors(z, _quadrant(z), inferred, 3 - _quadrant(inferred), 4)
+    assert wrong["data_posterior_kl"].value > 1
+
+
+def test_a_mode_that_nothing_was_generated_on_has_no_posterior():
+    z, inferred = torch.randn(2, 400, 2, generator=torch.Generator().manual_seed(2))
+    values = measure_posteriors(z, _quadrant(z).clamp_max(2), inferred, _quadrant(inferred), 4)
+    assert values["data_posterior_kl"].status == values["true_overlap"].status == "undefined"
+    assert values["posterior_overlap"].value < 0.2
+
+
+@pytest.mark.parametrize(("noise", "recognised"), [(0.5, 0.5), (0.5, 1.0), (0.2, 0.5), (0.0, 0.5)])
+def test_the_divergence_of_blurred_pairs(noise, recognised):
+    """x ~ N(0, I), z = .8 x + noise against the same with another noise: a closed form, blur included."""
+    generator, blur, num = torch.Generator().manual_seed(3), 0.1, 20_000
+
+    def pairs(deviation):
+        x, extra = torch.randn(2, num, 2, generator=generator)
+        return x, 0.8 * x + deviation * extra
+
+    def covariance(deviation):
+        entries = [[1 + blur**2, 0.8], [0.8, 0.64 + deviation**2 + blur**2]]
+        return torch.tensor(entries, dtype=torch.float64)
+
+    truth = 2 * gaussian.divergence(covariance(noise), covariance(recognised))
+    found = joint_divergence(pairs(noise), pairs(recognised), generator, blur)
+    assert found == pytest.approx(truth, abs=0.1)
+
+
+class _Smeared:
+    """A generator whose points are everywhere, x = z, and a recogniser that is right about each of them."""
+
+    capabilities = frozenset({"infer", "generate", "sample"})
+    code, code_dim, noise_dim, encoder_noise_dim = "gaussian", 2, 0, 0
+
+    def infer(self, x, eps):
+        assert eps.shape == (len(x), 0)
+        return x
+
+    def generate(self, z, n):
+        assert n.shape == (len(z), 0)
+        return z
+
+    def sample_prior(self, num, generator):
+        return torch.randn(num, 2, generator=generator)
+
+    def sample_noise(self, num, generator):
+        return torch.randn(num, 0, generator=generator)
+
+    sample_encoder_noise = sample_noise
+
+
+class _Unregularized(_Smeared):
+    capabilities = frozenset({"infer", "generate"})
+
+
+def test_a_generator_off_the_modes_with_a_perfect_recogniser():
+    """Its posteriors are right on its own points. That says nothing of the data, and `off_modes` shows why."""
+    found = measure_points(make_bench(load("four_points"), None, 0), _Smeared())["test"]
+    # P(‖z − corner‖ ≤ ¼), four corners at distance √2: the density there times the disc, about
+    on_modes = 4 * math.pi * 0.25**2 * math.exp(-1) / (2 * math.pi)
+    assert found["off_modes"].value == pytest.approx(1 - on_modes, abs=0.01)
+    assert found["joint_kl"].value == pytest.approx(0, abs=0.05)
+    assert found["component_kl"].value == pytest.approx(0, abs=0.01)
+    # every code of a corner is one point, where p(z|x) is a disc
+    assert found["data_posterior_kl"].value > 3
+    assert found["component_spread"].status == "undefined"
+
+
+def test_a_model_without_samples_of_its_own_is_not_judged_by_the_prior():
+    found = measure_points(make_bench(load("four_points"), None, 0), _Unregularized())["test"]
+    assert {(item.status, item.reason) for item in found.values()} == {("undefined", NO_SAMPLES)}
+
+
+def test_the_spread_within_components():
+    data = load("seven_gaussians")
+    x, y = data.test.images(), data.test.y
+    narrow = torch.from_numpy(seven_gaussians.centres()).float()[y]
+    narrow = narrow + 0.5 * (x - narrow)
+    assert component_spread(narrow, y, x, y).value == pytest.approx(0.5, abs=0.01)
+    same = component_spread(x, y, x, y)
+    assert same.value == pytest.approx(1) and same.low < 1 < same.high
+
+
+def test_the_data_have_a_floor_of_points_off_the_modes():
+    bench = make_bench(load("seven_gaussians"), None, 0)
+    # 3 standard deviations of a normal distribution in the plane
+    assert measure_data(bench)["test"]["off_modes"].value == pytest.approx(math.exp(-4.5), abs=0.006)

@@ -8,8 +8,10 @@ import torch
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures import critic, prior_match
 from analysis.measures.bench import LABELS
+from analysis.measures.draws import NO_SAMPLES
+from analysis.measures.full import FullBench, full_suite
 from analysis.measures.points import POINTS
-from analysis.measures.subjects import CONTROL_MEASURES, PCA_MEASURES
+from analysis.measures.subjects import CLUSTER_MEASURES, CONTROL_MEASURES, PCA_MEASURES
 from analysis.measures.suite import CODES, MEASURES, PRIOR_SHARES, quick_suite
 from analysis.measures.translation import TRANSLATION
 from iae_models.config import flatten, run_config
@@ -112,7 +114,7 @@ def test_controls_stand_beside_the_model(measured):
 
     assert names(gaussian, "untrained") == set(CONTROL_MEASURES)
     assert names(gaussian, "pca") == set(PCA_MEASURES)
-    assert names(categorical, "untrained") == set(CONTROL_MEASURES)
+    assert names(categorical, "untrained") == {*CONTROL_MEASURES, *CLUSTER_MEASURES}
     assert names(categorical, "kmeans") == {"clustering_error", "clustering_error_exemplar", "ami", "label_information"}
     assert names(gaussian, "mean_image") == {"mse_single", "mse_mean", "r2_mean"}
     assert names(gaussian, "chance") == {"clustering_error", "label_preservation"}
@@ -215,3 +217,52 @@ def test_planted_truth_is_recovered(linear_gaussian, some_classifier):
     # a spread twice too wide leaves the mean as it is and quarters the code's odds
     assert value("r2_mean", "untrained") == pytest.approx(share, abs=0.03)
     assert value("share_z_pixel", "untrained") == pytest.approx(share / (share + 4 * (1 - share)), abs=0.02)
+
+
+class _Case3:
+    """A model that reconstructs as another one does, with all codes moved away from the prior."""
+
+    capabilities = frozenset({"infer", "generate"})
+    code = "gaussian"
+    encoder_noise_dim = 0
+
+    def __init__(self, inner, shift=10.0):
+        self._inner, self._shift = inner, shift
+        self.code_dim, self.noise_dim, self.prior = inner.code_dim, inner.noise_dim, inner.prior
+        self.sample_prior, self.sample_noise = inner.sample_prior, inner.sample_noise
+        self.sample_encoder_noise = inner.sample_encoder_noise
+
+    def infer(self, x, eps):
+        return self._inner.infer(x, eps) + self._shift
+
+    def generate(self, z, n):
+        return self._inner.generate(z - self._shift, n)
+
+
+def test_a_model_that_nothing_pulls_to_the_prior_is_not_judged_on_the_priors_images(
+    few_digits, some_classifier, linear_gaussian, tmp_path
+):
+    plain = linear_gaussian(code_dim=5)
+    moved = _Case3(plain)
+    found = {item.name: item for item in quick_suite(moved, moved, few_digits, some_classifier(), 0)}
+    for name in ("share_z_pixel_prior", "share_z_slant"):
+        assert (found[name].status, found[name].reason) == ("undefined", NO_SAMPLES)
+    assert found["share_z_pixel"].value is not None
+
+    def fidelity(model):
+        run = FullBench(model, model, few_digits, some_classifier(), 0, tmp_path)
+        return full_suite(run, "fidelity").tables["model"]["frechet_samples"].value
+
+    # the same images from codes of q(z); decodes of the prior's would be far from any image
+    of_codes, sampled = fidelity(moved), fidelity(plain)
+    moved.capabilities = plain.capabilities
+    assert of_codes < 1.3 * sampled < fidelity(moved) / 1.5
+
+
+def test_a_recogniser_without_samples_of_its_own_has_no_recognition_error(few_digits, some_classifier):
+    config = run_config(
+        {"model.code": "categorical", "model.num_categories": 10, "model.regularization_weight": 0, "model.width": 0.03}
+    )
+    model = evaluation_model(initial_state(config, 0, torch.device("cpu")), few_digits)
+    found = {item.name: item for item in quick_suite(model, model, few_digits, some_classifier(), 0)}
+    assert found["recognition_error"].reason == NO_SAMPLES

@@ -111,3 +111,30 @@ def test_columns_of_the_picture_share_their_noise(noises, columns):
     assert {item.dtype for item in panels.values()} == {np.dtype("uint8")}
     first = panels["reconstructions"][:, 0]
     assert (np.abs(first[:, :, 2:].astype(int) - panels["originals"][:, :, 2:]) <= 1).all()
+
+
+@pytest.mark.parametrize("num_classes", [2, 10])
+def test_diversity_does_not_follow_the_order_of_classes(num_classes):
+    """Classes in turn, as splits have them, their means far apart: pairs of two images include those of a class."""
+    generator = torch.Generator().manual_seed(4)
+    num, deviation = 500, 0.5
+    means = torch.randn(num_classes, 20, generator=generator)
+    x = means[torch.arange(num) % num_classes]
+    first, second = (x + deviation * torch.randn(num, 20, generator=generator) for _ in range(2))
+    spread = 2 * (means - means.mean(0)).square().sum(1).mean().item() * num / (num - 1)
+    truth = 2 * 20 * deviation**2 / (2 * 20 * deviation**2 + spread)
+    found = diversity(first, second)
+    assert found.low <= truth <= found.high and found.high - found.low < 0.3 * truth
+    order = torch.randperm(num, generator=generator)
+    assert diversity(first[order], second[order]).value == pytest.approx(found.value)
+
+
+def test_intervals_of_diversity_cover():
+    generator = torch.Generator().manual_seed(5)
+    hits = 0
+    for _ in range(300):
+        x = torch.randn(60, 5, generator=generator)
+        first, second = (x + torch.randn(60, 5, generator=generator) for _ in range(2))
+        found = diversity(first, second)
+        hits += found.low <= 0.5 <= found.high
+    assert 0.9 <= hits / 300 <= 0.98

@@ -17,9 +17,10 @@ from ray.tune.search import Searcher
 
 import study.session
 from analysis.results import load_results
+from analysis.whole_files import atomic_path
 from study import launch
 from study.lane import LaneTrainable
-from study.records import RunFolder, StudyFolder, atomic_path, read_json, write_json
+from study.records import RunFolder, StudyFolder, read_json, write_json
 from study.run_log import Line, RunLog
 from study.rungs import with_rungs
 from study.search import LaneSearcher, RungScheduler

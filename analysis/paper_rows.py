@@ -33,8 +33,11 @@ CLUSTERS = (
     *("clustering_error", "used_clusters", "confidence", "dispersion_ratio"),
     *("share_n_slant", "share_zn_slant", "share_n_thickness", "share_zn_thickness"),
 )
-MIXTURE = ("component_information", "off_modes")
-POSTERIORS = ("posterior_kl", "code_kl", "model_kl", "posterior_overlap", "true_overlap")
+MIXTURE = ("component_information", "off_modes", "component_spread", "component_kl")
+POSTERIORS = (
+    *("off_modes", "component_kl", "joint_kl", "data_posterior_kl", "code_kl"),
+    *("posterior_overlap", "true_overlap"),
+)
 
 TRANSLATIONS = (
     *("image_retrieval", "image_retrieval_noisy", "code_retrieval"),

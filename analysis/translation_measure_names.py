@@ -1,0 +1,51 @@
+"""The measures of models whose code is an image; see `measure_names`."""
+
+from __future__ import annotations
+
+from analysis.measure_info import MeasureInfo, UndefinedWhere
+from iae_models.datasets import DATASETS
+
+TRANSLATION_MEASURES: dict[str, MeasureInfo] = {
+    "image_retrieval": MeasureInfo(
+        "image retrieval",
+        "fraction",
+        "Share of reconstructions whose nearest of all held-out images is their own, codes being images.",
+        "higher",
+    ),
+    "image_retrieval_noisy": MeasureInfo(
+        "image retrieval, noisy code",
+        "fraction",
+        "Image retrieval with noise on the code, in which nothing can then be hidden.",
+        "higher",
+    ),
+    "code_retrieval": MeasureInfo(
+        "code retrieval",
+        "fraction",
+        "Share of inferred codes whose nearest of all true ones is their own, where the domains are paired.",
+        "higher",
+        undefined=tuple(
+            UndefinedWhere("data.name", name, "nothing is paired") for name, info in DATASETS.items() if not info.paired
+        ),
+    ),
+    "cycle_error": MeasureInfo(
+        "cycle error",
+        "intensity per pixel",
+        "Mean absolute difference of image and reconstruction, codes being images.",
+        "lower",
+    ),
+    "decoder_diversity": MeasureInfo(
+        "diversity of reconstructions",
+        "fraction",
+        "Share of the variance of reconstructions that the decoder's noise decides given the code.",
+        "neither",
+        undefined=(UndefinedWhere("model.noise_dim", 0, "without noise all draws are the same"),),
+    ),
+    "encoder_diversity": MeasureInfo(
+        "diversity of codes",
+        "fraction",
+        "Share of the variance of codes that the encoder's noise decides given the image.",
+        "neither",
+        undefined=(UndefinedWhere("model.encoder_noise_dim", 0, "without noise all draws are the same"),),
+    ),
+}
+"""Measures of models whose code is an image."""

@@ -197,8 +197,8 @@ def critics(num: int) -> Iterator[Row]:
 
             def images(width: float) -> Tensor:
                 components = torch.cat([z, width * normal(num, free, generator)], 1)
-                shown: Tensor = 0.5 + (components @ directions.T).view(num, 1, 14, 14)
-                return shown
+                pixels: Tensor = 0.5 + (components @ directions.T).view(num, 1, 14, 14)
+                return pixels
 
             return Pairs(images(1.0), z, torch.stack([images(spread) for _ in range(2)], 1))
 

@@ -50,9 +50,9 @@ NOTES = """
   serves it best, 0.01, as many points are off the modes (17 and 18 %); the FIAE's posteriors are then nearer to the
   true ones, on generated points (0.24 against 0.49) and on data (0.14 against 0.31), and overlap less (0.002
   against 0.10); q(z) is alike (0.19 and 0.15). That is the paper's claim, in one seed of a toy.
-- **Whether the FIAE uses its code.** With noise in its generator its posteriors overlap on four points with 0.2 to 0.6
-  of the 0.75 that codes which say nothing have, under each setting of its two gradients; more seeds will say whether the
-  settings differ. ALI: 0.6.
+- **Whether the FIAE uses its code.** With noise in its generator its posteriors overlap on four points with 0.2 to
+  0.6 of the 0.75 that codes which say nothing have, under each setting of its two gradients; more seeds will say
+  whether the settings differ. ALI: 0.6.
 - **Not run here.** All that awaits data or a GPU: every study of images. What stands behind those rows is that
   their smoke configurations train for a few steps; the study of docs/default_study.md is the only one of images so
   far.

@@ -25,6 +25,18 @@ from iae_models.architectures import (
 )
 from iae_models.config import DATASETS, RunConfig, variant_info
 
+MEASURED_IMAGES = (10_000, 1000, 2000)
+"""Training, validation and test images that are measured on, at most."""
+
+PROBED_IMAGES = 3500
+"""Training images whose codes are measured on, at most."""
+
+MEASURES_THEMSELVES = 8 * 2**20
+"""Bytes that measures take whatever is measured: critics, probes, distances between points."""
+
+MEASURED_AT_ONCE = 256
+"""Images that pass through a network at once while it is measured."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -52,8 +64,8 @@ def num_parameters(config: RunConfig) -> int:
     return sum(layer.parameters for layers in network_layers(config).values() for layer in layers)
 
 
-def memory_bytes(config: RunConfig) -> int:
-    """Estimate the memory of a run's tensors while it trains, without its images and without the libraries.
+def training_bytes(config: RunConfig) -> int:
+    """Estimate the memory of a run's tensors while it trains.
 
     Weight, gradient and Adam's two moments are 16 bytes a parameter, the moving average of encoder and decoder 4 more;
     what backpropagation keeps is 4 bytes an output and image, for the passes that are alive at once.
@@ -63,15 +75,41 @@ def memory_bytes(config: RunConfig) -> int:
     outputs = {name: sum(layer.outputs for layer in layers) for name, layers in networks.items()}
     averaged = sum(count for name, count in parameters.items() if "discriminator" not in name)
     average = averaged if config.train.ema_decay else 0
-    # The discriminators see real and fake pairs, while encoder and decoder wait to be moved.
-    kept = sum(count * (2 if "discriminator" in name else 1) for name, count in outputs.items())
+    # The discriminators see real and fake pairs, and real ones again for a penalty, while encoder and decoder wait.
+    pairs, alone = 2 + 2 * (config.model.r1_gamma > 0), variant_info(config.model.variant).passes
+    kept = sum(count * (pairs if "discriminator" in name else alone) for name, count in outputs.items())
+    if config.data.num_labels:
+        kept += outputs.get("encoder", 0)
     # An activation function keeps its own output beside that of its layer.
     return 16 * sum(parameters.values()) + 4 * average + 2 * 4 * config.train.batch_size * kept
 
 
+def measuring_bytes(config: RunConfig) -> int:
+    """Estimate the memory of a run's tensors while it is measured, as `analysis.measures.suite` does it.
+
+    There are the state of the training and two models; held-out images with four decodes of each; the matrices between
+    codes for what a Gaussian code says of its image, or those of the strokes in grey images; and, briefly, what some
+    layers put out.
+    """
+    info, networks = DATASETS[config.data.name], network_layers(config)
+    num_train, *held_out = (min(*pair) for pair in zip(info.sizes, MEASURED_IMAGES, strict=True))
+    size = math.prod(info.shape)
+    images = 4 * size * (2 * num_train + 6 * sum(held_out))
+    matrices = 6 * 8 * 2000 * size if info.holds_images and info.shape[0] == 1 else 0
+    if config.model.code == "image":
+        matrices = 0
+    elif config.model.code == "gaussian" and "infer" in config.model.capabilities:
+        num_codes = min(num_train, PROBED_IMAGES) + sum(held_out)
+        draws = 8 if config.model.encoder_noise_dim else 1
+        centres = draws * max(held_out) if draws > 1 else num_codes
+        matrices = max(matrices, 3 * 8 * max(held_out) * centres)
+    layers = 3 * 4 * MEASURED_AT_ONCE * max(layer.outputs for part in networks.values() for layer in part)
+    return round(1.1 * (24 * num_parameters(config) + images + matrices + layers)) + MEASURES_THEMSELVES
+
+
 def flops_per_step(config: RunConfig) -> int:
     """Estimate the floating-point operations of one training step; a backward pass counts as two forward passes."""
-    passes = dict.fromkeys(network_layers(config), 3)
+    passes = dict.fromkeys(network_layers(config), 3 * variant_info(config.model.variant).passes)
     # Real and fake pairs forward and back, then the fake ones again for the gradient of the autoencoder.
     passes |= {name: 2 * 3 + 2 for name in passes if "discriminator" in name}
     if not config.model.train_encoder and "encoder" in passes:

@@ -207,9 +207,9 @@ class Together:
             for _ in range(num):
                 self._step()
         except Exception as error:  # noqa: BLE001 - whose it is cannot be told, and no state is whole
-            for slot, member in [*self._running.items()]:
+            for member in self._running.values():
                 member.waiting.append(error)
-                self._leave(slot, member)
+            self._running.clear()
             return
         for slot, member in [*self._running.items()]:
             if member.state.step % config.report_every == 0 or member.state.step == config.steps:

@@ -38,6 +38,7 @@ class VariantInfo:
         code_from: Where the codes come from that its decoder learns from: the "image", through the encoder, or the
             "prior".
         needs_code: Whether there must be a code.
+        passes: How often a step goes through encoder and decoder, for costs.
         place: `module:class`, imported only where it is trained.
     """
 
@@ -48,6 +49,7 @@ class VariantInfo:
     networks: Callable[[ModelConfig], Mapping[str, Network]]
     code_from: Literal["image", "prior"] = "image"
     needs_code: bool = True
+    passes: int = 1
     place: str = ""
 
 
@@ -271,6 +273,7 @@ VARIANTS: dict[str, VariantInfo] = {
         frozenset({"infer", "generate"}),
         TRANSLATION,
         lambda model: _translators(model) | {"image_discriminator": PatchDiscriminator("image")},
+        passes=2,
         place="iae_models.cycle_gan:CycleGan",
     ),
 }

@@ -207,7 +207,12 @@ def train_again(
     if study.classifiers.is_dir():
         shutil.copytree(study.classifiers, new.classifiers)
     settings = WorkerSettings(
-        str(place), _text(data_root), device_here(result), _threads(result), product=result.get("product")
+        str(place),
+        _text(data_root),
+        device_here(result),
+        _threads(result),
+        product=result.get("product"),
+        slot=result.get("slot", ""),
     )
     for steps in _child(settings, run.key):
         note(steps)

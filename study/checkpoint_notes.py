@@ -18,10 +18,10 @@ from study.records import RunFolder
 from study.spec import Resources
 
 WORDS = {
-    "code_hash": "other model code",
-    "device": "another kind of device",
-    "torch": "another PyTorch",
-    "threads": "another number of threads",
+    "code_hash": "by other model code",
+    "device": "by another kind of device",
+    "torch": "by another PyTorch",
+    "threads": "by another number of threads",
 }
 """What is said of a checkpoint with another value of a note, those first that weigh most."""
 
@@ -77,7 +77,10 @@ def fits(notes: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def obstacle(folder: RunFolder, wanted: Mapping[str, str]) -> str:
-    """Return why a run begins anew although it has checkpoints, such as "other model code (c0de, now f00d)", or ""."""
+    """Return what keeps a run from going on from its checkpoints, or "".
+
+    It is said of them, such as "by another PyTorch (2.0, now 2.1)" or "that are damaged".
+    """
     found = [notes for path in folder.checkpoints() if (notes := notes_in(path)) is not None]
     if any(fits(notes, wanted) for notes in found):
         return ""
@@ -85,4 +88,4 @@ def obstacle(folder: RunFolder, wanted: Mapping[str, str]) -> str:
         then, now = found[0].get(name, "unknown"), wanted.get(name)
         if now is not None and then != now:
             return f"{word} ({then}, now {now})"
-    return "nobody knows what, since they are damaged"
+    return "that are damaged"

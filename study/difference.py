@@ -68,7 +68,7 @@ def _rows(plan: Plan, folder: StudyFolder, obstacles: Mapping[str, str]) -> Iter
     progress = (f"{name_of(run)} at {progress_of(run, folder.run(run.key))}" for run in unfinished)
     yield "to go on with", str(len(unfinished)), _first(progress, len(unfinished), "from a checkpoint: ")
     for reason, count in anew.items():
-        yield "to begin anew", str(count), f"checkpoints by {reason}"
+        yield "to begin anew", str(count), f"checkpoints {reason}"
     reasons = (f"{name_of(run)}, {failure_reason(folder.run(run.key))}" for run in failed)
     yield "to run again", str(len(failed)), _first(reasons, len(failed), "failed: ")
     yield "new", str(len(plan.todo) - len(failed) - len(obstacles)), ""

@@ -42,6 +42,7 @@ class Dispatcher:
         folder: Its folder, under the driver's lock.
         plan: What is to do.
         num_larger: How often the share of a machine that a lane takes can grow.
+        together: Most replicates of a configuration that are handed out next to each other, to train in one step.
         clock: Seconds of a clock that only moves forward.
 
     Attributes:
@@ -61,6 +62,7 @@ class Dispatcher:
         plan: Plan,
         *,
         num_larger: int = 0,
+        together: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.spec = spec
@@ -97,6 +99,7 @@ class Dispatcher:
         }
         self.is_stopped = False
         self._retries = Retries(num_larger)
+        self._together = together
         self._clock = clock
         hours = hours_left(spec, plan)
         self._deadline = None if hours is None else clock() + 3600 * hours
@@ -191,7 +194,7 @@ class Dispatcher:
         """Take a lane back, however it ended.
 
         The run that it was at when its worker died goes on from its last checkpoint; those behind it were not even
-        begun, and simply queue up again. See `study.retries` for how often.
+        begun, or trained together with it, and simply queue up again. See `study.retries` for how often.
 
         Args:
             keys: Its runs.
@@ -224,13 +227,27 @@ class Dispatcher:
             record_failure(folder, "lost", reason, step)
 
     def _take_from_queue(self) -> list[PlannedRun]:
-        """Return the next runs in the queue that go out together; one with a larger share goes alone."""
-        lane = [self._queue.popleft()]
+        """Return the next runs in the queue that go out together; one with a larger share goes alone.
+
+        A run takes along those replicates of its configuration that may train in one step with it.
+        """
+        lane: list[PlannedRun] = []
         while self._queue and len(lane) < self.spec.resources.lane_size:
-            if self.growths(lane[0].key) or self.growths(self._queue[0].key):
+            if lane and (self.growths(lane[0].key) or self.growths(self._queue[0].key)):
                 break
-            lane.append(self._queue.popleft())
+            run = self._queue.popleft()
+            lane.append(run)
+            if self._together > 1 and not self.growths(run.key):
+                lane += self._take_replicates(run.config_key, self._together - 1)
         return lane
+
+    def _take_replicates(self, config_key: str, most: int) -> list[PlannedRun]:
+        """Take further runs of a configuration out of the queue, at most so many, that need no larger share."""
+        alike = [run for run in self._queue if run.config_key == config_key and not self.growths(run.key)][:most]
+        taken = {run.key for run in alike}
+        if taken:
+            self._queue = deque(run for run in self._queue if run.key not in taken)
+        return alike
 
     def _propose(self) -> None:
         """Queue what the search of the block proposes that has the most runs left: a configuration or a replicate."""

@@ -1,4 +1,4 @@
-"""A lane: one Ray Tune trial, which trains a list of runs in one worker, one after the other.
+"""A lane: one Ray Tune trial, which trains a list of runs in one worker, one after the other or together.
 
 A worker keeps its process for lane after lane (`reset_config`), so torch is imported and the data are loaded once.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from ray import tune
 
-from study.trial import Report, WorkerSettings, perform
+from study.trial import Report, WorkerSettings, perform_all
 
 
 class LaneTrainable(tune.Trainable):
@@ -43,9 +43,9 @@ class LaneTrainable(tune.Trainable):
 
 
 def _lane(config: dict[str, Any]) -> Iterator[tuple[Report, bool]]:
-    """Yield the reports of all runs of a lane, each with whether it is the lane's last; a stop ends the lane."""
-    place, keys = WorkerSettings(**config["place"]), list(config["lane"])
-    for key in keys:
-        for report in perform(key, place):
-            is_last = report.status == "stopped" or (key == keys[-1] and report.status != "running")
-            yield report, is_last
+    """Yield the reports of all runs of a lane, each with whether it is the lane's last."""
+    open_runs = set(config["lane"])
+    for report in perform_all(config["lane"], WorkerSettings(**config["place"])):
+        if report.status != "running":
+            open_runs.discard(report.key)
+        yield report, not open_runs

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from study.failures import BadInput
 from study.spec import Resources
 
+TOGETHER_ON_A_GPU = 8
+"""Replicates that train in one step on a GPU, where a study does not say it. On a CPU nothing is won by it."""
+
 
 @dataclass(frozen=True)
 class Lanes:
@@ -18,12 +21,14 @@ class Lanes:
         cpus: CPU cores of each.
         gpus: GPUs of each; 0 where none is used.
         larger: CPU cores and GPUs of a lane for a run that ran out of memory, for each further time that it did.
+        together: Most replicates of a configuration that a lane trains in one step.
     """
 
     number: int
     cpus: float
     gpus: float
     larger: tuple[tuple[float, float], ...] = ()
+    together: int = 1
 
     @property
     def device(self) -> str:
@@ -59,7 +64,11 @@ def fit_lanes(resources: Resources, nodes: Sequence[tuple[float, float]]) -> Lan
             f"node of Ray's has {found}."
         )
     number = min(number, resources.max_concurrent or number)
-    return Lanes(number, cpus, gpus, tuple(larger_shares(cpus, gpus, nodes)))
+    larger = tuple(larger_shares(cpus, gpus, nodes))
+    together = resources.replicates_together or (TOGETHER_ON_A_GPU if gpus else 1)
+    if together > 1:
+        larger = ((cpus, gpus), *larger)  # without its neighbours a run has more of the same share
+    return Lanes(number, cpus, gpus, larger, together)
 
 
 def larger_shares(cpus: float, gpus: float, nodes: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:

@@ -49,7 +49,7 @@ def launches_of(folder: StudyFolder) -> list[Span]:
     """Return when each launch began and was last seen; none where the file is damaged: results tell most of it."""
     try:
         return [_span(item) for item in read_json(folder.launches)["launches"]]
-    except (FileNotFoundError, KeyError, TypeError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
         return []
 
 

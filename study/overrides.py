@@ -39,6 +39,7 @@ SETTABLE = (
             "gpus_per_lane",
             "max_concurrent",
             "lane_size",
+            "replicates_together",
             "device",
             "checkpoint_s",
             "product",

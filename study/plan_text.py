@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from iae_models.config import DATASETS, RunConfig
-from iae_models.costs import flops_per_step, memory_bytes, num_parameters
+from iae_models.costs import flops_per_step, measuring_bytes, num_parameters, training_bytes
 from study.blocks import Block
 from study.difference import as_lines, difference
 from study.plan import Plan
@@ -100,13 +100,15 @@ def _cost_lines(plan: Plan) -> list[str]:
     if not runs:
         return ["Nothing to run."] if plan.is_done else [_time_line(plan, ())]
     configs = list({run.config_key: run.config for run in runs}.values())
-    parameters, memory = [num_parameters(item) for item in configs], [memory_bytes(item) for item in configs]
+    parameters = [num_parameters(item) for item in configs]
+    training, measuring = max(map(training_bytes, configs)), max(map(measuring_bytes, configs))
     compute = sum(flops_per_step(run.config) * run.config.train.steps for run in plan.todo)
     steps = sum(run.config.train.steps for run in plan.todo)
-    size = f"{_span([item / 1e6 for item in parameters])} million parameters, about {max(memory) / 1e6:,.0f} MB at most"
     images = f"{max(map(_image_bytes, configs)) / 1e6:,.0f} MB of images"
+    memory = f"{training / 1e6:,.0f} MB while it trains, {measuring / 1e6:,.0f} MB while it is measured"
     lines = [
-        f"Each run: {size}, beside {images} and the libraries.",
+        f"Each run: {_span([item / 1e6 for item in parameters])} million parameters.",
+        f"Its memory at most: about {memory}, beside {images} and the libraries.",
         f"Training to do: {steps:,} steps, about {_operations(compute)}.",
     ]
     return [*lines, _time_line(plan, plan.todo)]

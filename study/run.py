@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,9 @@ from analysis.whole_files import atomic_path
 from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.products import product_of
+from iae_models.slots import Slot
 from iae_models.state import save_weights
-from iae_models.training import TrainState, evaluation_model, initial_state, train
+from iae_models.training import ALONE, Progress, TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
 from study.agreed import agreed_product
 from study.checkpoint_notes import made_by
@@ -43,12 +44,20 @@ from study.scatter import scatter_sheet
 from study.stop_request import StopRequested, is_stop_requested
 from study.trial import WorkerSettings
 
+if TYPE_CHECKING:
+    from study.group import Group
 
-def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
+
+def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None = None) -> Iterator[Line]:
     """Train one run to its end, report by report, then measure it and write its results.
 
     It goes on from the run's last checkpoint; what was reported there comes again first, since whoever listened may not
     have heard it. `result.json` is written last, so that its presence means that all else is there.
+
+    Args:
+        run: The run's folder.
+        place: Where it finds what it needs.
+        group: The runs that it trains together with. A line without values says that it has joined them.
 
     Raises:
         StopRequested: The study is asked to stop, and the run is at a checkpoint.
@@ -56,21 +65,27 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
         ValueError: The run's record does not fit its name, or its data set is not the published one.
         DataMissing: Its data set is not there.
     """
-    started_at, begin = _now(), time.perf_counter()
-    config, replicate = _configuration(run)
-    _prepare_torch(place)
-    data = _data(config.data.name, place.data_root, place.device)
-    product = place.product or (agreed_product(StudyFolder(Path(place.study))) if place.device == "cpu" else None)
+    clock = time.perf_counter if group is None else partial(group.clock, run.key)
+    started_at, begin = _now(), clock()
+    config, replicate = configuration_of(run)
+    prepare_torch(place)
+    data = data_of(config.data.name, place.data_root, place.device)
+    slot = Slot.read(place.slot) if place.slot else ALONE
+    product = product_for(place)
     code = code_hash_of(config.model.variant)
     notes = {"key": run.key, **made_by(code, place.device, place.threads)}
-    checkpoints = Checkpoints(run, notes, place.checkpoint_s)
-    state = checkpoints.resume(partial(initial_state, config, replicate, torch.device(place.device), product))
+    checkpoints = Checkpoints(run, notes, place.checkpoint_s, max(slot.of, place.together))
+    state = checkpoints.resume(partial(initial_state, config, replicate, torch.device(place.device), product, slot))
     with RunLog(run, state.step) as log, _events(run, log.past) as events:
         yield from log.past[-1:]
         objectives = partial(_objectives, state, data, config, replicate, place)
-        steps = train(state, data, config)
+        if group is None:
+            steps: Iterator[Progress] = train(state, data, config)
+        else:
+            steps = group.join(run.key, state, data, config)
+            yield Line(state.step, log.time_s, {})
         for progress in with_rungs(steps, run, state, config.train.steps, place.judge_every, objectives):
-            line = Line(progress.step, log.time_s + time.perf_counter() - begin, progress.values)
+            line = Line(progress.step, log.time_s + clock() - begin, progress.values)
             if log.add(line):
                 _draw(events, line)
             is_stopped = is_stop_requested(StudyFolder(Path(place.study)))
@@ -80,12 +95,12 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
             yield line
             if is_stopped:
                 raise StopRequested
-        trained = time.perf_counter()
+        trained = clock()
         measures, accuracy = _measure(run, state, data, config, replicate, place)
         for measure in measures:
             if measure["subject"] == "model" and measure["value"] is not None:
                 events.add_scalar(f"measure/{measure['split']}/{measure['name']}", measure["value"], config.train.steps)
-    end = time.perf_counter()
+    end = clock()
     train_time_s = log.attempts.lost_s + log.time_s + trained - begin
     write_json(run.measures, {"key": run.key, "measures": measures})
     result = {
@@ -106,6 +121,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings) -> Iterator[Line]:
         "threads": torch.get_num_threads(),
         "worker": f"{socket.gethostname()}:{os.getpid()}",
         "product": product_of(state.variant),
+        "slot": str(state.slot),
         "versions": versions(),
         "data_fingerprint": data.fingerprint,
         "classifier": accuracy,
@@ -126,7 +142,12 @@ def model_values(measures: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, f
     return values
 
 
-def _configuration(run: RunFolder) -> tuple[RunConfig, int]:
+def configuration_of(run: RunFolder) -> tuple[RunConfig, int]:
+    """Return the configuration and the replicate of a run.
+
+    Raises:
+        ValueError: Its record does not fit its name.
+    """
     record = read_json(run.run)
     config, replicate = run_config(record["config"]), int(record["replicate"])
     if run_key(config, replicate) != run.key:
@@ -137,7 +158,8 @@ def _configuration(run: RunFolder) -> tuple[RunConfig, int]:
     return config, replicate
 
 
-def _prepare_torch(place: WorkerSettings) -> None:
+def prepare_torch(place: WorkerSettings) -> None:
+    """Let this process compute as runs do: with so many threads, and the same again."""
     torch.set_num_threads(place.threads)
     # On a GPU a few kernels have no deterministic form; there it is asked for, not demanded.
     torch.use_deterministic_algorithms(True, warn_only=place.device != "cpu")
@@ -148,8 +170,14 @@ def _prepare_torch(place: WorkerSettings) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
+def product_for(place: WorkerSettings) -> str | None:
+    """Return the library that a run multiplies with on a CPU; None where nothing says it."""
+    return place.product or (agreed_product(StudyFolder(Path(place.study))) if place.device == "cpu" else None)
+
+
 @lru_cache(maxsize=1)
-def _data(name: str, root: str | None, device: str) -> ImageData:
+def data_of(name: str, root: str | None, device: str) -> ImageData:
+    """Return a data set on a device; it is kept until another one is asked for."""
     return load(name, None if root is None else Path(root)).to(torch.device(device))
 
 
@@ -157,7 +185,7 @@ def _data(name: str, root: str | None, device: str) -> ImageData:
 def _classifier(name: str, root: str | None, device: str, folder: Path) -> Classifier | None:
     """Return the measuring classifier of a data set; points, and images without labels, have none."""
     info = DATASETS[name]
-    return classifier_for(_data(name, root, device), folder) if info.holds_images and info.num_classes else None
+    return classifier_for(data_of(name, root, device), folder) if info.holds_images and info.num_classes else None
 
 
 def _measure(

@@ -86,8 +86,10 @@ class LaneSearcher(Searcher):
         if not lane:
             return Searcher.FINISHED
         self._lanes[trial_id] = [run.key for run in lane]
-        bundle = dict(self._bundles[self.dispatcher.growths(lane[0].key)])
-        return {"lane": self._lanes[trial_id], "place": self._place, "bundle": bundle}
+        growths = self.dispatcher.growths(lane[0].key)
+        # one that had too little memory beside others does not go on in their slots
+        place = self._place | {"together": 1} if growths else self._place
+        return {"lane": self._lanes[trial_id], "place": place, "bundle": dict(self._bundles[growths])}
 
     @guarded()
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

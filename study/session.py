@@ -94,9 +94,10 @@ def run_plan(
             checkpoint_s=spec.resources.checkpoint_s,
             judge_every=None if spec.scheduler is None else spec.scheduler.every,
             judge_by=tuple(objective.measure for objective in spec.objectives),
+            together=lanes.together,
         )
         with writing(folder):  # it may have to end runs early
-            dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger))
+            dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger), together=lanes.together)
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console, command)
     left = dispatcher.standing.left if dispatcher.out_of_time else len(dispatcher.unfinished())

@@ -31,7 +31,8 @@ def signals_given_back() -> Iterator[None]:
         yield
     finally:
         for number, handler in former.items():
-            signal.signal(number, handler)
+            if handler is not None:  # as one is that was not set from Python
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -45,6 +45,7 @@ class StopSwitch(Stopper):
         self._say = say
         self._num_running = num_running
         self._signal = 0
+        self._is_now = False
         self._last_look = 0.0
 
     def __call__(self, trial_id: str, result: dict[str, object]) -> bool:
@@ -59,6 +60,8 @@ class StopSwitch(Stopper):
         """
         if self._dispatcher.saw_stop and not self.is_stopping:
             self._begin("as a worker has heard")
+        if self._is_now:  # whatever ran when the signal came has swallowed it
+            raise KeyboardInterrupt
         if self._signal and not self.is_stopping:
             self._ask("Ctrl-C" if self._signal == signal.SIGINT else signal.Signals(self._signal).name)
         if time.monotonic() - self._last_look >= LOOK_S:
@@ -94,7 +97,7 @@ class StopSwitch(Stopper):
         self._begin(by)
 
     def _stop_now(self) -> NoReturn:
-        self.is_stopping = True
+        self.is_stopping = self._is_now = True
         ignore_signals()
         raise KeyboardInterrupt
 

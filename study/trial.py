@@ -6,16 +6,21 @@ anything.
 
 from __future__ import annotations
 
+import itertools
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from study.failures import Kind, is_out_of_memory, record_failure
 from study.records import StudyFolder, run_status
 from study.stop_request import StopRequested, is_stop_requested
+
+if TYPE_CHECKING:
+    from study.group import Group
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class WorkerSettings:
         judge_by: Measures that they are judged by.
         product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the study's
             own choice.
+        together: Most replicates of a configuration that train in one step, where that is worth it (`study.group`).
+        slot: The slot that a run trains in (`iae_models.slots`); "" stands for alone.
     """
 
     study: str
@@ -42,6 +49,8 @@ class WorkerSettings:
     judge_every: int | None = None
     judge_by: tuple[str, ...] = ()
     product: str | None = None
+    together: int = 1
+    slot: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,12 +74,57 @@ class Report:
     reason: str = ""
 
 
-def perform(key: str, place: WorkerSettings) -> Iterator[Report]:
+def perform_all(keys: Sequence[str], place: WorkerSettings) -> Iterator[Report]:
+    """Perform runs one after the other, and replicates of one configuration together where that is worth it.
+
+    Each run ends once. Where the study is asked to stop, those that were not begun end as stopped.
+    """
+    for alike in _groups(keys, place.together):
+        yield from _perform_together(alike, place)
+
+
+def _groups(keys: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """Yield runs that lie next to each other and are of one configuration, at most so many."""
+    for _, alike in itertools.groupby(keys, lambda key: key.rpartition("-")[0]):
+        rest = list(alike)
+        while rest:
+            yield rest[:most]
+            del rest[:most]
+
+
+def _perform_together(keys: Sequence[str], place: WorkerSettings) -> Iterator[Report]:
+    group = None
+    if len(keys) > 1:
+        from study.group import group_of
+
+        group = group_of(keys, place)
+    if group is None:
+        for key in keys:
+            yield from perform(key, place)
+        return
+    for ended in keys:
+        if ended not in group.slots:
+            yield from perform(ended, place)
+    running = {key: perform(key, replace(place, slot=str(slot)), group) for key, slot in group.slots.items()}
+    while (turn := group.next) is not None:
+        report = next(running[turn], None)
+        if report is None:
+            group.leave(turn)
+        elif report.values or report.status != "running":
+            yield report
+
+
+def perform(key: str, place: WorkerSettings, group: Group | None = None) -> Iterator[Report]:
     """Train, measure and record one run, one report at a time; the last one says how it ended.
 
     An error of the run itself becomes its `failure.json`. A run that has ended already stays as it is: a driver whose
     file system shows it an old state may ask twice, and one that waited in its lane may have been ended meanwhile.
     Where the study is asked to stop, a run ends at a checkpoint, or does not begin.
+
+    Args:
+        key: The run.
+        place: Where it finds what it needs.
+        group: The runs that it trains together with, if it does.
     """
     study = StudyFolder(Path(place.study))
     run = study.run(key)
@@ -81,18 +135,20 @@ def perform(key: str, place: WorkerSettings) -> Iterator[Report]:
     if is_stop_requested(study):
         yield Report(key, "stopped", 0, 0.0)
         return
-    begin = time.perf_counter()
+    clock = time.perf_counter if group is None else partial(group.clock, key)
+    begin = clock()
     step, time_s = 0, 0.0
 
     def end(status: Literal["finished", "failed", "stopped"], reason: str = "") -> Report:
-        return Report(key, status, step, time_s + time.perf_counter() - begin, reason=reason)
+        return Report(key, status, step, time_s + clock() - begin, reason=reason)
 
     try:
         # Torch takes seconds to import and the driver, which imports this module, has no need of it.
         from study.run import train_and_measure
 
-        for line in train_and_measure(run, place):
-            step, time_s, begin = line.step, line.time_s, time.perf_counter()
+        others = () if group is None else (group,)
+        for line in train_and_measure(run, place, *others):
+            step, time_s, begin = line.step, line.time_s, clock()
             yield Report(key, "running", step, time_s, dict(line.values))
     except StopRequested:
         yield end("stopped")

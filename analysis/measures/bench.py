@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from analysis.measures import clustering, critic
-from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier
+from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier, training_of
 from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Draws, Model, all_finite, draw, generate, infer
 from analysis.measures.information import cluster_label_information, code_label_information, information_bracket
 from analysis.measures.labels import label_preservation, label_split
@@ -47,7 +47,8 @@ class Bench:
         train_x: Training images that probes and critics learn from.
         train_y: Their labels.
         mean_image: Mean training image with shape (C, H, W).
-        classifier: The measuring classifier; None where the data have none.
+        classifier: The measuring classifier; None where the data have none, or it is refused.
+        no_classifier: What a measure that needs the classifier comes to where it is None.
         stream: Makes the random stream of a name.
     """
 
@@ -57,7 +58,12 @@ class Bench:
     train_y: Tensor
     mean_image: Tensor
     classifier: Classifier | None
+    no_classifier: Estimate
     stream: Callable[[str], torch.Generator]
+
+    def without_classifier(self, num: int, unit: str) -> Estimate:
+        """Return the estimate of what needs a classifier where there is none, or too bad a one."""
+        return replace(self.no_classifier, n=num, unit=unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +107,18 @@ def fixed_bench(data: ImageData, classifier: Classifier | None) -> Bench:
         held_out[split] = (part.images(slice(limit)), part.y[:limit])
     train = slice(critic.NUM_TRAIN)
     train_x, train_y = data.train.images(train), data.train.y[train]
-    classifier = None if classifier is None else classifier.to(device)
-    return Bench(data, held_out, train_x, train_y, data.train.mean(), classifier, stream)
+    used, missing = _accepted(data.name, classifier)
+    used = None if used is None else used.to(device)
+    return Bench(data, held_out, train_x, train_y, data.train.mean(), used, missing, stream)
+
+
+def _accepted(data_name: str, classifier: Classifier | None) -> tuple[Classifier | None, Estimate]:
+    """Return the classifier if it is there and good enough, and what its measures come to otherwise."""
+    required = training_of(data_name).required
+    if classifier is not None and classifier.accuracy < required:
+        reason = f"the measuring classifier's accuracy is {classifier.accuracy:.3f}, below {required}"
+        return None, refused(reason)
+    return classifier, undefined(NO_CLASSIFIER)
 
 
 def take_sample(bench: Bench, model: Model, subject: str, split: str) -> Sample:
@@ -121,7 +137,7 @@ def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
     return {
         **reconstruction(draws.x, draws.x_hat, bench.mean_image),
         **variance_shares(draws.x_hat, "pixel"),
-        **_measure_features(sample),
+        **_measure_features(bench, sample),
         **_measure_labels(bench, sample),
     }
 
@@ -131,10 +147,10 @@ def has_labels(bench: Bench) -> bool:
     return bench.data.num_classes > 0
 
 
-def _measure_features(sample: Sample) -> dict[str, Estimate]:
+def _measure_features(bench: Bench, sample: Sample) -> dict[str, Estimate]:
     if sample.phi_hat is None:
         names = [name for name in SHARES if name.endswith("_feature")]
-        return dict.fromkeys(names, undefined(NO_CLASSIFIER, len(sample.draws.x), "fraction"))
+        return dict.fromkeys(names, bench.without_classifier(len(sample.draws.x), "fraction"))
     return variance_shares(sample.phi_hat, "feature")
 
 
@@ -206,14 +222,15 @@ def measure_information(bench: Bench, subject: str, train_z: Tensor, codes: dict
 
 def _measure_labels(bench: Bench, sample: Sample) -> dict[str, Estimate]:
     if bench.classifier is None or sample.phi is None or sample.phi_hat is None:
-        return dict.fromkeys(LABELS, undefined(NO_CLASSIFIER, len(sample.draws.x), "fraction"))
-    accuracy = bench.classifier.accuracy
-    if accuracy < REQUIRED_ACCURACY:
-        reason = f"the measuring classifier's accuracy is {accuracy:.3f}, below {REQUIRED_ACCURACY}"
-        return dict.fromkeys(LABELS, refused(reason, len(sample.phi), "fraction"))
+        return dict.fromkeys(LABELS, bench.without_classifier(len(sample.draws.x), "fraction"))
     if not all_finite(sample.phi_hat, sample.draws.x_hat):
         return dict.fromkeys(LABELS, invalid(BROKEN_IMAGES, len(sample.phi), "fraction"))
     labels = bench.classifier.logits_of_features(sample.phi).argmax(-1)
     decoded = bench.classifier.logits_of_features(sample.phi_hat).argmax(-1)
-    preservation = {"label_preservation": label_preservation(labels, decoded)}
-    return preservation | label_split(decoded, bench.data.num_classes)
+    found = label_split(decoded, bench.data.num_classes)
+    found["label_preservation"] = label_preservation(labels, decoded)
+    accuracy = bench.classifier.accuracy
+    if accuracy >= REQUIRED_ACCURACY:
+        return found
+    reason = f"the measuring classifier is right on {accuracy:.3f} of validation images only; its errors count as noise"
+    return {name: item if item.value is None else item.saturated(reason) for name, item in found.items()}

@@ -19,7 +19,7 @@ from pathlib import Path
 from torch import Tensor
 
 from analysis.measures.bench import Sample
-from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier, classifier_for
+from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier, Training, classifier_for
 from analysis.measures.draws import BROKEN_IMAGES, all_finite
 from analysis.measures.labels import label_preservation, label_split
 from analysis.measures.measurement import Estimate, invalid, refused
@@ -34,7 +34,7 @@ READABLE = 0.8
 
 def factor_classifiers(data: ImageData, folder: Path) -> dict[str, Classifier]:
     """Return the classifier of each known factor, trained and stored in `folder` where it is not there."""
-    return {name: classifier_for(_labelled(data, name), folder, STEPS) for name in sorted(data.train.factors)}
+    return {name: classifier_for(_labelled(data, name), folder, Training(STEPS)) for name in sorted(data.train.factors)}
 
 
 def measure_factors(sample: Sample, classifiers: dict[str, Classifier]) -> dict[str, Estimate]:

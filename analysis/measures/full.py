@@ -18,7 +18,6 @@ from torch import Tensor
 
 from analysis.measures import controls, full_translation, joint_test
 from analysis.measures.bench import (
-    NO_CLASSIFIER,
     Bench,
     Sample,
     has_labels,
@@ -39,7 +38,7 @@ from analysis.measures.fidelity import density_and_coverage, frechet_distance, f
 from analysis.measures.information import information_bracket
 from analysis.measures.labels import label_preservation
 from analysis.measures.maps import share_maps
-from analysis.measures.measurement import Estimate, Measurement, undefined
+from analysis.measures.measurement import Estimate, Measurement
 from analysis.measures.mmd import squared_mmd
 from analysis.measures.nearest import nearest_label_information
 from analysis.measures.rate_distortion import rate_distortion
@@ -174,13 +173,13 @@ def _sample_values(bench: Bench, model: Model, sample: Sample) -> Values:
     return {
         **measure_decoder(bench, sample),
         "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
-        **_energy_scores(sample, x_hat, sample.phi_hat),
+        **_energy_scores(bench, sample, x_hat, sample.phi_hat),
     }
 
 
-def _energy_scores(sample: Sample, x_hat: Tensor, phi_hat: Tensor | None) -> Values:
+def _energy_scores(bench: Bench, sample: Sample, x_hat: Tensor, phi_hat: Tensor | None) -> Values:
     unit = "feature (Euclidean norm)"
-    feature = undefined(NO_CLASSIFIER, len(x_hat), unit)
+    feature = bench.without_classifier(len(x_hat), unit)
     if sample.phi is not None and phi_hat is not None:
         feature = energy_score(sample.phi, phi_hat, unit)
     pixel = energy_score(sample.draws.x, x_hat, "intensity (Euclidean norm)")
@@ -193,7 +192,7 @@ def _shuffled(bench: Bench, sample: Sample) -> Values:
     half = len(sample.draws.x) // 2
     x_hat = sample.draws.x_hat.roll(half, 0)
     phi_hat = None if sample.phi_hat is None else sample.phi_hat.roll(half, 0)
-    values = reconstruction(sample.draws.x, x_hat, bench.mean_image) | _energy_scores(sample, x_hat, phi_hat)
+    values = reconstruction(sample.draws.x, x_hat, bench.mean_image) | _energy_scores(bench, sample, x_hat, phi_hat)
     if bench.classifier is not None and sample.phi is not None and phi_hat is not None:
         labels, decoded = (bench.classifier.logits_of_features(part).argmax(-1) for part in (sample.phi, phi_hat))
         values["label_preservation"] = label_preservation(labels, decoded)

@@ -19,7 +19,6 @@ from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures.bench import (
     LABELS,
     LIMITS,
-    NO_CLASSIFIER,
     NO_LABELS,
     Bench,
     Sample,
@@ -180,7 +179,7 @@ def _stroke_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
 def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
     x, x_hat = sample.draws.x, sample.draws.x_hat
     unit = "feature (Euclidean norm)"
-    feature = undefined(NO_CLASSIFIER, len(x), unit)
+    feature = bench.without_classifier(len(x), unit)
     if sample.phi is not None and sample.phi_hat is not None:
         feature = energy_score(sample.phi, sample.phi_hat, unit)
     return {

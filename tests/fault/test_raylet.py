@@ -12,8 +12,9 @@ def test_the_only_raylet_is_killed(study, reference, launch, note):
     assert first.wait_for_training()
     (raylet,) = first.family.of_kind("raylet")
     assert kill(raylet)
-    assert first.end() == 1, first.text
-    assert "Ray has lost all nodes that have 1 CPU for a lane." in first.text
+    # its workers live on, and may be done before Ray takes the node for dead
+    is_done = first.end() == 0
+    assert is_done or "Ray has lost all nodes that have 1 CPU for a lane." in first.text, first.text
     assert "Traceback" not in first.text
     ledger = Ledger(study.folder)
     ledger.check()
@@ -21,7 +22,8 @@ def test_the_only_raylet_is_killed(study, reference, launch, note):
     assert second.end() == 0, second.text
     ledger.check()
     check_complete(study, reference)
-    note("SIGKILL of the only raylet", 1, "exit code 1, one line; the next launch completes the study")
+    outcome = "its workers end the study" if is_done else "exit code 1, one line; the next launch completes the study"
+    note("SIGKILL of the only raylet", 1, outcome)
 
 
 def test_the_control_process_is_killed(study, reference, launch, note):

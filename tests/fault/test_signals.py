@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
     [
         ("Ctrl-C", [signal.SIGINT]),
         ("Ctrl-C twice", [signal.SIGINT, signal.SIGINT]),
+        ("Ctrl-C five times", [signal.SIGINT] * 5),
         ("SIGTERM", [signal.SIGTERM]),
         ("SIGHUP", [signal.SIGHUP]),
     ],

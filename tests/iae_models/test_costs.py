@@ -2,7 +2,7 @@ import pytest
 
 from iae_models.architectures import ARCHITECTURES
 from iae_models.config import run_config
-from iae_models.costs import Layer, flops_per_step, memory_bytes, network_layers, num_parameters
+from iae_models.costs import Layer, flops_per_step, network_layers, num_parameters, training_bytes
 from iae_models.variant import build
 
 CONFIGURATIONS = [
@@ -53,8 +53,8 @@ def test_costs_grow_with_what_they_depend_on():
     larger = run_config({"model.width": 0.125, "train.batch_size": 128})
     assert flops_per_step(larger) == 2 * flops_per_step(small)
     assert flops_per_step(wide) > 2 * flops_per_step(small)
-    assert memory_bytes(small) < memory_bytes(larger) < 2 * memory_bytes(small)
-    assert memory_bytes(small) > 16 * num_parameters(small)
+    assert training_bytes(small) < training_bytes(larger) < 2 * training_bytes(small)
+    assert training_bytes(small) > 16 * num_parameters(small)
     frozen = run_config({"model.width": 0.125, "model.train_encoder": False})
     assert flops_per_step(frozen) < flops_per_step(small)
     categorical = {"model.code": "categorical", "model.width": 0.125}

@@ -182,6 +182,35 @@ def test_a_run_whose_workers_die_goes_on_for_as_long_as_it_comes_further(spec_of
     assert run_status(folder.run(key)) == "failed"
 
 
+def test_a_run_takes_its_replicates_along_where_they_may_train_together(spec_of, dispatch):
+    text = GRID.replace("[2, 3, 4, 5]", "[2, 3]") + "replicates: 5\n"
+    dispatcher = dispatch(spec_of(text), together=3)
+    lanes = [dispatcher.next_lane() for _ in range(4)]
+    assert [[run.replicate for run in lane] for lane in lanes] == [[0, 1, 2], [0, 1, 2], [3, 4], [3, 4]]
+    assert all(len({run.config_key for run in lane}) == 1 for lane in lanes)
+    poor, *others = (run.key for run in lanes[0])
+    assert [dispatcher.standing.reports[key].status for key in (poor, *others)] == ["running"] * 3
+    dispatcher.lane_ended([poor, *others])  # its worker died: all of them go out again
+    assert [run.key for run in dispatcher.next_lane()] == [poor, *others]
+
+
+def test_of_runs_that_lacked_memory_together_each_goes_out_alone(spec_of, folder, dispatch):
+    dispatcher = dispatch(spec_of(GRID.replace("[2, 3, 4, 5]", "[2]") + "replicates: 2\n"), together=2, num_larger=1)
+    keys = [run.key for run in dispatcher.next_lane()]
+    assert len(keys) == 2
+    for key in keys:
+        record_failure(folder.run(key), "memory", "MemoryError", 10)
+        dispatcher.note(Report(key, "failed", 10, 1.0, reason="MemoryError"))
+    dispatcher.lane_ended(keys)
+    lanes = []
+    for _ in keys:
+        lane = dispatcher.next_lane()
+        assert dispatcher.growths(lane[0].key) == 1
+        lanes.append([run.key for run in lane])
+        dispatcher.note(Report(lane[0].key, "running", 10, 1.0))
+    assert sorted(lanes) == sorted([key] for key in keys)
+
+
 def test_a_run_that_ran_out_of_memory_goes_out_alone_with_more_of_a_machine(spec_of, folder, dispatch, finish):
     dispatcher = dispatch(spec_of(GRID, "resources.lane_size=2"), num_larger=2)
     poor, other = (run.key for run in dispatcher.next_lane())

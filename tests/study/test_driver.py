@@ -51,6 +51,17 @@ def test_a_lane_lies_on_one_node_and_its_share_on_one_gpu(nodes, sizes, cpus, gp
     assert lanes.device == ("cuda" if gpus and any(size for _, size in sizes) else "cpu")
 
 
+def test_on_a_gpu_replicates_may_train_together_and_alone_is_the_first_larger_share(nodes):
+    nodes((8, 1))
+    lanes = driver.lanes_of(Resources(gpus_per_lane=0.5))
+    assert (lanes.together, lanes.larger) == (8, ((1.0, 0.5), (1.0, 1.0)))
+    lanes = driver.lanes_of(Resources(gpus_per_lane=0.5, replicates_together=1))
+    assert (lanes.together, lanes.larger) == (1, ((1.0, 1.0),))
+    lanes = driver.lanes_of(Resources(device="cpu", replicates_together=3))
+    assert (lanes.together, lanes.larger) == (3, ((1.0, 0.0), (8.0, 0.0)))
+    assert driver.lanes_of(Resources(device="cpu")).together == 1
+
+
 def test_nodes_that_are_gone_and_a_limit_count(nodes):
     nodes((4, 0), dead=[(64, 8)])
     assert driver.lanes_of(Resources()) == Lanes(4, 1.0, 0.0, ((4.0, 0.0),))

@@ -43,7 +43,7 @@ def complete(spec_of, folder, dispatch, finish):
 @pytest.fixture
 def arguments(tmp_path, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "study.session", None)  # nothing is run
-    monkeypatch.setattr(launch, "end_launch", lambda _folder, _notes, code: code)
+    monkeypatch.setattr(launch, "end_launch", lambda _folder, _storage, _notes, code: code)
     return [str(tmp_path / "spec.yaml"), "--out", str(folder.root)]
 
 

@@ -18,7 +18,7 @@ def test_a_result_holds_the_validation_values_of_the_objectives(folder, finish):
     [
         ({"values": None}, "must be what a finished run writes"),
         ({"values": {}}, "must have the key 'validation'"),
-        ({"values": {"validation": {"rate": "much"}}}, "much"),
+        ({"values": {"validation": {"critic_accuracy": "much"}}}, "much"),
         ({"wall_time_s": None}, "must be what a finished run writes"),
         ({"started_at": "2026-01-01T00:00:00"}, "must have its zone"),
         ({"finished_at": "yesterday"}, "yesterday"),

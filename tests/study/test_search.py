@@ -18,7 +18,7 @@ BUNDLES = [{"CPU": 1.0, "GPU": 0.5}, {"CPU": 1.0, "GPU": 1.0}]
 @pytest.fixture
 def searcher_of(spec_of, folder, dispatch):
     def make(text=GRID, *overrides):
-        place = WorkerSettings(str(folder.root), device="cpu", threads=2)
+        place = WorkerSettings(str(folder.root), device="cpu", threads=2, together=3)
         return LaneSearcher(dispatch(spec_of(text, *overrides), num_larger=1), place, BUNDLES)
 
     return make
@@ -29,7 +29,7 @@ def test_suggestions_are_lanes_and_stop_when_all_is_done(searcher_of, folder, fi
     keys = []
     for number in range(3):
         config = searcher.suggest(f"trial{number}")
-        assert config["place"] == asdict(WorkerSettings(str(folder.root), device="cpu", threads=2))
+        assert config["place"] == asdict(WorkerSettings(str(folder.root), device="cpu", threads=2, together=3))
         assert LaneTrainable.default_resource_request(config).bundles == BUNDLES[:1]
         keys += config["lane"]
         assert all(folder.run(key).run.is_file() for key in config["lane"])
@@ -59,12 +59,13 @@ def test_a_worker_that_ray_killed_for_want_of_memory_gets_more_of_a_machine(sear
     searcher.take_back("1 worker(s) were killed\nand a long table", lambda trial: trial == "two")
     config = searcher.suggest("three")
     assert (config["lane"], config["bundle"]) == ([second], BUNDLES[1])
+    assert config["place"]["together"] == 1  # nor does it go on in slots beside others
     assert read_json(folder.run(second).root / "failure.1.json")["reason"] == "1 worker(s) were killed"
     assert searcher.suggest("four") is None  # until the larger share was found
     finish(second)
     searcher.on_trial_complete("three")
     config = searcher.suggest("five")
-    assert (config["lane"], config["bundle"]) == ([first], BUNDLES[0])
+    assert (config["lane"], config["bundle"], config["place"]["together"]) == ([first], BUNDLES[0], 3)
     assert searcher.dispatcher.problem == ""
 
 

@@ -75,7 +75,7 @@ def test_a_study_is_read_as_it_is_meant(write):
     assert (gaussian.family, categorical.family) == ("gaussian", "categorical")
     assert (gaussian.replicates, categorical.replicates) == (3, 1)
     assert spec.budget == Budget(20, 2.0)
-    assert spec.resources == Resources(1.0, 0.25, None, 1)
+    assert spec.resources == Resources(1.0, 0.25, None, 1, None)
     assert [objective.measure for objective in spec.objectives] == ["critic_accuracy", "r2_mean"]
     assert not any(objective.uses_labels for objective in spec.objectives)
     assert spec.text == GAUSSIAN
@@ -694,3 +694,9 @@ def test_too_many_replicates_are_reported_where_they_stand(problems):
 def test_messages_show_values_as_yaml_does(problems):
     (line,) = problems("blocks: {a: [true, null, 1]}")
     assert line.endswith("but got {a: [true, null, 1]}")
+
+
+@pytest.mark.parametrize(("text", "number"), [("auto", None), ("null", None), ("3", 3)])
+def test_how_many_replicates_train_together(spec_of, text, number):
+    spec = spec_of(f"resources: {{replicates_together: {text}}}\n")
+    assert spec.resources.replicates_together == number

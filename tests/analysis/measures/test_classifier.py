@@ -4,7 +4,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis.measures.classifier import REQUIRED_ACCURACY, classifier_for, train_classifier
+from analysis.measures.classifier import (
+    REQUIRED_ACCURACY,
+    STEPS,
+    TRAININGS,
+    Training,
+    classifier_for,
+    train_classifier,
+    training_of,
+)
+from iae_models.config import DATASETS
 from iae_models.data import Split
 
 
@@ -20,6 +29,22 @@ def test_it_is_good_enough_to_measure_with(trained, digits):
     assert right == trained.test_accuracy
     assert trained.features(x[:5]).shape == (5, 128)
     assert torch.equal(trained.logits_of_features(trained.features(x)).argmax(1), trained.predict(x))
+
+
+def test_every_data_set_with_a_training_of_its_own_is_one():
+    assert set(TRAININGS) <= {name for name, info in DATASETS.items() if info.holds_images and info.num_classes}
+    assert all(0.8 <= item.required <= REQUIRED_ACCURACY and item.steps > STEPS for item in TRAININGS.values())
+    assert training_of("mnist") == Training(STEPS) and training_of("fashion_mnist").required == 0.88
+
+
+def test_the_training_of_a_data_set_is_the_one_that_is_used(few_digits, monkeypatch):
+    monkeypatch.setitem(TRAININGS, "embedded_digits", Training(2, shift=0))
+    two = train_classifier(few_digits)
+    assert train_classifier(few_digits, Training(2, shift=0)).hash == two.hash
+    assert (
+        len({two.hash, train_classifier(few_digits, Training(2)).hash, train_classifier(few_digits, Training(3)).hash})
+        == 3
+    )
 
 
 def test_it_is_trained_once_and_then_read(few_digits, tmp_path, monkeypatch):

@@ -10,13 +10,16 @@ from analysis.measures.mmd import squared_mmd
 @pytest.mark.parametrize("shift", [0.0, 0.5, 1.5])
 def test_gaussian_shift(dim, shift, generator):
     width = math.sqrt(dim)
-    a = torch.randn(2000, dim, generator=generator)
-    b = torch.randn(2000, dim, generator=generator) + shift / math.sqrt(dim)
     power = width**2 + 2
     truth = 2 * (width**2 / power) ** (dim / 2) * (1 - math.exp(-(shift**2) / (2 * power)))
-    found = squared_mmd(a, b)
-    assert found.low <= truth <= found.high
-    assert found.value == pytest.approx(truth, abs=0.04)
+    found = []
+    for _ in range(20):
+        a = torch.randn(600, dim, generator=generator)
+        b = torch.randn(600, dim, generator=generator) + shift / math.sqrt(dim)
+        found.append(squared_mmd(a, b))
+    # of twenty intervals of 95 % three and more miss in one set of draws out of thirteen, five and more in one of 400
+    assert sum(item.low <= truth <= item.high for item in found) >= 16
+    assert sum(item.value for item in found) / 20 == pytest.approx(truth, abs=0.01)
 
 
 def test_it_is_the_mean_over_pairs(generator):

@@ -153,11 +153,22 @@ def test_no_replicate_changes_what_no_run_changes(few_digits, some_classifier):
 def test_a_bad_classifier_is_refused(few_digits, some_classifier):
     """Validation images alone decide; a classifier that is bad on test images is reported, not refused."""
     found = measure(CONFIGS["gaussian"], few_digits, some_classifier(validation=0.94, test=1.0))
-    for subject, name in (("model", "tau_z"), ("model", "label_agreement"), ("pca", "label_preservation")):
+    refused = ("tau_z", "label_agreement", "share_z_feature", "energy_score_feature")
+    for subject, name in (*(("model", name) for name in refused), ("pca", "label_preservation")):
         item = found[subject, "test", name]
         assert (item.value, item.status) == (None, "refused")
         assert "0.940, below 0.95" in item.reason
-    assert found["model", "test", "share_z_feature"].status == "ok"
+    assert found["model", "test", "share_z_pixel"].status == "ok"
+
+
+@pytest.mark.parametrize(("accuracy", "labels", "features"), [(0.9, "saturated", "ok"), (0.87, "refused", "refused")])
+def test_what_is_required_of_a_classifier_depends_on_the_data(few_digits, some_classifier, accuracy, labels, features):
+    """Of Fashion-MNIST .88 is; below .95 the values of labels are bounds."""
+    fashion = dataclasses.replace(few_digits, name="fashion_mnist")
+    found = measure(CONFIGS["gaussian"], fashion, some_classifier(validation=accuracy))
+    assert {found["model", "test", name].status for name in LABELS} == {labels}
+    assert found["model", "test", "share_z_feature"].status == features
+    assert all(f"{accuracy:.3f}" in found["model", "test", name].reason for name in LABELS)
 
 
 def test_test_images_do_not_decide_over_the_classifier(some_classifier, measured):

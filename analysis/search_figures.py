@@ -153,7 +153,7 @@ def importance_bars(table: pd.DataFrame) -> Drawing | str:
     for axes, ((block, objective), group) in zip(grid.flat, groups, strict=True):
         search_plots.importance(group, axes)
         axes.set_title(f"{block}: {style.math_label(str(objective))}")
-    figure.supxlabel("importance (shares add up to 1)", fontsize=8)
+        axes.set_xlabel("importance (shares add up to 1)")
     add_legend(figure, list(grid.flat))
     blocks = table.drop_duplicates("block")
     best = ", ".join(

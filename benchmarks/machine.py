@@ -104,6 +104,20 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
     return f"{median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
+def show(text: str, title: str, path: Path | None, note: str = "") -> None:
+    """Print what was measured, and publish it with a note where a file is named.
+
+    Args:
+        text: Conditions and table.
+        title: The section's heading.
+        path: The Markdown file, or None.
+        note: What a reader of the file must know beside them.
+    """
+    print(text)
+    if path is not None:
+        publish(path, title, f"{text}\n\n{note}")
+
+
 def publish(path: Path, title: str, text: str) -> None:
     """Put a section of this title into a Markdown file, in the place of the one that is there.
 

@@ -26,7 +26,7 @@ from statistics import fmean
 import optuna
 import torch
 
-from benchmarks.machine import conditions, publish, table
+from benchmarks.machine import conditions, show, table
 from benchmarks.made_up_runs import finish
 from study.dispatch import Dispatcher
 from study.encoding import suggest
@@ -89,9 +89,7 @@ def main() -> int:
     rows = [row for space, sampler, runs in studies for row in measure(space, sampler, int(runs), options.plain)]
     header = ("study", "what", "number", "ms each", "CPU ms each", "first tenth", "last tenth", "seconds", "memory, MB")
     text = "\n".join(lines) + "\n\n" + NOTE + "\n\n" + table(header, rows)
-    print(text)
-    if options.write is not None:
-        publish(options.write, "What the books cost", text)
+    show(text, "What the books cost", options.write)
     return 0
 
 

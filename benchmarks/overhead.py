@@ -26,7 +26,7 @@ from rich.console import Console
 
 import study.driver
 from benchmarks.idle_lane import SECONDS, IdleLane
-from benchmarks.machine import conditions, publish, table
+from benchmarks.machine import conditions, show, table
 from study.dispatch import Dispatcher
 from study.driver import cluster, lanes_of, run_lanes
 from study.history import HistoryWriter
@@ -90,9 +90,7 @@ def main() -> int:
         "driver's memory added, MB",
     )
     text = "\n".join([*lines, "", table(header, rows)])
-    print(text)
-    if options.write:
-        publish(options.write, "Overhead", text)
+    show(text, "Overhead", options.write)
     return 0
 
 

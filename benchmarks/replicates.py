@@ -16,7 +16,7 @@ from statistics import median, median_low
 
 import torch
 
-from benchmarks.machine import conditions, interleaved, publish, spread, table
+from benchmarks.machine import conditions, interleaved, show, spread, table
 from benchmarks.train_step import with_steps
 from iae_models.config import DATASETS, RunConfig, run_config
 from iae_models.costs import flops_per_step
@@ -63,9 +63,7 @@ def main() -> int:
         "the probe would choose",
     )
     text = "\n".join([*lines, "", table(header, rows)])
-    print(text)
-    if options.write:
-        publish(options.write, "Replicates in one step", text + "\n\n" + NOTE)
+    show(text, "Replicates in one step", options.write, NOTE)
     return 0
 
 

@@ -30,7 +30,7 @@ from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 from scipy.stats import t as student
 
-from benchmarks.machine import conditions, publish, table
+from benchmarks.machine import conditions, show, table
 from benchmarks.made_up_runs import finish
 from study.dispatch import Dispatcher
 from study.failures import record_failure
@@ -178,9 +178,7 @@ def main() -> int:
         "paired differences beside it: positive where this project was better."
     )
     text = "\n".join(lines) + f"\n\n{note}\n\n" + table(header, rows)
-    print(text)
-    if options.write is not None:
-        publish(options.write, "How good the search is", text)
+    show(text, "How good the search is", options.write)
     return 0
 
 

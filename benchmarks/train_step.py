@@ -20,7 +20,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from benchmarks.machine import bandwidth, conditions, interleaved, peak_flops, publish, spread, table
+from benchmarks.machine import bandwidth, conditions, interleaved, peak_flops, show, spread, table
 from benchmarks.plain_training import PlainRun
 from iae_models.config import RunConfig, run_config
 from iae_models.costs import flops_per_step, num_parameters
@@ -73,9 +73,7 @@ def main() -> int:
         "largest difference of a loss",
     )
     text = "\n".join([*lines, "", table(header, rows)])
-    print(text)
-    if options.write:
-        publish(options.write, "The training step", text + "\n\n" + NOTE)
+    show(text, "The training step", options.write, NOTE)
     return 0
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.machine import conditions, publish, table
+from benchmarks.machine import conditions, show, table
 from study.plan import grid_runs
 from study.planned import PlannedRun, record_run
 from study.records import StudyFolder
@@ -56,9 +56,7 @@ def main() -> int:
     )
     header = ("runs", "MB after the first", "after a tenth", "after all", "at most", "kB more a run, from a tenth on")
     text = "\n".join([*conditions(torch.device("cpu")), "", table(header, [row])])
-    print(text)
-    if options.write:
-        publish(options.write, "Memory of a worker", text)
+    show(text, "Memory of a worker", options.write)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from iae_models.config import RunConfig, flatten
@@ -28,10 +28,12 @@ def num_configurations(block: Block) -> int | None:
     return sum(1 for _ in dataclasses.replace(block, axes=axes).cells())
 
 
-def is_used_up(block: Block, configurations: Iterable[RunConfig]) -> bool:
+def is_used_up(block: Block, configurations: Collection[RunConfig]) -> bool:
     """Return whether a search has nothing new left to propose beside these configurations, each given once."""
     size = num_configurations(block)
-    return size is not None and sum(block.holds(flatten(config)) for config in configurations) >= size
+    if size is None or len(configurations) < size:
+        return False
+    return sum(block.holds(flatten(config)) for config in configurations) >= size
 
 
 def _all_values(space: SearchSpace) -> list[Any] | None:

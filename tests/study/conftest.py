@@ -70,3 +70,14 @@ def finish(folder):
         write_json(folder.run(key).result, result)
 
     return write
+
+
+@pytest.fixture(scope="module")
+def torch_settings():
+    """Give other tests back what a worker sets for its process."""
+    import torch
+
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_num_threads(threads)

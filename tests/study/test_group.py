@@ -21,7 +21,10 @@ from study.spec import load_study
 from study.stop_request import request_stop, withdraw_stop
 from study.trial import WorkerSettings, perform, perform_all
 
-pytestmark = pytest.mark.skipif(not has_batching(), reason="this PyTorch gives no access to the axis of torch.vmap")
+pytestmark = [
+    pytest.mark.usefixtures("torch_settings"),
+    pytest.mark.skipif(not has_batching(), reason="this PyTorch gives no access to the axis of torch.vmap"),
+]
 
 STUDY = """
 parameters:
@@ -40,15 +43,6 @@ def runs(tmp_path_factory):
     path = tmp_path_factory.mktemp("spec") / "spec.yaml"
     path.write_text(STUDY)
     return grid_runs(load_study(path))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def torch_settings():
-    """Give other tests back what a worker sets for its process."""
-    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(deterministic)
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -20,6 +19,8 @@ from study.run_log import read_log
 from study.spec import load_study
 from study.stop_request import request_stop, withdraw_stop
 from study.trial import WorkerSettings, perform
+
+pytestmark = pytest.mark.usefixtures("torch_settings")
 
 STUDY = """
 parameters:
@@ -37,15 +38,6 @@ def runs(tmp_path_factory):
     path = tmp_path_factory.mktemp("spec") / "spec.yaml"
     path.write_text(STUDY)
     return grid_runs(load_study(path))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def torch_settings():
-    """Give other tests back what a worker sets for its process."""
-    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(deterministic)
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

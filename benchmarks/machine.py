@@ -14,6 +14,8 @@ from statistics import median
 
 import torch
 
+from iae_models.precision import products_in
+
 Rows = list[tuple[str, ...]]
 
 
@@ -75,13 +77,17 @@ def interleaved(
     return times, walls
 
 
-def peak_flops(device: torch.device, size: int = 1024) -> float:
-    """Return the fastest fp32 matrix product that this device was seen to do, in floating-point operations a second."""
+def peak_flops(device: torch.device, precision: str = "float32") -> float:
+    """Return the fastest matrix product in a precision that this device was seen to do, in operations a second."""
+    size = 8192 if device.type == "cuda" else 1024
     x, w = (torch.randn(size, size, device=device) for _ in range(2))
     arms: list[Callable[[], object]] = [lambda: x @ w]
-    if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if device.type == "cpu" and precision == "float32" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         arms.append(lambda: torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], ""))
-    times, _ = interleaved(arms, 9, device)
+    if precision == "bfloat16":
+        x, w = x.bfloat16(), w.bfloat16()
+    with products_in(precision, device):
+        times, _ = interleaved(arms, 9, device)
     return 2 * size**3 / min(map(min, times))
 
 

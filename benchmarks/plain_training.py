@@ -141,7 +141,8 @@ class PlainRun:
         data: The images.
         start: The weights to begin with.
         replicate: Whose random streams to draw from.
-        tuned: What a careful user adds: images resident on the device, and the fused form of Adam.
+        tuned: What a careful user adds: images resident on the device, the fused form of Adam, and TensorFloat-32
+            where the configuration asks for less than single precision.
     """
 
     def __init__(self, config: RunConfig, data: ImageData, start: Variant, replicate: int, *, tuned: bool) -> None:
@@ -169,10 +170,14 @@ class PlainRun:
         streams = {name: torch.Generator(device).manual_seed(stream_seed(replicate, f"train/{name}")) for name in "xzn"}
         streams["z"].manual_seed(stream_seed(replicate, "train/z_prior"))
         self.streams, self.device, self.step_count = streams, device, 0
+        self.precision = "tf32" if tuned and train.precision != "float32" else "ieee"
         self.batches = self._resident(data.train) if tuned else self._loaded(data.train)
 
     def step(self) -> dict[str, Tensor]:
         """Train on one batch; return the losses by our names, as scalars on the device."""
+        if self.device.type == "cuda":
+            torch.backends.cuda.matmul.fp32_precision = self.precision
+            torch.backends.cudnn.conv.fp32_precision = self.precision  # type: ignore[attr-defined]
         x = next(self.batches)
         z_prior, n = (self._normal(len(x), dim, name) for dim, name in zip(self.dims, "zn", strict=True))
         z = self.encoder(x)

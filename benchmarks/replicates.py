@@ -1,6 +1,6 @@
 """Replicates that train in one step against the same ones one after the other, interleaved in one run.
 
-    python -m benchmarks.replicates [--case DATA:WIDTH:BATCH …] [--number K …] [--device cuda] [--write FILE]
+    python -m benchmarks.replicates [--case DATA:WIDTH:BATCH[:PRECISION] …] [--number K …] [--device cuda]
 
 Beside the times stands what a run's own probe (`iae_models.slot_probe`) looks at: how far the gradients of one step
 are apart, and what it would choose.
@@ -17,8 +17,8 @@ from statistics import median, median_low
 import torch
 
 from benchmarks.machine import conditions, interleaved, show, spread, table
-from benchmarks.train_step import with_steps
-from iae_models.config import DATASETS, RunConfig, run_config
+from benchmarks.train_step import GPU_STEPS, case_of, with_steps
+from iae_models.config import RunConfig
 from iae_models.costs import flops_per_step
 from iae_models.data import ImageData, load
 from iae_models.slot_probe import SAME, WORTHWHILE, are_same, differences
@@ -34,7 +34,9 @@ ROUND_FLOPS = 2e10
 def main() -> int:
     """Measure, print and, if asked, publish; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replicates", description=__doc__.splitlines()[0])
-    parser.add_argument("--case", action="append", metavar="DATA:WIDTH:BATCH", help=f"{' '.join(CASES)} if left out")
+    parser.add_argument(
+        "--case", action="append", metavar="DATA:WIDTH:BATCH[:PRECISION]", help=f"{' '.join(CASES)} if left out"
+    )
     parser.add_argument("--number", action="append", type=int, metavar="K", help="replicates; 3 and 8 if left out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
@@ -45,15 +47,13 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     lines, rows = conditions(device), []
     for case in options.case or CASES:
-        name, width, batch = case.split(":")
-        values = {"data.name": name, "model.width": float(width), "train.batch_size": int(batch)}
-        code = {} if DATASETS[name].holds_images else {"model.code": "categorical", "model.num_categories": 7}
-        config, data = run_config(values | code), load(name).to(device)
+        config = case_of(case)
+        data = load(config.data.name).to(device)
         for number in options.number or NUMBERS:
             rows.append(measure(config, data, number, options.rounds))
             print(" ".join(rows[-1]), file=sys.stderr, flush=True)
     header = (
-        "data, width, batch",
+        "data, width, batch, precision",
         "replicates",
         "one after the other, ms a step of all",
         "together, ms",
@@ -77,7 +77,7 @@ def measure(config: RunConfig, data: ImageData, number: int, rounds: int) -> tup
     """Return one row of the table."""
     device = data.train.x.device
     apart = differences(config, number, data)
-    num = min(30, max(3, round(ROUND_FLOPS / flops_per_step(config))))
+    num = GPU_STEPS if device.type == "cuda" else min(30, max(3, round(ROUND_FLOPS / flops_per_step(config))))
     arms = [alone_steps(config, data, number, num), together_steps(config, data, number, num)]
     interleaved(arms, 1, device)
     times, walls = interleaved(arms, rounds, device)
@@ -85,10 +85,10 @@ def measure(config: RunConfig, data: ImageData, number: int, rounds: int) -> tup
     ratios = [one / other for one, other in zip(alone, together, strict=True)]
     is_chosen = are_same(apart, device) and median(ratios) >= WORTHWHILE
     return (
-        f"{config.data.name}, {config.model.width:g}, {config.train.batch_size}",
+        f"{config.data.name}, {config.model.width:g}, {config.train.batch_size}, {config.train.precision}",
         str(number),
-        f"{median(alone):.1f}",
-        f"{median(together):.1f}",
+        f"{median(alone):.2f}",
+        f"{median(together):.2f}",
         spread(ratios),
         spread([one / other for one, other in zip(*walls, strict=True)]),
         f"{median_low(apart):.0e} ({max(apart):.0e})",

@@ -1,11 +1,12 @@
 """The training step against a plain PyTorch script and against a hand-tuned one, interleaved in one run.
 
-    python -m benchmarks.train_step [--case WIDTH:BATCH …] [--rounds N] [--device cuda] [--write docs/performance.md]
+    python -m benchmarks.train_step [--case DATA:WIDTH:BATCH[:PRECISION] …] [--device cuda] [--write FILE]
 
 The script (`benchmarks.plain_training`) has a `DataLoader` and eager Adam; tuned, it has its images resident on the
-device and the fused form of Adam. All three begin with the same weights and draw the same batches and noise, and their
-losses are compared before anything is timed. On a CPU the clock is the process's own CPU time, so that other processes
-on the machine disturb the numbers less; ratios by the time of day stand beside it.
+device, the fused form of Adam, and TensorFloat-32 where the case is not one in single precision. All three begin with
+the same weights and draw the same batches and noise, and their losses are compared before anything is timed. On a CPU
+the clock is the process's own CPU time, so that other processes on the machine disturb the numbers less; ratios by the
+time of day stand beside it.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ from torch import Tensor
 
 from benchmarks.machine import bandwidth, conditions, interleaved, peak_flops, show, spread, table
 from benchmarks.plain_training import PlainRun
-from iae_models.config import RunConfig, run_config
+from iae_models.config import DATASETS, RunConfig, run_config
 from iae_models.costs import flops_per_step, num_parameters
 from iae_models.data import ImageData, Split, load
 from iae_models.training import initial_state, train
 
-CASES = ("1:100", "0.5:100", "0.25:64", "0.125:64", "0.0625:64")
+CASES = tuple(f"embedded_digits:{case}" for case in ("1:100", "0.5:100", "0.25:64", "0.125:64", "0.0625:64"))
 ROUND_FLOPS = 4e10
-"""A round of one arm is about as many floating-point operations, and at least two steps."""
+"""A round of one arm is about as many floating-point operations on a CPU, and at least two steps."""
+
+GPU_STEPS = 100
+"""Steps of a round on a GPU."""
 
 SHORT, SINGLE = 2, 5e-3
 LONG, DOUBLE = 20, 1e-6
@@ -42,7 +46,9 @@ BYTES_PER_PARAMETER = 40
 def main() -> int:
     """Measure, print and, if asked, publish; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_step", description=__doc__.splitlines()[0])
-    parser.add_argument("--case", action="append", metavar="WIDTH:BATCH", help=f"{' '.join(CASES)} if left out")
+    parser.add_argument(
+        "--case", action="append", metavar="DATA:WIDTH:BATCH[:PRECISION]", help=f"{' '.join(CASES)} if left out"
+    )
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
@@ -50,19 +56,23 @@ def main() -> int:
     options = parser.parse_args()
     device = torch.device(options.device)
     torch.set_num_threads(options.threads)
-    flops, copied = peak_flops(device), bandwidth(device)
-    data = load("embedded_digits").to(device)
+    copied = bandwidth(device)
     lines = conditions(device)
-    lines.append(f"- roofline, measured: {flops / 1e9:.0f} GFLOP/s in fp32, {copied / 1e9:.0f} GB/s copied")
+    cases = options.case or CASES
+    flops = {name: peak_flops(device, name) for name in sorted({case_of(case).train.precision for case in cases})}
+    products = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {name}" for name, value in flops.items())
+    lines.append(f"- roofline, measured: {products}, {copied / 1e9:.0f} GB/s copied")
     rows = []
-    for case in options.case or CASES:
-        width, _, batch = case.partition(":")
-        config = run_config({"model.width": float(width), "train.batch_size": int(batch)})
-        difference = compare(config, data)
-        rows.append(measure(config, data, options.rounds, (flops, copied), difference))
+    for case in cases:
+        config = case_of(case)
+        data = load(config.data.name).to(device)
+        # all arms multiply in single precision where their losses are compared
+        difference = compare(case_of(":".join(case.split(":")[:3])), data)
+        roofline = flops[config.train.precision], copied
+        rows.append(measure(config, data, options.rounds, roofline, difference))
         print(" ".join(rows[-1]), file=sys.stderr, flush=True)
     header = (
-        "width, batch",
+        "width, batch, precision",
         "script, ms a step",
         "tuned script, ms",
         "ours, ms",
@@ -81,6 +91,15 @@ NOTE = f"""Medians over rounds, with the smallest and the largest in brackets; a
 are faster. All arms begin with equal weights and have equal draws; the last column is the largest relative difference
 of a loss between them, over {SHORT} steps in single and over {LONG} in double precision. Adam's first steps go by the
 sign of a gradient, so that single precision tells runs apart soon."""
+
+
+def case_of(text: str) -> RunConfig:
+    """Return the default configuration with the data, width, batch size and precision of a case."""
+    name, width, batch, *precision = text.split(":")
+    values: dict[str, object] = {"data.name": name, "model.width": float(width), "train.batch_size": int(batch)}
+    if not DATASETS[name].holds_images:
+        values |= {"model.code": "categorical", "model.num_categories": 7}
+    return run_config(values | dict(zip(("train.precision",), precision, strict=False)))
 
 
 class DoubleSplit(Split):
@@ -139,7 +158,7 @@ def measure(
 ) -> tuple[str, ...]:
     """Return one row of the table."""
     device = data.train.x.device
-    num = max(2, round(ROUND_FLOPS / flops_per_step(config)))
+    num = GPU_STEPS if device.type == "cuda" else max(2, round(ROUND_FLOPS / flops_per_step(config)))
     arms: list[Callable[[], object]] = [script_steps(script(config, data, tuned=tuned), num) for tuned in (False, True)]
     arms.append(our_steps(config, data, num))
     interleaved(arms, 1, device)
@@ -148,10 +167,10 @@ def measure(
     flops, copied = roofline
     least = max(flops_per_step(config) / flops, BYTES_PER_PARAMETER * num_parameters(config) / copied)
     return (
-        f"{config.model.width:g}, {config.train.batch_size}",
-        f"{median(plain):.1f}",
-        f"{median(tuned):.1f}",
-        f"{median(ours):.1f}",
+        f"{config.model.width:g}, {config.train.batch_size}, {config.train.precision}",
+        f"{median(plain):.2f}",
+        f"{median(tuned):.2f}",
+        f"{median(ours):.2f}",
         spread([one / other for one, other in zip(plain, ours, strict=True)]),
         spread([one / other for one, other in zip(walls[0], walls[2], strict=True)]),
         spread([one / other for one, other in zip(tuned, ours, strict=True)]),

@@ -18,7 +18,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from iae_models.datasets import DATASETS, DatasetInfo, data_identity
 from iae_models.fields import at_least, check_type, check_types, coerce, require
@@ -95,6 +95,7 @@ class TrainConfig:
         ema_decay: Decay of the exponential moving average of encoder and decoder that is measured in the end; 0
             measures the last weights. It ramps up: at step t the decay is min(ema_decay, (1 + t) / (10 + t)).
         report_every: Steps between two entries of the history.
+        precision: In which precision a step multiplies; see `iae_models.precision`.
     """
 
     steps: int = 2000
@@ -106,6 +107,7 @@ class TrainConfig:
     beta2: float = 0.999
     ema_decay: float = 0.999
     report_every: int = 100
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         check_types(self)

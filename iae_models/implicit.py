@@ -133,8 +133,8 @@ class ImplicitAutoencoder(Variant):
             logits = self._code_logits(tape, tape.z_hat, "fake")
             terms["regularization"] = model.regularization_weight * self._regularization.generator_fake(logits)
         if model.balance_weight > 0 and isinstance(self.prior, CategoricalPrior):
-            prior = tape.z_hat.new_tensor(self.prior.probabilities)
-            terms["balance"] = model.balance_weight * balance_loss(tape.z_hat, prior)
+            weights = self.prior.weights(tape.z_hat.device)
+            terms["balance"] = model.balance_weight * balance_loss(tape.z_hat, weights)
         if model.vat_weight > 0:
             terms["vat"] = model.vat_weight * self._vat(tape)
         if self.num_labels:

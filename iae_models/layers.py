@@ -162,9 +162,14 @@ def _weight_gradient(x: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
 
 def _is_large(x: Tensor, weight: Tensor) -> bool:
     is_large = x.dtype == torch.float32 and x.ndim == 2 and x.numel() * len(weight) >= LARGE_PRODUCT
-    return is_large and x.device.type == "cpu" and not is_batched(x)
+    return is_large and _is_own(x)
 
 
 def _is_rearranged(x: Tensor, channels: int) -> bool:
     """Return whether a transposed convolution to so many channels is computed in the other way."""
-    return channels <= FEW_CHANNELS and x.device.type == "cpu" and not is_batched(x)
+    return channels <= FEW_CHANNELS and _is_own(x)
+
+
+def _is_own(x: Tensor) -> bool:
+    """Return whether this is where these layers have ways of their own: a run alone, on a CPU, as precise as it is."""
+    return x.device.type == "cpu" and not is_batched(x) and not torch.is_autocast_enabled("cpu")

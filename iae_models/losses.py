@@ -32,6 +32,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, softplus
 
 from iae_models.batched import input_gradient
+from iae_models.precision import in_single_precision
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ LOSSES: dict[str, GanLoss] = {
 
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return half the mean squared gradient norm of the logits with respect to real inputs with shape (N, ...)."""
-    gradient = input_gradient(lambda point: discriminator(point).sum(), x, create_graph=True)
-    penalty: Tensor = 0.5 * gradient.flatten(1).square().sum(1).mean()
+    with in_single_precision(x):
+        gradient = input_gradient(lambda point: discriminator(point).sum(), x, create_graph=True)
+        penalty: Tensor = 0.5 * gradient.flatten(1).square().sum(1).mean()
     return penalty
 
 

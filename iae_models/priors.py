@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -53,9 +54,19 @@ class CategoricalPrior:
 
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
         """Draw one-hot codes with shape (num, K) on the generator's device."""
-        weights = torch.tensor(self.probabilities, device=generator.device)
+        weights = self.weights(generator.device)
         index = torch.multinomial(weights, num, replacement=True, generator=generator)
-        return torch.nn.functional.one_hot(index, len(self.probabilities)).to(torch.get_default_dtype())
+        return torch.nn.functional.one_hot(index, len(self.probabilities)).to(weights.dtype)
+
+    def weights(self, device: torch.device) -> Tensor:
+        """Return the class probabilities as a tensor with shape (K,), which is kept and must not be changed."""
+        return _tensor(self.probabilities, device, torch.get_default_dtype())
+
+
+@lru_cache(maxsize=16)
+def _tensor(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    # a copy from the host at every step would make it wait for the device
+    return torch.tensor(values, device=device, dtype=dtype)
 
 
 class MixturePrior(torch.nn.Module):

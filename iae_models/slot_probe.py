@@ -32,7 +32,7 @@ KINKED = 0.05
 WORTHWHILE = 1.1
 """How much faster together must be."""
 
-TIMED_STEPS = 5
+TIMED_STEPS = 10
 TIMED_ROUNDS = 3
 
 _ANSWERS: dict[tuple[object, ...], int] = {}
@@ -78,32 +78,33 @@ def are_same(differences: Sequence[float], device: torch.device) -> bool:
 def differences(config: RunConfig, num: int, data: ImageData, product: str | None = None) -> list[float]:
     """Return how far each run's gradients of a step together are from those alone, relative to its largest.
 
-    Nothing moves in the step, so that all players see the same. TensorFloat-32 is switched off for it.
+    Nothing moves in the step, so that all players see the same. It is one in single precision.
     """
-    short = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=1))
+    short = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=1, precision="float32"))
     alone, together = _states(short, num, data, product), _states(short, num, data, product, together=True)
-    with torch.backends.cudnn.flags(allow_tf32=False):
-        for state in alone:
-            list(train(_still(state), data, short))
-        _run(short, [_still(state) for state in together], data)
+    for state in alone:
+        list(train(_still(state), data, short))
+    _run(short, [_still(state) for state in together], data)
     return [_distance(one, other) for one, other in zip(alone, together, strict=True)]
 
 
 def speedup(config: RunConfig, num: int, data: ImageData, product: str | None = None) -> float:
     """Return how much less time some steps take together; the best of some rounds of each."""
+    # as many steps before them warm up
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=2 * config.train.report_every))
     times: dict[bool, list[float]] = {False: [], True: []}
-    for _ in range(TIMED_ROUNDS + 1):
+    for _ in range(TIMED_ROUNDS):
         for is_together, own in times.items():
             states = _states(config, num, data, product, together=is_together)
+            group = Together(config, data, num)
+            runs = [group.join(state) if is_together else train(state, data, config) for state in states]
+            for progress in runs:
+                next(progress)
             begin = _seconds(data.train.x.device)
-            if is_together:
-                _run(config, states, data)
-            else:
-                for state in states:
-                    list(train(state, data, config))
+            for progress in runs:
+                next(progress)
             own.append(_seconds(data.train.x.device) - begin)
-    # the first round warms up
-    return min(times[False][1:]) / min(times[True][1:])
+    return min(times[False]) / min(times[True])
 
 
 def _run(config: RunConfig, states: Sequence[TrainState], data: ImageData) -> None:

@@ -7,6 +7,7 @@ players move in turn. Everything that changes lives in `TrainState`, so a state 
 complete checkpoint, and stopping early is not asking for the next one.
 
 Runs of one configuration may train in one step (`Together`, `iae_models.slots`). A run alone is the case of one slot.
+On a GPU the step is a CUDA graph (`iae_models.step_graph`).
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from iae_models.config import RunConfig, TrainConfig, stream_seed
 from iae_models.data import ImageData
+from iae_models.precision import products_in
 from iae_models.slots import Slot, Slots
+from iae_models.step_graph import StepGraphs
 from iae_models.variant import Draws, Player, Variant, build
 
 RECOMPUTE_IMAGES = 2048
@@ -61,6 +65,7 @@ class TrainState:
         average: Exponential moving average of the measured parameters, by parameter name; empty where it is switched
         off. step: Training steps done.
         slot: Where it trains, alone or beside others; its last digits may depend on that, so it stays as it began.
+        is_recorded: Whether its last steps were those of a CUDA graph.
     """
 
     variant: Variant
@@ -69,6 +74,7 @@ class TrainState:
     average: dict[str, Tensor]
     step: int = 0
     slot: Slot = ALONE
+    is_recorded: bool = False
 
 
 def initial_state(
@@ -121,12 +127,14 @@ class _Member:
 
     Attributes:
         state: Its state.
+        averaged: The parameters whose moving average it keeps.
         reported: Training steps done at its last report.
         values: What came since then, by name.
         waiting: Reports that it has not been asked for, or what ended it.
     """
 
     state: TrainState
+    averaged: list[Tensor]
     reported: int
     values: dict[str, list[Tensor]] = field(default_factory=dict)
     waiting: deque[Progress | Exception] = field(default_factory=deque)
@@ -148,7 +156,9 @@ class Together:
     def __init__(self, config: RunConfig, data: ImageData, num: int) -> None:
         self._config = config.train
         self._data = data
+        self._device = data.train.x.device
         self._slots = Slots(config, num)
+        self._graphs = StepGraphs(self._device)
         self._running: dict[int, _Member] = {}
 
     def join(self, state: TrainState) -> Generator[Progress]:
@@ -157,11 +167,13 @@ class Together:
         Raises:
             ValueError: It cannot join; see `takes`.
         """
-        slot, member = state.slot.index, _Member(state, state.step)
+        averaged: list[Tensor] = [value for _, value in _measured(state.variant)] if state.average else []
+        slot, member = state.slot.index, _Member(state, averaged, state.step)
         if not self.takes(state):
             raise ValueError(f"slot must be free and one of {self._slots.num}, but got {state.slot}.")
         if state.step < self._config.steps:
             self._slots.put(slot, state.variant)
+            self._graphs.forget()
             self._running[slot] = member
         return self._progress(slot, member)
 
@@ -195,6 +207,7 @@ class Together:
         if self._running.get(slot) is member:
             del self._running[slot]
             self._slots.take(slot)
+            self._graphs.forget()
 
     def _advance(self) -> None:
         """Train on to the next step at which a run reports."""
@@ -237,33 +250,49 @@ class Together:
             draws[slot] = {
                 name: sample(self._data, self._config.batch_size, streams[name]) for name, sample in samplers.items()
             }
-        self._slots.run(self._play, draws)
+        players = tuple(self._moving())
+        values = self._graphs.perform(players, partial(self._play, players), draws)
+        for name, value in values.items():
+            scalars = self._slots.split(value)
+            for slot, member in self._running.items():
+                member.values.setdefault(name, []).append(scalars[slot])
         for member in self._running.values():
-            member.state.step += 1
-            _update_average(member.state, self._config)
+            state = member.state
+            state.step += 1
+            state.is_recorded = self._graphs.are_used
+            _update_average(state, member.averaged, self._config)
 
-    def _play(self, draws: Draws) -> None:
-        """Run the players on the draws of a step, and keep each term and metric as a scalar on the device."""
+    def _moving(self) -> Iterator[int]:
+        """Yield the players that move in this step, by their index."""
+        some = next(iter(self._running.values())).state.variant
+        for index, player in enumerate(some.players):
+            if self._now() % player.interval == 0:
+                yield index
+
+    def _play(self, players: Sequence[int], draws: Mapping[int, Draws]) -> dict[str, Tensor]:
+        """Let players move on the draws of each slot, and return terms and metrics: scalars, with the slots' axis."""
+        values: dict[str, Tensor] = {}
+        self._slots.run(lambda each: values.update(self._values(players, each)), draws)
+        return values
+
+    def _values(self, players: Sequence[int], draws: Draws) -> dict[str, Tensor]:
         variant, slots = self._slots.variant, self._slots
-        tape, known = variant.tape(draws), dict[str, Tensor]()
-        for index, player in enumerate(variant.players):
-            if self._now() % player.interval:
-                continue
+        tape, known, values = variant.tape(draws), dict[str, Tensor](), dict[str, Tensor]()
+        for index in players:
+            player = variant.players[index]
             if player.fresh_tape:
                 tape, known = variant.tape(draws), {}
-            terms = {name: slots.seen(term) for name, term in player.terms(tape).items()}
+            with products_in(self._config.precision, self._device):
+                terms = {name: slots.seen(term) for name, term in player.terms(tape).items()}
             # gradients of this player's parameters alone: the others are frozen, and cost nothing
-            gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), slots.parameters[index])
+            gradients = torch.autograd.grad(torch.stack([*terms.values()]).sum(), slots.parameters[index])
             self._move(index, gradients)
-            values = {f"loss/{player.name}/{name}": term.detach() for name, term in terms.items()}
+            values |= {f"loss/{player.name}/{name}": term.detach() for name, term in terms.items()}
             for name, value in tape.metrics.items():
                 if known.get(name) is not value:
                     values[f"metric/{name}"] = slots.seen(value)
             known = dict(tape.metrics)
-            for name, value in values.items():
-                scalars = slots.split(value)
-                for slot, member in self._running.items():
-                    member.values.setdefault(name, []).append(scalars[slot])
+        return values
 
     def _move(self, index: int, gradients: tuple[Tensor, ...]) -> None:
         """Let the player of this index move in all runs; the gradients have the slots' axis."""
@@ -319,11 +348,10 @@ def recompute_statistics(model: Variant, data: ImageData) -> None:
 
 
 @torch.no_grad()
-def _update_average(state: TrainState, config: TrainConfig) -> None:
+def _update_average(state: TrainState, current: list[Tensor], config: TrainConfig) -> None:
     if not state.average:
         return
     decay = min(config.ema_decay, (1 + state.step) / (10 + state.step))
-    current: list[Tensor] = [value for _, value in _measured(state.variant)]
     torch._foreach_lerp_(list(state.average.values()), current, 1 - decay)
 
 
@@ -338,4 +366,5 @@ def _adam(player: Player, config: TrainConfig, device: torch.device) -> torch.op
         lr=getattr(config, player.learning_rate),
         betas=(config.beta1, config.beta2),
         fused=device.type in ("cpu", "cuda"),
+        capturable=device.type == "cuda",
     )

@@ -106,7 +106,12 @@ class Variant(nn.Module):
 
     def network(self, name: str) -> nn.Module | None:
         """Build the network that the variant's `VariantInfo` has under a name; None where it has none."""
-        return make(self._networks[name], self._run) if name in self._networks else None
+        if name not in self._networks:
+            return None
+        network = make(self._networks[name], self._run)
+        if self._run.train.precision == "bfloat16":
+            network.register_forward_hook(_to_single_precision)
+        return network
 
     @cached_property
     def samplers(self) -> dict[str, Sampler]:
@@ -240,6 +245,10 @@ def build(config: RunConfig, replicate: int, product: str | None = None) -> Vari
                 layer.reset_parameters()
     set_product(variant, product or fastest_product())
     return variant
+
+
+def _to_single_precision(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    return output.float()
 
 
 def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

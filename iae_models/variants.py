@@ -57,7 +57,7 @@ EVERY_VARIANT = frozenset(
     {
         *("data.name", "model.variant", "model.width"),
         *("train.steps", "train.batch_size", "train.generator_lr", "train.beta1", "train.beta2"),
-        *("train.ema_decay", "train.report_every"),
+        *("train.ema_decay", "train.report_every", "train.precision"),
     }
 )
 """The fields that every variant uses."""

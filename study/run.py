@@ -122,6 +122,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
         "worker": f"{socket.gethostname()}:{os.getpid()}",
         "product": product_of(state.variant),
         "slot": str(state.slot),
+        "cuda_graph": state.is_recorded,
         "versions": versions(),
         "data_fingerprint": data.fingerprint,
         "classifier": accuracy,
@@ -165,6 +166,7 @@ def prepare_torch(place: WorkerSettings) -> None:
     torch.use_deterministic_algorithms(True, warn_only=place.device != "cpu")
     torch.backends.cudnn.benchmark = False
     if place.device == "cuda":
+        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # for measures, as elsewhere
         torch.cuda.empty_cache()  # what a run before this one took, neighbours may need
     # No result reads memory that nothing was written to, and filling it all takes a twentieth of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -129,7 +129,8 @@ class RandomBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         while True:
-            index = torch.randint(self.num_images, (self.batch_size,), generator=self.generator)
+            device = self.generator.device
+            index = torch.randint(self.num_images, (self.batch_size,), generator=self.generator, device=device)
             yield index.tolist()
 
 

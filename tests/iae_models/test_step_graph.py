@@ -11,7 +11,7 @@ from torch import Tensor
 
 from iae_models import step_graph
 from iae_models.config import RunConfig, run_config
-from iae_models.data import ImageData
+from iae_models.data import ImageData, load
 from iae_models.implicit import Forward, ImplicitAutoencoder
 from iae_models.slot_probe import are_same, differences
 from iae_models.slots import Slot
@@ -108,8 +108,8 @@ def test_runs_together_are_recorded_and_each_is_itself() -> None:
     config = config_of({"model.width": 0.06, "model.code": "categorical"}, steps=30)
     torch.set_default_dtype(torch.float64)
     try:
-        data = data_for(config)
-        data = dataclasses.replace(data, train=DoubleSplit(data.train.x, data.train.y)).to(GPU)
+        data = data_for(config).to(GPU)
+        data = dataclasses.replace(data, train=DoubleSplit(data.train.x, data.train.y))
         alone = [trained(config, data, replicate)[0] for replicate in range(3)]
         group = Together(config, data, 3)
         states = [initial_state(config, index, GPU, slot=Slot(index, 3)) for index in range(3)]
@@ -124,7 +124,7 @@ def test_runs_together_are_recorded_and_each_is_itself() -> None:
 @needs_gpu
 def test_one_step_together_in_single_precision_is_that_of_a_run_alone() -> None:
     usual = run_config({"model.width": 0.125})
-    assert are_same(differences(usual, 3, data_for(usual).to(GPU)), GPU)
+    assert are_same(differences(usual, 3, load("embedded_digits").to(GPU)), GPU)
 
 
 @needs_gpu

@@ -20,23 +20,30 @@ from torch import Tensor
 
 @contextmanager
 def products_in(precision: str, device: torch.device) -> Iterator[None]:
-    """Multiply in a precision on a device within this context, where weights do not change."""
-    if device.type == "cuda":
-        parts = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
-        former = [part.fp32_precision for part in parts]
-        for part in parts:
-            part.fp32_precision = "ieee" if precision == "float32" else "tf32"
+    """Multiply single-precision numbers as a precision says within this context, forward and backward."""
+    if device.type != "cuda":
+        yield
+        return
+    parts = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
+    former = [part.fp32_precision for part in parts]
+    for part in parts:
+        part.fp32_precision = "ieee" if precision == "float32" else "tf32"
     try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            yield
+        yield
     finally:
-        if device.type == "cuda":
-            for part, value in zip(parts, former, strict=True):
-                part.fp32_precision = value
+        for part, value in zip(parts, former, strict=True):
+            part.fp32_precision = value
+
+
+@contextmanager
+def cast_to(precision: str, device: torch.device) -> Iterator[None]:
+    """Cast what is multiplied within this context, a forward pass in which no weight changes, where that is asked."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        yield
 
 
 @contextmanager
 def in_single_precision(x: Tensor) -> Iterator[None]:
-    """Compute in the precision of the numbers themselves, also within `products_in`."""
+    """Compute in the precision of the numbers themselves, also within `cast_to`."""
     with torch.autocast(x.device.type, enabled=False):
         yield

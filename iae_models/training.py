@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from iae_models.config import RunConfig, TrainConfig, stream_seed
 from iae_models.data import ImageData
-from iae_models.precision import products_in
+from iae_models.precision import cast_to, products_in
 from iae_models.slots import Slot, Slots
 from iae_models.step_graph import StepGraphs
 from iae_models.variant import Draws, Player, Variant, build
@@ -272,7 +272,8 @@ class Together:
     def _play(self, players: Sequence[int], draws: Mapping[int, Draws]) -> dict[str, Tensor]:
         """Let players move on the draws of each slot, and return terms and metrics: scalars, with the slots' axis."""
         values: dict[str, Tensor] = {}
-        self._slots.run(lambda each: values.update(self._values(players, each)), draws)
+        with products_in(self._config.precision, self._device):
+            self._slots.run(lambda each: values.update(self._values(players, each)), draws)
         return values
 
     def _values(self, players: Sequence[int], draws: Draws) -> dict[str, Tensor]:
@@ -282,7 +283,7 @@ class Together:
             player = variant.players[index]
             if player.fresh_tape:
                 tape, known = variant.tape(draws), {}
-            with products_in(self._config.precision, self._device):
+            with cast_to(self._config.precision, self._device):
                 terms = {name: slots.seen(term) for name, term in player.terms(tape).items()}
             # gradients of this player's parameters alone: the others are frozen, and cost nothing
             gradients = torch.autograd.grad(torch.stack([*terms.values()]).sum(), slots.parameters[index])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from iae_models.config import RunConfig, run_config
-from iae_models.precision import in_single_precision, products_in
+from iae_models.precision import cast_to, in_single_precision, products_in
 from iae_models.training import TrainState, evaluation_model, initial_state, train
 from tests.iae_models.test_together import TOGETHER
 from tests.iae_models.test_variants import CASES, data_for
@@ -55,11 +55,11 @@ def test_a_model_trained_in_bfloat16_is_measured_in_single_precision() -> None:
 
 def test_products_are_rounded_within_and_exact_without() -> None:
     x = torch.full((2, 2), 1 + 2**-12)
-    with products_in("bfloat16", CPU):
+    with cast_to("bfloat16", CPU):
         assert (x @ x).dtype == torch.bfloat16
         with in_single_precision(x):
             assert torch.equal(x @ x, 2 * x * x)
-    with products_in("float32", CPU):
+    with cast_to("float32", CPU), products_in("float32", CPU):
         assert torch.equal(x @ x, 2 * x * x)
 
 

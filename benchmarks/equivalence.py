@@ -1,9 +1,9 @@
-"""Ways to train held against runs alone in single precision, by what is measured in the end over paired seeds.
+"""Training in less than single precision held against single precision, by what is measured in the end.
 
-    python -m benchmarks.equivalence [--case DATA:WIDTH:BATCH] [--steps N] [--seeds N] [--together K] [--device cuda]
+    python -m benchmarks.equivalence [--case DATA:WIDTH:BATCH] [--steps N] [--seeds N] [--device cuda]
 
-Trained weights are chaotic, so another order of sums leads to another model of the same kind. Two ways are called
-equivalent where the 90 % interval of their mean difference lies within half a standard deviation of the seeds (two
+Trained weights are chaotic, so other last digits lead to another model of the same kind. Two ways are called equivalent
+where the 90 % interval of their mean difference lies within half a standard deviation of the seeds (two
 one-sided tests at 5 %).
 """
 
@@ -26,8 +26,7 @@ from benchmarks.machine import conditions, show, table
 from benchmarks.train_step import case_of
 from iae_models.config import RunConfig
 from iae_models.data import ImageData, load
-from iae_models.slots import Slot
-from iae_models.training import ALONE, Together, TrainState, initial_state, train
+from iae_models.training import TrainState, initial_state, train
 from study.rungs import measure_objectives
 
 MEASURES = ("share_z_pixel", "share_z_feature", "label_preservation", "r2_mean", "critic_accuracy", "prior_accuracy")
@@ -44,8 +43,7 @@ def main() -> int:
     parser.add_argument("--case", default="embedded_digits:0.25:64", metavar="DATA:WIDTH:BATCH")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--together", type=int, default=10, metavar="K", help="runs in one step")
-    parser.add_argument("--precision", action="append", metavar="PRECISION", help="of runs alone; tf32 and bfloat16")
+    parser.add_argument("--precision", action="append", metavar="PRECISION", help="tf32 and bfloat16 if left out")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the Markdown file to put the table into")
     options = parser.parse_args()
@@ -58,20 +56,28 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         classifier = classifier_for(data, Path(folder))
     alone = [measured(trained_alone(config, seed, data), data, classifier, seed) for seed in range(options.seeds)]
-    ways = {f"{options.together} in one step": trained_together(config, options, data, classifier)}
+    ways = {}
     for precision in options.precision or ("tf32", "bfloat16"):
         other = with_train(config, precision=precision)
-        ways[f"alone, {precision}"] = [
+        ways[precision] = [
             measured(trained_alone(other, seed, data), data, classifier, seed) for seed in range(options.seeds)
         ]
     rows = [row for name, values in ways.items() for row in compared(name, alone, values)]
-    header = ("way", "measure", "alone, mean", "deviation of seeds", "difference", "90 % interval", "equivalent")
+    header = (
+        "precision",
+        "measure",
+        "float32, mean",
+        "deviation of seeds",
+        "difference",
+        "90 % interval",
+        "equivalent",
+    )
     settings = f"- {options.case}, {options.steps} steps, {options.seeds} seeds, as many for each way"
-    show("\n".join([*conditions(device), settings, "", table(header, rows)]), "Equivalent ways", options.write, NOTE)
+    show("\n".join([*conditions(device), settings, "", table(header, rows)]), "Precision", options.write, NOTE)
     return 0
 
 
-NOTE = f"""Differences are of the same seeds, to runs alone in single precision. Equivalent: the interval lies within
+NOTE = f"""Differences are of the same seeds, to single precision. Equivalent: the interval lies within
 {MARGIN:g} deviations of the seeds. With so few seeds a difference of nothing at all can miss that now and then."""
 
 
@@ -82,25 +88,9 @@ def with_train(config: RunConfig, **changes: object) -> RunConfig:
 
 def trained_alone(config: RunConfig, seed: int, data: ImageData) -> TrainState:
     """Return a trained state."""
-    state = initial_state(config, seed, data.train.x.device, slot=ALONE)
+    state = initial_state(config, seed, data.train.x.device)
     list(train(state, data, config))
     return state
-
-
-def trained_together(
-    config: RunConfig, options: argparse.Namespace, data: ImageData, classifier: Classifier | None
-) -> Values:
-    """Train all seeds, so many in one step, and measure each."""
-    values: Values = []
-    for first in range(0, options.seeds, options.together):
-        num = min(options.together, options.seeds - first)
-        group = Together(config, data, num)
-        device = data.train.x.device
-        states = [initial_state(config, first + index, device, slot=Slot(index, num)) for index in range(num)]
-        for progress in [group.join(state) for state in states]:
-            list(progress)
-        values += [measured(state, data, classifier, first + index) for index, state in enumerate(states)]
-    return values
 
 
 def measured(state: TrainState, data: ImageData, classifier: Classifier | None, seed: int) -> dict[str, float | None]:

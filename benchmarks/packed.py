@@ -1,4 +1,4 @@
-"""Many runs on one device: processes beside one another against runs that train in one step, in turns in one run.
+"""Many runs on one device: processes beside one another, and runs side by side within them, in turns in one run.
 
     python -m benchmarks.packed [--case DATA:WIDTH:BATCH[:PRECISION] …] [--processes N …] [--together K …]
 
@@ -21,17 +21,20 @@ from typing import NamedTuple
 import torch
 
 from benchmarks.machine import bandwidth, conditions, show, spread, table
-from benchmarks.replicates import together_steps
-from benchmarks.train_step import BYTES_PER_PARAMETER, case_of, our_steps, script, script_steps
+from benchmarks.train_step import BYTES_PER_PARAMETER, case_of, our_steps, script, script_steps, with_steps
 from iae_models.config import RunConfig
 from iae_models.costs import num_parameters
 from iae_models.data import ImageData, load
+from iae_models.training import Together, initial_state
 
 CASES = ("embedded_digits:1:100", "embedded_digits:0.25:100")
 PROCESSES = (1, 4, 16)
 TOGETHER = (1, 4, 16)
 SECONDS = 2.0
 """How long a round of an arm lasts."""
+
+MOST = 32
+"""Runs at once, at most."""
 
 CHUNK = 20
 """Steps between two looks at the clock."""
@@ -43,7 +46,7 @@ class Arm(NamedTuple):
     Attributes:
         kind: "script", "tuned script" or "ours".
         processes: How many processes do so at once.
-        together: How many runs each of them trains in one step.
+        together: How many runs each of them trains side by side.
     """
 
     kind: str
@@ -107,7 +110,16 @@ def make_steps(kind: str, together: int, config: RunConfig, data: ImageData) -> 
     """Return what trains `CHUNK` steps in a way of an arm."""
     if kind != "ours":
         return script_steps(script(config, data, tuned=kind == "tuned script"), CHUNK)
-    return our_steps(config, data, CHUNK) if together == 1 else together_steps(config, data, together, CHUNK)
+    return our_steps(config, data, CHUNK) if together == 1 else steps_side_by_side(config, data, together, CHUNK)
+
+
+def steps_side_by_side(config: RunConfig, data: ImageData, number: int, num: int) -> Callable[[], object]:
+    """Return a round of runs side by side: some steps of each, with one report at their end."""
+    endless = with_steps(config, 10**9, report_every=num)
+    device = data.train.x.device
+    group = Together(device)
+    reports = [group.join(initial_state(endless, index, device), data, endless) for index in range(number)]
+    return lambda: [next(report) for report in reports]
 
 
 def rate(arm: Arm, workers: list[Worker]) -> float:
@@ -127,7 +139,7 @@ def main() -> int:
     parser.add_argument(
         "--processes", action="append", type=int, metavar="N", help="processes; 1, 4 and 16 if left out"
     )
-    parser.add_argument("--together", action="append", type=int, metavar="K", help="runs in one step, likewise")
+    parser.add_argument("--together", action="append", type=int, metavar="K", help="runs side by side, likewise")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the Markdown file to put the table into")
@@ -137,7 +149,8 @@ def main() -> int:
     arms = [Arm("script", number, 1) for number in processes]
     arms += [Arm("tuned script", number, 1) for number in processes]
     arms += [Arm("ours", number, 1) for number in processes]
-    arms += [Arm("ours", 1, number) for number in options.together or TOGETHER if number > 1]
+    sides = [number for number in options.together or TOGETHER if number > 1]
+    arms += [Arm("ours", number, beside) for beside in sides for number in processes if number * beside <= MOST]
     copied = bandwidth(device)
     rows = []
     for case in options.case or CASES:
@@ -169,7 +182,7 @@ def main() -> int:
         "data, width, batch",
         "way",
         "processes",
-        "runs in one step of each",
+        "runs side by side in each",
         "steps a second of all runs",
         f"times those of {arms[0].processes} script",
         "of the bandwidth",

@@ -10,8 +10,7 @@ CPU the same sums are formed in another order:
   and a sum over overlapping patches for one channel, and a convolution of stride 1 followed by a rearrangement of
   pixels for some.
 
-A result depends on shapes and on `product` alone, never on a clock. Runs that train in one step (`iae_models.slots`)
-have the layers of `torch.nn`.
+A result depends on shapes and on `product` alone, never on a clock.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn.functional import conv2d, conv_transpose2d, fold, pixel_shuffle, pixel_unshuffle
 from torch.nn.grad import conv2d_weight
-
-from iae_models.batched import is_batched
 
 LARGE_PRODUCT = 2**21
 """Multiplications from which on a product goes through oneDNN; below, the call costs more than it saves."""
@@ -171,5 +168,5 @@ def _is_rearranged(x: Tensor, channels: int) -> bool:
 
 
 def _is_own(x: Tensor) -> bool:
-    """Return whether this is where these layers have ways of their own: a run alone, on a CPU, as precise as it is."""
-    return x.device.type == "cpu" and not is_batched(x) and not torch.is_autocast_enabled("cpu")
+    """Return whether these layers have ways of their own here: on a CPU, in the precision of the numbers."""
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")

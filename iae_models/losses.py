@@ -28,10 +28,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, softplus
 
-from iae_models.batched import input_gradient
 from iae_models.precision import in_single_precision
 
 
@@ -85,6 +85,19 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         gradient = input_gradient(lambda point: discriminator(point).sum(), x, create_graph=True)
         penalty: Tensor = 0.5 * gradient.flatten(1).square().sum(1).mean()
     return penalty
+
+
+def input_gradient(function: Callable[[Tensor], Tensor], x: Tensor, *, create_graph: bool = False) -> Tensor:
+    """Return the gradient of a scalar function with respect to its input.
+
+    Args:
+        function: From a tensor with the shape of `x` to a scalar.
+        x: Where the gradient is taken; no gradient flows into it.
+        create_graph: Whether the gradient is to be differentiated in turn.
+    """
+    point = x.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(function(point), point, create_graph=create_graph)
+    return gradient
 
 
 def squared_loss(x: Tensor, x_hat: Tensor, std: float) -> Tensor:

@@ -1,7 +1,7 @@
 """Save and load: the weights of a finished run, and the complete state of a training one. Both are safetensors files.
 
 A state file holds every tensor that changes (parameters, batch-norm statistics, Adam moments and step counts, averaged
-weights, random streams), the number of steps done, which library multiplied and in which slot.
+weights, random streams), the number of steps done, and which library multiplied.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from iae_models.config import RunConfig
 from iae_models.products import product_of, set_product
-from iae_models.slots import Slot
 from iae_models.training import TrainState
 from iae_models.variant import Variant, build
 
@@ -43,7 +42,7 @@ def save_state(state: TrainState, path: Path, notes: Mapping[str, str] | None = 
     Raises:
         OSError: The file cannot be written.
     """
-    own = {"step": str(state.step), "product": product_of(state.variant), "slot": str(state.slot)}
+    own = {"step": str(state.step), "product": product_of(state.variant)}
     _save(state_tensors(state), path, {**(notes or {}), **own})
 
 
@@ -64,7 +63,7 @@ def load_state(state: TrainState, path: Path) -> None:
         stream.set_state(tensors[f"stream/{name}"])
     for name, optimizer in state.optimizers.items():
         _load_optimizer(optimizer, _part(tensors, f"optimizer/{name}/"))
-    state.step, state.slot = int(metadata["step"]), Slot.read(metadata["slot"])
+    state.step = int(metadata["step"])
 
 
 def state_tensors(state: TrainState) -> dict[str, Tensor]:

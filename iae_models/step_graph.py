@@ -1,9 +1,11 @@
-"""A training step on a GPU as a CUDA graph: recorded once, and then launched by one call of the host.
+"""Training steps on a GPU as a CUDA graph: recorded once, and then launched by one call of the host.
 
-A step of small networks is hundreds of kernels, and the host takes longer to launch them one by one than the GPU to
-compute them. A recording holds kernels and addresses, so it stands for one kind of step alone, on tensors that stay
-where they are: the caller says which kind a step is, and when tensors have moved. The kernels are the same as without
-it, and so are the numbers.
+A step of small networks is hundreds of kernels. The host takes longer to launch them one by one than the GPU to compute
+them, and each of them leaves most of the GPU idle. In a recording the steps of several runs are branches side by side,
+which share the GPU. A run's kernels are the same with and without it, and so are its numbers.
+
+A recording holds kernels and addresses, so it stands for one kind of step alone, on tensors that stay where they are:
+the caller says which kind a step is, and when tensors have moved.
 
 Reference: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
@@ -12,42 +14,38 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 WARM_UP = 3
 """Steps of a kind that are not recorded: the first ones load kernels and make what stays, such as Adam's moments."""
 
-Step = Callable[[Any], dict[str, Tensor]]
-"""From draws, a tree of tensors, to values of one shape by name. What else a step changes, it changes in place."""
+Values = dict[str, Tensor]
+"""Scalars by name."""
 
 
 @dataclass(frozen=True)
 class _Recording:
-    """A recorded step.
+    """Recorded steps of some runs.
 
     Attributes:
-        graph: Its kernels.
-        inputs: The tensors that it reads its draws from.
-        names: The names of its values.
-        values: The tensor that it writes them to, one after the other.
+        graph: Their kernels.
+        names: The names of each one's values.
+        values: The tensor that the values of all are written to, one after the other.
     """
 
     graph: torch.cuda.CUDAGraph
-    inputs: list[Tensor]
-    names: tuple[str, ...]
+    names: tuple[tuple[str, ...], ...]
     values: Tensor
 
 
 class StepGraphs:
-    """Performs steps, on a GPU from recordings where that is possible.
+    """Performs a step of each of some runs, on a GPU from a recording where that is possible.
 
-    A step that cannot be recorded, say because it reads a number back from the GPU, is performed as it is, with a
+    Steps that cannot be recorded, say because one reads a number back from the GPU, are performed as they are, with a
     warning that says why.
 
     Args:
@@ -55,45 +53,80 @@ class StepGraphs:
     """
 
     def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._can_record = device.type == "cuda"
         self._recordings: dict[Hashable, _Recording] = {}
         self._performed: Counter[Hashable] = Counter()
+        self._streams: list[torch.cuda.Stream] = []
 
     @property
     def are_used(self) -> bool:
-        """Whether steps are performed from recordings now."""
+        """Whether there is a recording."""
         return bool(self._recordings)
 
     def forget(self) -> None:
-        """Drop all recordings, because tensors that they use have moved."""
+        """Drop all recordings, because tensors that they use have moved, or the runs are others."""
         self._recordings.clear()
         self._performed.clear()
 
-    def perform(self, kind: Hashable, step: Step, draws: Any) -> dict[str, Tensor]:
-        """Perform a step and return its values; steps of one kind differ in their draws alone."""
+    def perform(
+        self, kind: Hashable, steps: Sequence[Callable[[], Values]], generators: Iterable[torch.Generator]
+    ) -> list[Values | Exception]:
+        """Perform steps and return the values of each, or the error that ended it.
+
+        Args:
+            kind: What they do; from this, and from what `forget` says, it is known whether a recording is of them.
+            steps: A step of each run. What it changes, it changes in place.
+            generators: The random streams that they draw from.
+        """
         if self._can_record and self._performed[kind] >= WARM_UP and kind not in self._recordings:
-            self._record(kind, step, draws)
+            self._record(kind, steps, generators)
         if kind not in self._recordings:
             self._performed[kind] += 1
-            return step(draws)
+            return [_attempted(step) for step in steps]
         recording = self._recordings[kind]
-        torch._foreach_copy_(recording.inputs, tree_flatten(draws)[0])
         recording.graph.replay()
-        return dict(zip(recording.names, recording.values.clone().unbind(0), strict=True))
+        scalars = iter(recording.values.clone().unbind(0))
+        return [{name: next(scalars) for name in names} for names in recording.names]
 
-    def _record(self, kind: Hashable, step: Step, draws: Any) -> None:
-        inputs, structure = tree_flatten(tree_map(torch.clone, draws))
+    def _record(
+        self, kind: Hashable, steps: Sequence[Callable[[], Values]], generators: Iterable[torch.Generator]
+    ) -> None:
         graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            graph.register_generator_state(generator)
         try:
             with torch.cuda.graph(graph):
-                found = step(tree_unflatten(inputs, structure))
-                values = torch.stack([*found.values()])
+                found = self._in_branches(steps)
+                values = torch.stack([value for each in found for value in each.values()])
         except RuntimeError as error:
             self._can_record = False
             reason = str(error).strip().splitlines()[0]
             warnings.warn(
-                f"a training step cannot be recorded as a CUDA graph, so it is slower than it could be: {reason}",
+                f"training steps cannot be recorded as a CUDA graph, so they are slower than they could be: {reason}",
                 stacklevel=2,
             )
             return
-        self._recordings[kind] = _Recording(graph, inputs, tuple(found), values)
+        self._recordings[kind] = _Recording(graph, tuple(tuple(each) for each in found), values)
+
+    def _in_branches(self, steps: Sequence[Callable[[], Values]]) -> list[Values]:
+        """Perform steps on streams of their own, which begin and end together."""
+        while len(self._streams) < len(steps):
+            self._streams.append(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+        current, streams = torch.cuda.current_stream(self._device), self._streams[: len(steps)]
+        found = []
+        for stream in streams:
+            stream.wait_stream(current)
+        for stream, step in zip(streams, steps, strict=True):
+            with torch.cuda.stream(stream):
+                found.append(step())
+        for stream in streams:
+            current.wait_stream(stream)
+        return found
+
+
+def _attempted(step: Callable[[], Values]) -> Values | Exception:
+    try:
+        return step()
+    except Exception as error:  # noqa: BLE001 - it is this run's own, and told to whoever asked for the run
+        return error

@@ -6,8 +6,8 @@ One training step draws a batch from the run's random streams, runs the forward 
 players move in turn. Everything that changes lives in `TrainState`, so a state saved between two measurements is a
 complete checkpoint, and stopping early is not asking for the next one.
 
-Runs of one configuration may train in one step (`Together`, `iae_models.slots`). A run alone is the case of one slot.
-On a GPU the step is a CUDA graph (`iae_models.step_graph`).
+Runs may train side by side (`Together`), each as if it were alone. On a GPU a step of all of them is a CUDA graph
+(`iae_models.step_graph`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,16 +25,11 @@ from torch import Tensor, nn
 from iae_models.config import RunConfig, TrainConfig, stream_seed
 from iae_models.data import ImageData
 from iae_models.precision import cast_to, products_in
-from iae_models.slots import Slot, Slots
 from iae_models.step_graph import StepGraphs
 from iae_models.variant import Draws, Player, Variant, build
 
 RECOMPUTE_IMAGES = 2048
 RECOMPUTE_BATCH = 256
-
-
-ALONE = Slot()
-"""The slot of a run that trains alone."""
 
 
 class Diverged(ArithmeticError):
@@ -64,7 +59,6 @@ class TrainState:
         streams: One random stream per named draw of a batch.
         average: Exponential moving average of the measured parameters, by parameter name; empty where it is switched
         off. step: Training steps done.
-        slot: Where it trains, alone or beside others; its last digits may depend on that, so it stays as it began.
         is_recorded: Whether its last steps were those of a CUDA graph.
     """
 
@@ -73,7 +67,6 @@ class TrainState:
     streams: dict[str, torch.Generator]
     average: dict[str, Tensor]
     step: int = 0
-    slot: Slot = ALONE
     is_recorded: bool = False
 
 
@@ -82,7 +75,6 @@ def initial_state(
     replicate: int,
     device: torch.device | str = "cpu",
     product: str | None = None,
-    slot: Slot = ALONE,
 ) -> TrainState:
     """Return the untrained state of a run; its tensors depend on the configuration and the replicate alone.
 
@@ -91,7 +83,6 @@ def initial_state(
         replicate: The replicate.
         device: Where it trains.
         product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the fastest.
-        slot: Where it trains, alone or beside others.
 
     Raises:
         ValueError: The library is not there.
@@ -104,7 +95,7 @@ def initial_state(
         name: torch.Generator(device).manual_seed(stream_seed(replicate, f"train/{name}")) for name in variant.samplers
     }
     average = {name: value.detach().clone() for name, value in _measured(variant)} if config.train.ema_decay else {}
-    return TrainState(variant, optimizers, streams, average, slot=slot)
+    return TrainState(variant, optimizers, streams, average)
 
 
 def train(state: TrainState, data: ImageData, config: RunConfig) -> Generator[Progress]:
@@ -118,15 +109,17 @@ def train(state: TrainState, data: ImageData, config: RunConfig) -> Generator[Pr
     Raises:
         Diverged: A loss became infinite or not a number; the message names the player, the term and the step.
     """
-    return Together(config, data, state.slot.of).join(state)
+    return Together(data.train.x.device).join(state, data, config)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Member:
-    """A run that trains together with others.
+    """A run that trains, alone or beside others.
 
     Attributes:
         state: Its state.
+        data: Its images.
+        config: How it trains.
         averaged: The parameters whose moving average it keeps.
         reported: Training steps done at its last report.
         values: What came since then, by name.
@@ -134,176 +127,153 @@ class _Member:
     """
 
     state: TrainState
+    data: ImageData
+    config: TrainConfig
     averaged: list[Tensor]
     reported: int
     values: dict[str, list[Tensor]] = field(default_factory=dict)
     waiting: deque[Progress | Exception] = field(default_factory=deque)
 
+    @property
+    def steps_to_report(self) -> int:
+        """Steps until it reports."""
+        done, config = self.state.step, self.config
+        return min(config.report_every - done % config.report_every, config.steps - done)
+
+    def moving(self) -> tuple[int, ...]:
+        """Return which players move in the next step, by their index."""
+        players = self.state.variant.players
+        return tuple(index for index, player in enumerate(players) if self.state.step % player.interval == 0)
+
+    def move(self, moving: Sequence[int]) -> dict[str, Tensor]:
+        """Let players move on a new batch, and return each term and metric as a scalar on the device."""
+        variant, device = self.state.variant, self.data.train.x.device
+        draws = self._draws()
+        tape, known, values = variant.tape(draws), dict[str, Tensor](), dict[str, Tensor]()
+        for index in moving:
+            player = variant.players[index]
+            if player.fresh_tape:
+                tape, known = variant.tape(draws), {}
+            with products_in(self.config.precision, device):
+                with cast_to(self.config.precision, device):
+                    terms = player.terms(tape)
+                # gradients of this player's parameters alone: the others are frozen, and cost nothing
+                gradients = torch.autograd.grad(torch.stack([*terms.values()]).sum(), player.parameters)
+            for parameter, gradient in zip(player.parameters, gradients, strict=True):
+                # the fused form of Adam goes by the parameter's memory layout, and looks at no other
+                parameter.grad = gradient.contiguous()
+            self.state.optimizers[player.name].step()
+            values |= {f"loss/{player.name}/{name}": term.detach() for name, term in terms.items()}
+            values |= {f"metric/{name}": value for name, value in tape.metrics.items() if known.get(name) is not value}
+            known = dict(tape.metrics)
+        return values
+
+    def _draws(self) -> Draws:
+        streams, num = self.state.streams, self.config.batch_size
+        return {name: sample(self.data, num, streams[name]) for name, sample in self.state.variant.samplers.items()}
+
+    def report(self) -> bool:
+        """Report the means since the last report, and return whether all were finite."""
+        step = self.state.step
+        # the only point at which the host waits for the device
+        means = {name: torch.stack(items).mean().item() for name, items in self.values.items()}
+        bad = next((name for name, mean in means.items() if not math.isfinite(mean)), None)
+        if bad is None:
+            self.waiting.append(Progress(step, means))
+        else:
+            between = f"between steps {self.reported + 1} and {step}"
+            self.waiting.append(Diverged(f"{bad} became {means[bad]} {between}"))
+        self.reported, self.values = step, {}
+        return bad is None
+
 
 class Together:
-    """Trains runs of one configuration in one step, each as if it were alone.
+    """Trains runs side by side, each as if it were alone.
 
-    Each run has an iterator of its own. When one is asked for a report that is not there yet, all runs train on, so
-    the run that has been given the fewest reports must be asked first: a state is at the step of its last report.
-    A run may join at any step, and a run that has ended leaves its slot. An error in a step ends all of them.
+    Each run has an iterator of its own. A run that is asked for a report that is not there yet lets all train on. So
+    whoever has several asks those that are `due`, and calls `advance` where none is: then each state is at the step of
+    its last report. A run may join at any time and leave at any time. An error in a run's step is that run's own, but
+    for one of the device, which ends all of them.
 
     Args:
-        config: The configuration.
-        data: The images, on the states' device.
-        num: Slots.
+        device: Where they train.
     """
 
-    def __init__(self, config: RunConfig, data: ImageData, num: int) -> None:
-        self._config = config.train
-        self._data = data
-        self._device = data.train.x.device
-        self._slots = Slots(config, num)
-        self._graphs = StepGraphs(self._device)
-        self._running: dict[int, _Member] = {}
+    def __init__(self, device: torch.device) -> None:
+        self._graphs = StepGraphs(device)
+        self._members: list[_Member] = []
+        self._running: list[_Member] = []
 
-    def join(self, state: TrainState) -> Generator[Progress]:
-        """Put a run into its slot, and return its progress from its state on; see `train`.
+    @property
+    def due(self) -> list[TrainState]:
+        """The states of the runs of which a report waits, and of those that have ended."""
+        return [member.state for member in self._members if member.waiting or member not in self._running]
 
-        Raises:
-            ValueError: It cannot join; see `takes`.
-        """
+    def join(self, state: TrainState, data: ImageData, config: RunConfig) -> Generator[Progress]:
+        """Take in a run, and return its progress from its state on; see `train`."""
         averaged: list[Tensor] = [value for _, value in _measured(state.variant)] if state.average else []
-        slot, member = state.slot.index, _Member(state, averaged, state.step)
-        if not self.takes(state):
-            raise ValueError(f"slot must be free and one of {self._slots.num}, but got {state.slot}.")
-        if state.step < self._config.steps:
-            self._slots.put(slot, state.variant)
+        member = _Member(state, data, config.train, averaged, state.step)
+        state.variant.train()
+        self._members.append(member)
+        if state.step < config.train.steps:
+            self._running.append(member)
             self._graphs.forget()
-            self._running[slot] = member
-        return self._progress(slot, member)
+        return self._progress(member)
 
-    def takes(self, state: TrainState) -> bool:
-        """Return whether a run can join: its slot is here and free, and its players move in the same steps."""
-        slot, intervals = state.slot, {player.interval for player in state.variant.players}
-        return (
-            slot.of == self._slots.num
-            and self._slots.is_free(slot.index)
-            and not any((state.step - self._now()) % interval for interval in intervals if self._running)
-        )
-
-    def _now(self) -> int:
-        """Return the steps that one of the runs has done; in what players do, the others are alike."""
-        return next(iter(self._running.values())).state.step
-
-    def _progress(self, slot: int, member: _Member) -> Generator[Progress]:
+    def _progress(self, member: _Member) -> Generator[Progress]:
         try:
-            while member.waiting or member.state.step < self._config.steps:
+            while member.waiting or member in self._running:
                 if not member.waiting:
-                    self._advance()
+                    self.advance()
                     continue
                 item = member.waiting.popleft()
                 if isinstance(item, Exception):
                     raise item
                 yield item
         finally:
-            self._leave(slot, member)
+            self._leave(member)
+            self._members.remove(member)
 
-    def _leave(self, slot: int, member: _Member) -> None:
-        if self._running.get(slot) is member:
-            del self._running[slot]
-            self._slots.take(slot)
+    def _leave(self, member: _Member) -> None:
+        if member in self._running:
+            self._running.remove(member)
             self._graphs.forget()
 
-    def _advance(self) -> None:
-        """Train on to the next step at which a run reports."""
-        config = self._config
-        num = min(
-            min(config.report_every - member.state.step % config.report_every, config.steps - member.state.step)
-            for member in self._running.values()
-        )
-        try:
-            for _ in range(num):
-                self._step()
-        except Exception as error:  # noqa: BLE001 - whose it is cannot be told, and no state is whole
-            for member in self._running.values():
-                member.waiting.append(error)
-            self._running.clear()
-            return
-        for slot, member in [*self._running.items()]:
-            if member.state.step % config.report_every == 0 or member.state.step == config.steps:
-                self._report(slot, member)
-
-    def _report(self, slot: int, member: _Member) -> None:
-        step = member.state.step
-        # the only point at which the host waits for the device
-        means = {name: torch.stack(items).mean().item() for name, items in member.values.items()}
-        bad = next((name for name, mean in means.items() if not math.isfinite(mean)), None)
-        if bad is None:
-            member.waiting.append(Progress(step, means))
-        else:
-            between = f"between steps {member.reported + 1} and {step}"
-            member.waiting.append(Diverged(f"{bad} became {means[bad]} {between}"))
-        member.reported, member.values = step, {}
-        if bad is not None or step == self._config.steps:
-            self._leave(slot, member)
+    def advance(self) -> None:
+        """Train on to the next step at which a run reports, or in which one ends; at least one must be running."""
+        num = min(member.steps_to_report for member in self._running)
+        running = len(self._running)
+        for _ in range(num):
+            self._step()
+            if len(self._running) < running:
+                break
+        for member in [*self._running]:
+            at = member.state.step
+            if at % member.config.report_every and at < member.config.steps:
+                continue
+            if not member.report() or at == member.config.steps:
+                self._leave(member)
 
     def _step(self) -> None:
         """Let every player of every run move once."""
-        draws: dict[int, Draws] = {}
-        for slot, member in self._running.items():
-            samplers, streams = member.state.variant.samplers, member.state.streams
-            draws[slot] = {
-                name: sample(self._data, self._config.batch_size, streams[name]) for name, sample in samplers.items()
-            }
-        players = tuple(self._moving())
-        values = self._graphs.perform(players, partial(self._play, players), draws)
-        for name, value in values.items():
-            scalars = self._slots.split(value)
-            for slot, member in self._running.items():
-                member.values.setdefault(name, []).append(scalars[slot])
-        for member in self._running.values():
-            state = member.state
-            state.step += 1
-            state.is_recorded = self._graphs.are_used
-            _update_average(state, member.averaged, self._config)
-
-    def _moving(self) -> Iterator[int]:
-        """Yield the players that move in this step, by their index."""
-        some = next(iter(self._running.values())).state.variant
-        for index, player in enumerate(some.players):
-            if self._now() % player.interval == 0:
-                yield index
-
-    def _play(self, players: Sequence[int], draws: Mapping[int, Draws]) -> dict[str, Tensor]:
-        """Let players move on the draws of each slot, and return terms and metrics: scalars, with the slots' axis."""
-        values: dict[str, Tensor] = {}
-        with products_in(self._config.precision, self._device):
-            self._slots.run(lambda each: values.update(self._values(players, each)), draws)
-        return values
-
-    def _values(self, players: Sequence[int], draws: Draws) -> dict[str, Tensor]:
-        variant, slots = self._slots.variant, self._slots
-        tape, known, values = variant.tape(draws), dict[str, Tensor](), dict[str, Tensor]()
-        for index in players:
-            player = variant.players[index]
-            if player.fresh_tape:
-                tape, known = variant.tape(draws), {}
-            with cast_to(self._config.precision, self._device):
-                terms = {name: slots.seen(term) for name, term in player.terms(tape).items()}
-            # gradients of this player's parameters alone: the others are frozen, and cost nothing
-            gradients = torch.autograd.grad(torch.stack([*terms.values()]).sum(), slots.parameters[index])
-            self._move(index, gradients)
-            values |= {f"loss/{player.name}/{name}": term.detach() for name, term in terms.items()}
-            for name, value in tape.metrics.items():
-                if known.get(name) is not value:
-                    values[f"metric/{name}"] = slots.seen(value)
-            known = dict(tape.metrics)
-        return values
-
-    def _move(self, index: int, gradients: tuple[Tensor, ...]) -> None:
-        """Let the player of this index move in all runs; the gradients have the slots' axis."""
-        # the fused form of Adam goes by the parameter's memory layout, and looks at no other
-        split = [self._slots.split(gradient.contiguous()) for gradient in gradients]
-        for slot, member in self._running.items():
-            player = member.state.variant.players[index]
-            for parameter, gradient in zip(player.parameters, split, strict=True):
-                parameter.grad = gradient[slot]
-            member.state.optimizers[player.name].step()
+        moving = tuple(member.moving() for member in self._running)
+        steps = [partial(member.move, players) for member, players in zip(self._running, moving, strict=True)]
+        generators = [stream for member in self._running for stream in member.state.streams.values()]
+        try:
+            found = self._graphs.perform(moving, steps, generators)
+        except Exception as error:  # noqa: BLE001 - whose it is cannot be told
+            found = [error] * len(steps)
+        is_recorded = self._graphs.are_used
+        for member, values in zip([*self._running], found, strict=True):
+            if isinstance(values, Exception):
+                member.waiting.append(values)
+                self._leave(member)
+                continue
+            for name, value in values.items():
+                member.values.setdefault(name, []).append(value)
+            member.state.step += 1
+            member.state.is_recorded = is_recorded
+        _update_averages(self._running)
 
 
 def evaluation_model(state: TrainState, data: ImageData) -> Variant:
@@ -349,11 +319,17 @@ def recompute_statistics(model: Variant, data: ImageData) -> None:
 
 
 @torch.no_grad()
-def _update_average(state: TrainState, current: list[Tensor], config: TrainConfig) -> None:
-    if not state.average:
-        return
-    decay = min(config.ema_decay, (1 + state.step) / (10 + state.step))
-    torch._foreach_lerp_(list(state.average.values()), current, 1 - decay)
+def _update_averages(members: Sequence[_Member]) -> None:
+    """Move the averages of runs, those with the same decay at once."""
+    alike: dict[float, tuple[list[Tensor], list[Tensor]]] = {}
+    for member in members:
+        step = member.state.step
+        averages, current = alike.setdefault(min(member.config.ema_decay, (1 + step) / (10 + step)), ([], []))
+        averages += member.state.average.values()
+        current += member.averaged
+    for decay, (averages, current) in alike.items():
+        if averages:
+            torch._foreach_lerp_(averages, current, 1 - decay)
 
 
 def _measured(variant: Variant) -> list[tuple[str, nn.Parameter]]:

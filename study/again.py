@@ -212,7 +212,6 @@ def train_again(
         device_here(result),
         _threads(result),
         product=result.get("product"),
-        slot=result.get("slot", ""),
     )
     for steps in _child(settings, run.key):
         note(steps)

@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from analysis.whole_files import atomic_path
-from iae_models.slots import Slot
 from iae_models.state import load_state, save_state
-from iae_models.training import ALONE, TrainState
+from iae_models.training import TrainState
 from study.checkpoint_notes import fits, notes_in
 from study.failures import is_out_of_memory
 from study.records import CHECKPOINT, RunFolder
@@ -33,17 +32,15 @@ class Checkpoints:
         notes: What makes its state, such as the hash of the code; only a checkpoint with the same notes is gone on
             from.
         interval_s: Seconds between two checkpoints.
-        most_slots: In how many slots a run may go on (`iae_models.slots`); one that began in more begins anew.
 
     Attributes:
         problem: Why the last one could not be written; empty while all is well. Training goes on without it.
     """
 
-    def __init__(self, run: RunFolder, notes: Mapping[str, str], interval_s: float, most_slots: int = 1) -> None:
+    def __init__(self, run: RunFolder, notes: Mapping[str, str], interval_s: float) -> None:
         self._run = run
         self._notes = dict(notes)
         self._interval_s = interval_s
-        self._most_slots = most_slots
         self._last_save = time.monotonic()
         self.problem = ""
 
@@ -69,7 +66,7 @@ class Checkpoints:
             if not is_whole(path):
                 path.unlink(missing_ok=True)
                 continue
-            if fits(notes_in(path) or {}, self._notes) and slot_in(path).of <= self._most_slots:
+            if fits(notes_in(path) or {}, self._notes):
                 try:
                     load_state(state, path)
                 except Exception as error:  # this machine cannot multiply as the former one did, or a part is missing
@@ -96,11 +93,6 @@ class Checkpoints:
 
     def _place(self, path: Path, state: TrainState) -> Path:
         return self._run.checkpoint(state.step, digest_of(path))
-
-
-def slot_in(path: Path) -> Slot:
-    """Return the slot of the run that a checkpoint is of; alone where it says none, or cannot be read."""
-    return Slot.read((notes_in(path) or {}).get("slot", str(ALONE)))
 
 
 def digest_of(path: Path) -> str:

@@ -7,6 +7,7 @@ message, so it makes no difference whether a worker could still report.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +43,8 @@ class Dispatcher:
         folder: Its folder, under the driver's lock.
         plan: What is to do.
         num_larger: How often the share of a machine that a lane takes can grow.
-        together: Most replicates of a configuration that are handed out next to each other, to train in one step.
+        num_lanes: How many lanes there are, among which runs that could train side by side are shared.
+        together: How many runs a lane trains side by side.
         clock: Seconds of a clock that only moves forward.
 
     Attributes:
@@ -62,6 +64,7 @@ class Dispatcher:
         plan: Plan,
         *,
         num_larger: int = 0,
+        num_lanes: int = 1,
         together: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,6 +102,7 @@ class Dispatcher:
         }
         self.is_stopped = False
         self._retries = Retries(num_larger)
+        self._num_lanes = num_lanes
         self._together = together
         self._clock = clock
         hours = hours_left(spec, plan)
@@ -194,7 +198,7 @@ class Dispatcher:
         """Take a lane back, however it ended.
 
         The run that it was at when its worker died goes on from its last checkpoint; those behind it were not even
-        begun, or trained together with it, and simply queue up again. See `study.retries` for how often.
+        begun, or trained beside it, and simply queue up again. See `study.retries` for how often.
 
         Args:
             keys: Its runs.
@@ -227,27 +231,14 @@ class Dispatcher:
             record_failure(folder, "lost", reason, step)
 
     def _take_from_queue(self) -> list[PlannedRun]:
-        """Return the next runs in the queue that go out together; one with a larger share goes alone.
-
-        A run takes along those replicates of its configuration that may train in one step with it.
-        """
+        """Return the next runs in the queue that go out together; one with a larger share goes alone."""
+        most = min(self._together, math.ceil(len(self._queue) / self._num_lanes))
         lane: list[PlannedRun] = []
-        while self._queue and len(lane) < self.spec.resources.lane_size:
+        while self._queue and len(lane) < max(self.spec.resources.lane_size, most):
             if lane and (self.growths(lane[0].key) or self.growths(self._queue[0].key)):
                 break
-            run = self._queue.popleft()
-            lane.append(run)
-            if self._together > 1 and not self.growths(run.key):
-                lane += self._take_replicates(run.config_key, self._together - 1)
+            lane.append(self._queue.popleft())
         return lane
-
-    def _take_replicates(self, config_key: str, most: int) -> list[PlannedRun]:
-        """Take further runs of a configuration out of the queue, at most so many, that need no larger share."""
-        alike = [run for run in self._queue if run.config_key == config_key and not self.growths(run.key)][:most]
-        taken = {run.key for run in alike}
-        if taken:
-            self._queue = deque(run for run in self._queue if run.key not in taken)
-        return alike
 
     def _propose(self) -> None:
         """Queue what the search of the block proposes that has the most runs left: a configuration or a replicate."""

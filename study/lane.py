@@ -1,4 +1,4 @@
-"""A lane: one Ray Tune trial, which trains a list of runs in one worker, one after the other or together.
+"""A lane: one Ray Tune trial, which trains a list of runs in one worker, one after the other or side by side.
 
 A worker keeps its process for lane after lane (`reset_config`), so torch is imported and the data are loaded once.
 """

@@ -9,7 +9,7 @@ from study.failures import BadInput
 from study.spec import Resources
 
 TOGETHER_ON_A_GPU = 8
-"""Replicates that train in one step on a GPU, where a study does not say it. On a CPU nothing is won by it."""
+"""Runs that a lane trains side by side on a GPU, where a study does not say it. On a CPU nothing is won by it."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Lanes:
         cpus: CPU cores of each.
         gpus: GPUs of each; 0 where none is used.
         larger: CPU cores and GPUs of a lane for a run that ran out of memory, for each further time that it did.
-        together: Most replicates of a configuration that a lane trains in one step.
+        together: How many runs a lane trains side by side.
     """
 
     number: int
@@ -65,7 +65,7 @@ def fit_lanes(resources: Resources, nodes: Sequence[tuple[float, float]]) -> Lan
         )
     number = min(number, resources.max_concurrent or number)
     larger = tuple(larger_shares(cpus, gpus, nodes))
-    together = resources.replicates_together or (TOGETHER_ON_A_GPU if gpus else 1)
+    together = resources.runs_together or (TOGETHER_ON_A_GPU if gpus else 1)
     if together > 1:
         larger = ((cpus, gpus), *larger)  # without its neighbours a run has more of the same share
     return Lanes(number, cpus, gpus, larger, together)

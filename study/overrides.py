@@ -39,7 +39,7 @@ SETTABLE = (
             "gpus_per_lane",
             "max_concurrent",
             "lane_size",
-            "replicates_together",
+            "runs_together",
             "device",
             "checkpoint_s",
             "product",

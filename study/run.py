@@ -28,9 +28,8 @@ from analysis.whole_files import atomic_path
 from iae_models.config import DATASETS, RunConfig, code_hash_of, run_config, run_key
 from iae_models.data import ImageData, load
 from iae_models.products import product_of
-from iae_models.slots import Slot
 from iae_models.state import save_weights
-from iae_models.training import ALONE, Progress, TrainState, evaluation_model, initial_state, train
+from iae_models.training import Progress, TrainState, evaluation_model, initial_state, train
 from iae_models.variant import Variant
 from study.agreed import agreed_product
 from study.checkpoint_notes import made_by
@@ -57,7 +56,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
     Args:
         run: The run's folder.
         place: Where it finds what it needs.
-        group: The runs that it trains together with. A line without values says that it has joined them.
+        group: The runs that it trains beside. A line without values says that it has joined them.
 
     Raises:
         StopRequested: The study is asked to stop, and the run is at a checkpoint.
@@ -70,12 +69,11 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
     config, replicate = configuration_of(run)
     prepare_torch(place)
     data = data_of(config.data.name, place.data_root, place.device)
-    slot = Slot.read(place.slot) if place.slot else ALONE
     product = product_for(place)
     code = code_hash_of(config.model.variant)
     notes = {"key": run.key, **made_by(code, place.device, place.threads)}
-    checkpoints = Checkpoints(run, notes, place.checkpoint_s, max(slot.of, place.together))
-    state = checkpoints.resume(partial(initial_state, config, replicate, torch.device(place.device), product, slot))
+    checkpoints = Checkpoints(run, notes, place.checkpoint_s)
+    state = checkpoints.resume(partial(initial_state, config, replicate, torch.device(place.device), product))
     with RunLog(run, state.step) as log, _events(run, log.past) as events:
         yield from log.past[-1:]
         objectives = partial(_objectives, state, data, config, replicate, place)
@@ -121,7 +119,6 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
         "threads": torch.get_num_threads(),
         "worker": f"{socket.gethostname()}:{os.getpid()}",
         "product": product_of(state.variant),
-        "slot": str(state.slot),
         "cuda_graph": state.is_recorded,
         "versions": versions(),
         "data_fingerprint": data.fingerprint,

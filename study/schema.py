@@ -175,7 +175,7 @@ def _resources() -> Schema:
         "gpus_per_lane": {"type": "number", "minimum": 0},
         "max_concurrent": _or_null(_integer(1)),
         "lane_size": _integer(1),
-        "replicates_together": {"anyOf": [_integer(1), {"enum": ["auto", None]}]},
+        "runs_together": {"anyOf": [_integer(1), {"enum": ["auto", None]}]},
         "device": {"enum": list(typing.get_args(Device))},
         "checkpoint_s": {"type": "number", "minimum": 0},
         "product": _or_null({"enum": list(typing.get_args(Product))}),

@@ -87,7 +87,7 @@ class LaneSearcher(Searcher):
             return Searcher.FINISHED
         self._lanes[trial_id] = [run.key for run in lane]
         growths = self.dispatcher.growths(lane[0].key)
-        # one that had too little memory beside others does not go on in their slots
+        # one that had too little memory beside others goes on without them
         place = self._place | {"together": 1} if growths else self._place
         return {"lane": self._lanes[trial_id], "place": place, "bundle": dict(self._bundles[growths])}
 

@@ -97,7 +97,9 @@ def run_plan(
             together=lanes.together,
         )
         with writing(folder):  # it may have to end runs early
-            dispatcher = Dispatcher(spec, folder, plan, num_larger=len(lanes.larger), together=lanes.together)
+            dispatcher = Dispatcher(
+                spec, folder, plan, num_larger=len(lanes.larger), num_lanes=lanes.number, together=lanes.together
+            )
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console, command)
     left = dispatcher.standing.left if dispatcher.out_of_time else len(dispatcher.unfinished())

@@ -124,8 +124,7 @@ class Resources:
         gpus_per_lane: Share of a GPU, or several whole ones; it counts only where a GPU is visible.
         max_concurrent: Most lanes at a time, or None for as many as fit.
         lane_size: Runs that one lane trains.
-        replicates_together: Most replicates of a configuration that one lane trains in one step, where a probe finds
-            that worth it; None is 8 on a GPU, and 1 on a CPU.
+        runs_together: How many runs one lane trains side by side; None is 8 on a GPU, and 1 on a CPU.
         device: Where runs are trained; "auto" is a GPU where one is visible.
         checkpoint_s: Seconds between two checkpoints of a run, about; 0 is every point at which it reports.
         product: The library that multiplies on a CPU, or None to let timing choose the fastest, once for each kind.
@@ -135,7 +134,7 @@ class Resources:
     gpus_per_lane: float = 0.25
     max_concurrent: int | None = None
     lane_size: int = 1
-    replicates_together: int | None = None
+    runs_together: int | None = None
     device: Device = "auto"
     checkpoint_s: float = 30.0
     product: Product | None = None
@@ -364,7 +363,7 @@ def _read_resources(fields: Fields) -> Resources:
         gpus_per_lane=gpus,
         max_concurrent=own.integer("max_concurrent", 1, 1) if own.stated("max_concurrent") else None,
         lane_size=own.integer("lane_size", 1, 1),
-        replicates_together=_read_together(own),
+        runs_together=_read_together(own),
         device=device,
         checkpoint_s=own.number("checkpoint_s", 30, 0),
         product=products[own.text("product", "torch", options=tuple(products))] if own.stated("product") else None,
@@ -372,8 +371,8 @@ def _read_resources(fields: Fields) -> Resources:
 
 
 def _read_together(own: Fields) -> int | None:
-    is_stated = own.stated("replicates_together") and own.values["replicates_together"].plain != "auto"
-    return own.integer("replicates_together", 1, 1) if is_stated else None
+    is_stated = own.stated("runs_together") and own.values["runs_together"].plain != "auto"
+    return own.integer("runs_together", 1, 1) if is_stated else None
 
 
 def _check_smoke(fields: Fields) -> None:

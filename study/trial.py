@@ -6,11 +6,11 @@ anything.
 
 from __future__ import annotations
 
-import itertools
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -37,8 +37,7 @@ class WorkerSettings:
         judge_by: Measures that they are judged by.
         product: Which library multiplies on a CPU (see `iae_models.products`); None stands for the study's
             own choice.
-        together: Most replicates of a configuration that train in one step, where that is worth it (`study.group`).
-        slot: The slot that a run trains in (`iae_models.slots`); "" stands for alone.
+        together: How many runs train side by side (`study.group`).
     """
 
     study: str
@@ -50,7 +49,6 @@ class WorkerSettings:
     judge_by: tuple[str, ...] = ()
     product: str | None = None
     together: int = 1
-    slot: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,42 +73,33 @@ class Report:
 
 
 def perform_all(keys: Sequence[str], place: WorkerSettings) -> Iterator[Report]:
-    """Perform runs one after the other, and replicates of one configuration together where that is worth it.
+    """Perform runs one after the other, or as many side by side as the settings say.
 
     Each run ends once. Where the study is asked to stop, those that were not begun end as stopped.
     """
-    for alike in _groups(keys, place.together):
-        yield from _perform_together(alike, place)
-
-
-def _groups(keys: Sequence[str], most: int) -> Iterator[Sequence[str]]:
-    """Yield runs that lie next to each other and are of one configuration, at most so many."""
-    for _, alike in itertools.groupby(keys, lambda key: key.rpartition("-")[0]):
-        rest = list(alike)
-        while rest:
-            yield rest[:most]
-            del rest[:most]
+    if place.together > 1 and len(keys) > 1:
+        yield from _perform_together(keys, place)
+        return
+    for key in keys:
+        yield from perform(key, place)
 
 
 def _perform_together(keys: Sequence[str], place: WorkerSettings) -> Iterator[Report]:
-    group = None
-    if len(keys) > 1:
-        from study.group import group_of
+    """Perform runs side by side; where one ends, the next one takes its place."""
+    from study.group import Group
 
-        group = group_of(keys, place)
-    if group is None:
-        for key in keys:
-            yield from perform(key, place)
-        return
-    for ended in keys:
-        if ended not in group.slots:
-            yield from perform(ended, place)
-    running = {key: perform(key, replace(place, slot=str(slot)), group) for key, slot in group.slots.items()}
-    while (turn := group.next) is not None:
-        report = next(running[turn], None)
-        if report is None:
+    group, waiting, running = Group(place.device), deque(keys), dict[str, Iterator[Report]]()
+    while waiting or running:
+        while waiting and len(running) < place.together:
+            key = waiting.popleft()
+            group.add(key)
+            running[key] = perform(key, place, group)
+        turn = group.next
+        report = next(running[turn])
+        if report.status != "running":
             group.leave(turn)
-        elif report.values or report.status != "running":
+            del running[turn]
+        if report.values or report.status != "running":
             yield report
 
 

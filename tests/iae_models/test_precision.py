@@ -8,8 +8,7 @@ import torch
 from iae_models.config import RunConfig, run_config
 from iae_models.precision import cast_to, in_single_precision, products_in
 from iae_models.training import TrainState, evaluation_model, initial_state, train
-from tests.iae_models.test_together import TOGETHER
-from tests.iae_models.test_variants import CASES, data_for
+from tests.iae_models.test_variants import CASES, EVERY_TERM, data_for
 
 CPU = torch.device("cpu")
 
@@ -25,7 +24,7 @@ def in_precision(values: dict[str, object], precision: str) -> RunConfig:
     return dataclasses.replace(config, train=dataclasses.replace(config.train, precision=precision))
 
 
-@pytest.mark.parametrize("name", TOGETHER)
+@pytest.mark.parametrize("name", EVERY_TERM)
 def test_every_variant_trains_in_bfloat16_with_weights_in_single_precision(name: str) -> None:
     state = trained(in_precision(CASES[name], "bfloat16"))
     assert {value.dtype for value in state.variant.parameters()} == {torch.float32}

@@ -13,13 +13,11 @@ from iae_models import step_graph
 from iae_models.config import RunConfig, run_config
 from iae_models.data import ImageData, load
 from iae_models.implicit import Forward, ImplicitAutoencoder
-from iae_models.slot_probe import are_same, differences
-from iae_models.slots import Slot
-from iae_models.state import load_state, save_state, state_tensors
+from iae_models.state import load_state, save_state
 from iae_models.step_graph import StepGraphs
 from iae_models.training import Progress, Together, TrainState, initial_state, train
-from tests.iae_models.test_together import SMALL, TOGETHER, DoubleSplit, distance
-from tests.iae_models.test_variants import CASES, data_for
+from tests.iae_models.test_together import SMALL, in_turns, same
+from tests.iae_models.test_variants import CASES, EVERY_TERM, data_for
 
 GPU = torch.device("cuda")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -44,26 +42,26 @@ def trained(config: RunConfig, data: ImageData, replicate: int = 0) -> tuple[Tra
     return state, list(train(state, data, config))
 
 
-def same(one: TrainState, other: TrainState) -> bool:
-    first, second = state_tensors(one), state_tensors(other)
-    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
-
-
 def test_where_there_is_no_gpu_steps_are_performed_as_they_are() -> None:
     graphs, seen = StepGraphs(torch.device("cpu")), []
 
-    def step(draws: dict[str, Tensor]) -> dict[str, Tensor]:
-        seen.append(draws["x"])
-        return {"loss": draws["x"].sum()}
+    def step() -> dict[str, Tensor]:
+        seen.append(len(seen))
+        return {"loss": torch.tensor(float(seen[-1]))}
 
-    for value in range(6):
-        assert graphs.perform(0, step, {"x": torch.full((2,), float(value))})["loss"] == 2 * value
+    def broken() -> dict[str, Tensor]:
+        raise ValueError("no")
+
+    for number in range(6):
+        one, error = graphs.perform(0, [step, broken], [])
+        assert isinstance(one, dict) and one["loss"] == number
+        assert isinstance(error, ValueError)
     assert len(seen) == 6 and not graphs.are_used
 
 
 @needs_gpu
 @pytest.mark.usefixtures("strict")
-@pytest.mark.parametrize("name", TOGETHER)
+@pytest.mark.parametrize("name", EVERY_TERM)
 def test_a_recorded_step_is_the_step_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(CASES[name])
     data = data_for(config).to(GPU)
@@ -72,10 +70,10 @@ def test_a_recorded_step_is_the_step_itself(name: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(step_graph, "WARM_UP", 1000)
     plain, expected = trained(config, data)
     assert not plain.is_recorded
-    assert [item.step for item in reports] == [item.step for item in expected]
     for one, other in zip(reports, expected, strict=True):
-        assert one.values == pytest.approx(other.values, rel=1e-4, abs=1e-5)
-    assert distance(recorded, plain) < 1e-3
+        assert one.step == other.step
+        assert one.values == pytest.approx(other.values, rel=1e-6, abs=1e-7)
+    assert same(recorded, plain)
 
 
 @needs_gpu
@@ -104,46 +102,40 @@ def test_the_default_recorded_is_bitwise_itself_and_goes_on_from_a_checkpoint(
 
 
 @needs_gpu
-def test_runs_together_are_recorded_and_each_is_itself() -> None:
-    config = config_of({"model.width": 0.06, "model.code": "categorical"}, steps=30)
-    torch.set_default_dtype(torch.float64)
-    try:
-        data = data_for(config).to(GPU)
-        data = dataclasses.replace(data, train=DoubleSplit(data.train.x, data.train.y))
-        alone = [trained(config, data, replicate)[0] for replicate in range(3)]
-        group = Together(config, data, 3)
-        states = [initial_state(config, index, GPU, slot=Slot(index, 3)) for index in range(3)]
-        reports = [list(progress) for progress in [group.join(state) for state in states]]
-    finally:
-        torch.set_default_dtype(torch.float32)
+@pytest.mark.usefixtures("strict")
+def test_runs_side_by_side_are_bitwise_those_alone() -> None:
+    values: list[dict[str, object]] = [
+        {"model.width": 0.25, "train.batch_size": 64},
+        {"model.width": 0.25, "train.batch_size": 64, "model.code": "categorical"},
+        {"model.width": 0.0625, "train.batch_size": 32, "model.noise_dim": 5, "train.precision": "tf32"},
+        {"model.width": 0.125, "train.batch_size": 32, "train.precision": "bfloat16"},
+    ]
+    configs = [config_of(item) for item in values]
+    data = load("embedded_digits").to(GPU)
+    states, group = [initial_state(config, 1, GPU) for config in configs], Together(GPU)
+    progress = [group.join(state, data, config) for state, config in zip(states, configs, strict=True)]
+    assert in_turns(group, states, progress) == [[4, 8, 12]] * 4
     assert all(state.is_recorded for state in states)
-    assert [len(found) for found in reports] == [8, 8, 8]
-    assert max(map(distance, alone, states)) <= 1e-8
-
-
-@needs_gpu
-def test_one_step_together_in_single_precision_is_that_of_a_run_alone() -> None:
-    usual = run_config({"model.width": 0.125})
-    assert are_same(differences(usual, 3, load("embedded_digits").to(GPU)), GPU)
+    for state, config in zip(states, configs, strict=True):
+        assert same(state, trained(config, data, 1)[0])
 
 
 @needs_gpu
 @pytest.mark.usefixtures("strict")
-def test_a_slot_that_was_left_is_given_to_another_run_under_recording() -> None:
+def test_a_run_that_leaves_gives_its_place_to_another_under_recording() -> None:
     config = config_of(SMALL)
     data = data_for(config).to(GPU)
-    states = [initial_state(config, index, GPU, slot=Slot(index % 2, 2)) for index in range(3)]
-    undisturbed = [initial_state(config, index, GPU, slot=Slot(index % 2, 2)) for index in range(3)]
-    for state in undisturbed:
-        list(train(state, data, config))
-    group = Together(config, data, 2)
-    first, second = group.join(states[0]), group.join(states[1])
-    next(first), next(second)
-    first.close()
-    third = group.join(states[2])
-    list(third), list(second)
-    assert distance(states[1], undisturbed[1]) < 1e-5
-    assert distance(states[2], undisturbed[2]) < 1e-5
+    states, group = [initial_state(config, index, GPU) for index in range(3)], Together(GPU)
+    progress = [group.join(state, data, config) for state in states[:2]]
+    next(progress[0])
+    next(progress[1])
+    progress[0].close()
+    progress[0] = group.join(states[2], data, config)
+    assert in_turns(group, [states[2], states[1]], progress) == [[4, 8, 12], [8, 12]]
+    assert same(states[1], trained(config, data, 1)[0])
+    assert same(states[2], trained(config, data, 2)[0])
+    list(train(states[0], data, config))
+    assert same(states[0], trained(config, data, 0)[0])
 
 
 @needs_gpu

@@ -97,6 +97,28 @@ CASES: dict[str, dict[str, object]] = {
     "points, infogan": POINTS | {"model.variant": "infogan", "model.latent_dim": 2, "model.discriminator_norm": "none"},
 }
 
+EVERY_TERM = (
+    "case 2",
+    "paper norm",
+    "stochastic encoder",
+    "noises",
+    "r1",
+    "uniform",
+    "clustering, regularized",
+    "semi-supervised",
+    "aae",
+    "vae",
+    "avb",
+    "gan, categorical",
+    "infogan",
+    "ali, categorical",
+    "fiae, divergences",
+    "cycleiae",
+    "cyclegan, joint batches",
+    "points, iae",
+)
+"""A case of every variant and of every kind of term."""
+
 
 @pytest.fixture(params=CASES, ids=lambda name: name.replace(" ", "_"))
 def config(request: pytest.FixtureRequest) -> RunConfig:

@@ -182,16 +182,15 @@ def test_a_run_whose_workers_die_goes_on_for_as_long_as_it_comes_further(spec_of
     assert run_status(folder.run(key)) == "failed"
 
 
-def test_a_run_takes_its_replicates_along_where_they_may_train_together(spec_of, dispatch):
-    text = GRID.replace("[2, 3, 4, 5]", "[2, 3]") + "replicates: 5\n"
-    dispatcher = dispatch(spec_of(text), together=3)
+def test_runs_that_train_side_by_side_are_shared_among_the_lanes(spec_of, dispatch):
+    dispatcher = dispatch(spec_of(GRID + "replicates: 2\n"), together=3, num_lanes=2)
     lanes = [dispatcher.next_lane() for _ in range(4)]
-    assert [[run.replicate for run in lane] for lane in lanes] == [[0, 1, 2], [0, 1, 2], [3, 4], [3, 4]]
-    assert all(len({run.config_key for run in lane}) == 1 for lane in lanes)
-    poor, *others = (run.key for run in lanes[0])
-    assert [dispatcher.standing.reports[key].status for key in (poor, *others)] == ["running"] * 3
-    dispatcher.lane_ended([poor, *others])  # its worker died: all of them go out again
-    assert [run.key for run in dispatcher.next_lane()] == [poor, *others]
+    assert [len(lane) for lane in lanes] == [3, 3, 1, 1]
+    keys = [run.key for run in lanes[0]]
+    assert [dispatcher.standing.reports[key].status for key in keys] == ["running"] * 3
+    dispatcher.lane_ended(keys)  # its worker died: all of them go out again
+    again = [run.key for _ in range(2) for run in dispatcher.next_lane()]
+    assert again == keys
 
 
 def test_of_runs_that_lacked_memory_together_each_goes_out_alone(spec_of, folder, dispatch):

@@ -55,9 +55,9 @@ def test_on_a_gpu_replicates_may_train_together_and_alone_is_the_first_larger_sh
     nodes((8, 1))
     lanes = driver.lanes_of(Resources(gpus_per_lane=0.5))
     assert (lanes.together, lanes.larger) == (8, ((1.0, 0.5), (1.0, 1.0)))
-    lanes = driver.lanes_of(Resources(gpus_per_lane=0.5, replicates_together=1))
+    lanes = driver.lanes_of(Resources(gpus_per_lane=0.5, runs_together=1))
     assert (lanes.together, lanes.larger) == (1, ((1.0, 1.0),))
-    lanes = driver.lanes_of(Resources(device="cpu", replicates_together=3))
+    lanes = driver.lanes_of(Resources(device="cpu", runs_together=3))
     assert (lanes.together, lanes.larger) == (3, ((1.0, 0.0), (8.0, 0.0)))
     assert driver.lanes_of(Resources(device="cpu")).together == 1
 

@@ -1,17 +1,13 @@
-"""Replicates that one worker trains in one step: each of them is as it would be without the others."""
+"""Runs that one worker trains side by side: each of them is as it would be without the others."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 import torch
 
-from iae_models import slot_probe
-from iae_models.batched import has_batching
 from iae_models.state import save_weights
 from iae_models.training import evaluation_model
 from study import run as worker
-from study.checkpoints import slot_in
 from study.group import Group
 from study.lane import LaneTrainable
 from study.plan import grid_runs
@@ -21,10 +17,7 @@ from study.spec import load_study
 from study.stop_request import request_stop, withdraw_stop
 from study.trial import WorkerSettings, perform, perform_all
 
-pytestmark = [
-    pytest.mark.usefixtures("torch_settings"),
-    pytest.mark.skipif(not has_batching(), reason="this PyTorch gives no access to the axis of torch.vmap"),
-]
+pytestmark = pytest.mark.usefixtures("torch_settings")
 
 STUDY = """
 parameters:
@@ -46,12 +39,9 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def together():
-    """Let the probe find that all train together, which no CPU is known to be worth."""
+def unmeasured():
+    """Let no run be measured."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slot_probe, "differences", lambda *_: [0.0])
-        patch.setattr(slot_probe, "speedup", lambda *_: 2.0)
-        patch.setattr(slot_probe, "_ANSWERS", {})
         patch.setattr(worker, "_measure", weigh)
         yield
 
@@ -64,9 +54,11 @@ def weigh(run, state, data, *_):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, runs):
-    """A folder in which three replicates were trained together, undisturbed; with their reports."""
+    """A folder in which three replicates were trained one after the other, undisturbed."""
     folder = StudyFolder(tmp_path_factory.mktemp("whole"))
-    return folder, list(perform_all(keys_of(folder, runs), place_of(folder)))
+    for key in keys_of(folder, runs):
+        list(perform(key, WorkerSettings(str(folder.root))))
+    return folder
 
 
 @pytest.fixture
@@ -92,70 +84,58 @@ def same(key, *folders):
     return one == other
 
 
-def test_runs_report_in_turn_and_each_says_in_which_slot_it_was(whole, runs):
-    folder, reports = whole
+def test_runs_report_in_turn_and_are_those_alone(part, whole, runs):
     keys = [run.key for run in runs]
+    reports = list(perform_all(keys, place_of(part)))
     assert [report.key for report in reports[:6]] == [*keys, *keys]
-    for index, key in enumerate(keys):
+    for key in keys:
         own = [(report.status, report.step) for report in reports if report.key == key]
         assert own == [("running", 5), ("running", 10), ("running", 12), ("finished", 12)]
-        assert read_json(folder.run(key).result)["slot"] == f"{index}/3"
-    assert len({folder.run(key).weights.read_bytes() for key in keys}) == 3
+        assert same(key, part, whole)
+    assert len({part.run(key).weights.read_bytes() for key in keys}) == 3
+
+
+def test_where_one_ends_the_next_takes_its_place(part, whole, runs):
+    keys = [run.key for run in runs]
+    reports = list(perform_all(keys, WorkerSettings(str(part.root), together=2)))
+    turns = [report.key for report in reports if report.status == "running"]
+    assert {*turns[:6]} == {*keys[:2]} and turns[6:] == [keys[2]] * 3
+    assert all(same(key, part, whole) for key in keys)
 
 
 def test_the_time_of_all_is_shared_among_those_that_have_not_ended(monkeypatch):
-    clock = iter([100.0, 106.0, 110.0, 114.0, 114.0])
+    clock = iter([100.0, 100.0, 100.0, 106.0, 110.0, 114.0])
     monkeypatch.setattr("study.group.time.perf_counter", lambda: next(clock))
-    group = Group(["a", "b"], 2)
+    group = Group("cpu")
+    group.add("a")
+    group.add("b")
     assert group.clock("a") == 3.0
     group.leave("a")
     assert (group.clock("b"), group.next) == (5.0 + 4.0, "b")
-    group.leave("b")
-    assert group.next is None
 
 
-def test_a_run_is_trained_again_in_its_slot_without_the_others(part, whole, runs):
-    key = runs[1].key
-    list(perform(key, WorkerSettings(str(part.root), slot=read_json(whole[0].run(key).result)["slot"])))
-    assert same(key, part, whole[0])
-
-
-def test_interrupted_runs_go_on_and_end_bitwise_as_undisturbed_ones(part, whole, runs, monkeypatch):
+def test_interrupted_runs_go_on_and_end_bitwise_as_undisturbed_ones(part, whole, runs):
     keys, place = [run.key for run in runs], place_of(part, checkpoint_s=0.0)
     going = perform_all(keys, place)
     for _ in range(5):  # the last run was not asked for its second report, and has no checkpoint of that step
         next(going)
     going.close()
     assert [part.run(key).newest_step() for key in keys] == [10, 10, 5]
-    monkeypatch.setattr(slot_probe, "speedup", lambda *_: 0.5)  # what began in slots goes on in them
-    monkeypatch.setattr(slot_probe, "_ANSWERS", {})
     reports = list(perform_all(keys, place))
     assert [report.status for report in reports].count("finished") == 3
-    assert all(same(key, part, whole[0]) for key in keys)
+    assert all(same(key, part, whole) for key in keys)
     assert read_json(part.run(keys[0]).result)["resumed_from"] == [10]
 
 
-def test_the_last_of_interrupted_runs_goes_on_in_its_slot_alone(part, whole, runs):
+def test_an_interrupted_run_goes_on_alone(part, whole, runs):
     keys, place = [run.key for run in runs], place_of(part, checkpoint_s=0.0)
     going = perform_all(keys, place)
     for _ in range(4):
         next(going)
     going.close()
     list(perform(keys[2], place))
-    assert same(keys[2], part, whole[0])
-    assert read_json(part.run(keys[2]).result)["slot"] == "2/3"
-
-
-def test_a_run_that_may_not_train_beside_others_begins_anew_alone(part, runs):
-    keys, place = [run.key for run in runs], place_of(part, checkpoint_s=0.0)
-    going = perform_all(keys, place)
-    for _ in range(4):
-        next(going)
-    going.close()
-    assert {slot_in(path).of for path in part.run(keys[0]).checkpoints()} == {3}
-    attempt = perform(keys[0], replace(place, together=1))
-    assert next(attempt).step == 5
-    attempt.close()
+    assert same(keys[2], part, whole)
+    assert read_json(part.run(keys[2]).result)["resumed_from"] == [5]
 
 
 def test_a_run_that_fails_leaves_the_others_as_they_are(part, whole, runs):
@@ -167,7 +147,7 @@ def test_a_run_that_fails_leaves_the_others_as_they_are(part, whole, runs):
         zip(keys, ("finished", "failed", "finished"), strict=True)
     )
     for key in (keys[0], keys[2]):
-        assert same(key, part, whole[0])
+        assert same(key, part, whole)
 
 
 def test_a_run_that_diverges_leaves_the_others_as_they_are(part, whole, runs, monkeypatch):
@@ -186,14 +166,14 @@ def test_a_run_that_diverges_leaves_the_others_as_they_are(part, whole, runs, mo
     (failed,) = [report for report in reports if report.status == "failed"]
     assert (failed.key, failed.step) == (keys[2], 0)
     assert "became nan between steps 1 and 5" in failed.reason
-    assert all(same(key, part, whole[0]) for key in keys[:2])
+    assert all(same(key, part, whole) for key in keys[:2])
 
 
-def test_an_error_in_their_step_is_that_of_all(part, runs, monkeypatch):
+def test_an_error_of_the_device_is_that_of_all(part, runs, monkeypatch):
     def broken(*_):
         raise MemoryError("no more")
 
-    monkeypatch.setattr("iae_models.slots.Slots.run", broken)
+    monkeypatch.setattr("iae_models.step_graph.StepGraphs.perform", broken)
     keys = [run.key for run in runs]
     reports = list(perform_all(keys, place_of(part)))
     assert [(report.key, report.status) for report in reports] == [(key, "failed") for key in keys]
@@ -212,24 +192,15 @@ def test_runs_that_are_asked_to_stop_save_checkpoints_and_go_on_later(part, whol
     assert [part.run(key).newest_step() for key in keys] == [10, 10, 10]
     withdraw_stop(part)
     list(perform_all(keys, place))
-    assert all(same(key, part, whole[0]) for key in keys)
+    assert all(same(key, part, whole) for key in keys)
 
 
 def test_a_run_that_has_ended_is_told_and_the_others_train(part, whole, runs):
     keys = [run.key for run in runs]
-    shutil.copytree(whole[0].run(keys[0]).root, part.run(keys[0]).root, dirs_exist_ok=True)
+    shutil.copytree(whole.run(keys[0]).root, part.run(keys[0]).root, dirs_exist_ok=True)
     reports = list(perform_all(keys, place_of(part)))
     assert (reports[0].key, reports[0].status) == (keys[0], "finished")
-    assert [read_json(part.run(key).result)["slot"] for key in keys] == ["0/3", "0/2", "1/2"]
-
-
-def test_where_the_probe_finds_no_gain_runs_follow_one_another(part, runs, monkeypatch):
-    monkeypatch.setattr(slot_probe, "speedup", lambda *_: 1.0)
-    monkeypatch.setattr(slot_probe, "_ANSWERS", {})
-    keys = [run.key for run in runs]
-    reports = list(perform_all(keys[:2], place_of(part)))
-    assert [report.key for report in reports] == [keys[0]] * 4 + [keys[1]] * 4
-    assert read_json(part.run(keys[0]).result)["slot"] == "0/1"
+    assert all(same(key, part, whole) for key in keys)
 
 
 def test_a_lane_is_done_when_the_last_of_them_is(part, runs):

@@ -193,7 +193,7 @@ def test_bad_input_exits_with_2_and_names_what_is_near(run, finished, capsys):
 @pytest.mark.slow
 def test_a_run_that_is_trained_again_gives_the_same_bits(run, folder):
     # what a new run would not take on some machines, so that a run is trained as it was
-    place = json.dumps(asdict(WorkerSettings(str(folder.root), product="torch", slot="1/2")))
+    place = json.dumps(asdict(WorkerSettings(str(folder.root), product="torch", together=2)))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", CHILD, run.key, place], cwd=ROOT, env=environment, check=True)
     assert outcome_of(run) == "finished"

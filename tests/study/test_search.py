@@ -59,7 +59,7 @@ def test_a_worker_that_ray_killed_for_want_of_memory_gets_more_of_a_machine(sear
     searcher.take_back("1 worker(s) were killed\nand a long table", lambda trial: trial == "two")
     config = searcher.suggest("three")
     assert (config["lane"], config["bundle"]) == ([second], BUNDLES[1])
-    assert config["place"]["together"] == 1  # nor does it go on in slots beside others
+    assert config["place"]["together"] == 1  # nor does it go on beside others
     assert read_json(folder.run(second).root / "failure.1.json")["reason"] == "1 worker(s) were killed"
     assert searcher.suggest("four") is None  # until the larger share was found
     finish(second)

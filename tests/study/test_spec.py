@@ -698,5 +698,5 @@ def test_messages_show_values_as_yaml_does(problems):
 
 @pytest.mark.parametrize(("text", "number"), [("auto", None), ("null", None), ("3", 3)])
 def test_how_many_replicates_train_together(spec_of, text, number):
-    spec = spec_of(f"resources: {{replicates_together: {text}}}\n")
-    assert spec.resources.replicates_together == number
+    spec = spec_of(f"resources: {{runs_together: {text}}}\n")
+    assert spec.resources.runs_together == number

@@ -73,6 +73,7 @@ def replayed(template: RunFolder, before=lambda _run, _step: None):
             yield types.SimpleNamespace(step=step, values={"loss/autoencoder/reconstruction": number_of(run)})
 
     def train_and_measure(run, place: WorkerSettings):
+        run.remove_temporaries()  # as what a run goes on from is looked for
         steps, number = result["steps"], number_of(run)
         progress = training(run, steps, place.judge_every or steps // 2)
         state = types.SimpleNamespace(step=0)

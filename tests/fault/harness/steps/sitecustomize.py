@@ -16,7 +16,7 @@ def _log_steps(module):
 
     def logged(self):
         step(self)
-        (member,) = self._running.values()  # a lane of the fault tests trains one run at a time
+        (member,) = self._running  # a lane of the fault tests trains one run at a time
         line = f"{_log_steps.run} {member.state.step}\n".encode()
         os.write(_log_steps.file, line)
         if line.decode().strip() == os.environ.get("NAN_AT"):

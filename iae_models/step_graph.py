@@ -93,7 +93,8 @@ class StepGraphs:
         self, kind: Hashable, steps: Sequence[Callable[[], Values]], generators: Iterable[torch.Generator]
     ) -> None:
         graph = torch.cuda.CUDAGraph()
-        for generator in generators:
+        former = [(generator, generator.clone_state()) for generator in generators]
+        for generator, _ in former:
             graph.register_generator_state(generator)
         try:
             with torch.cuda.graph(graph):
@@ -101,6 +102,8 @@ class StepGraphs:
                 values = torch.stack([value for each in found for value in each.values()])
         except RuntimeError as error:
             self._can_record = False
+            for generator, state in former:  # it would go on waiting for the end of the recording
+                generator.graphsafe_set_state(state)
             reason = str(error).strip().splitlines()[0]
             warnings.warn(
                 f"training steps cannot be recorded as a CUDA graph, so they are slower than they could be: {reason}",

@@ -22,7 +22,7 @@ import torch
 from scipy import stats
 
 from analysis.measures.classifier import Classifier, classifier_for
-from benchmarks.machine import conditions, show, table
+from benchmarks.machine import conditions, kind_of, show, table
 from benchmarks.train_step import case_of
 from iae_models.config import RunConfig
 from iae_models.data import ImageData, load
@@ -72,8 +72,9 @@ def main() -> int:
         "90 % interval",
         "equivalent",
     )
+    title = f"Precision on a {kind_of(device)}"
     settings = f"- {options.case}, {options.steps} steps, {options.seeds} seeds, as many for each way"
-    show("\n".join([*conditions(device), settings, "", table(header, rows)]), "Precision", options.write, NOTE)
+    show("\n".join([*conditions(device), settings, "", table(header, rows)]), title, options.write, NOTE)
     return 0
 
 

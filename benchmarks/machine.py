@@ -49,6 +49,11 @@ def device_name(device: torch.device) -> str:
     return f"{names[0] if names else platform.processor()} (cpu capability {torch.backends.cpu.get_cpu_capability()})"
 
 
+def kind_of(device: torch.device) -> str:
+    """Return "GPU" or "CPU"."""
+    return "GPU" if device.type == "cuda" else "CPU"
+
+
 def seconds(device: torch.device) -> float:
     """Return a clock that other processes disturb little: this process's CPU time, or on a GPU the time of day."""
     if device.type == "cuda":

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import torch
 
-from benchmarks.machine import bandwidth, conditions, show, spread, table
+from benchmarks.machine import bandwidth, conditions, kind_of, show, spread, table
 from benchmarks.train_step import BYTES_PER_PARAMETER, case_of, our_steps, script, script_steps, with_steps
 from iae_models.config import RunConfig
 from iae_models.costs import num_parameters
@@ -30,7 +30,7 @@ from iae_models.training import Together, initial_state
 CASES = ("embedded_digits:1:100", "embedded_digits:0.25:100")
 PROCESSES = (1, 4, 16)
 TOGETHER = (1, 4, 16)
-SECONDS = 2.0
+SECONDS = 1.0
 """How long a round of an arm lasts."""
 
 MOST = 32
@@ -188,7 +188,7 @@ def main() -> int:
         "of the bandwidth",
     )
     lines = [*conditions(device), f"- measured: {copied / 1e9:.0f} GB/s copied"]
-    show("\n".join([*lines, "", table(header, rows)]), "Many runs on one device", options.write, NOTE)
+    show("\n".join([*lines, "", table(header, rows)]), f"Many runs at once on a {kind_of(device)}", options.write, NOTE)
     return 0
 
 

@@ -21,7 +21,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from benchmarks.machine import bandwidth, conditions, interleaved, peak_flops, show, spread, table
+from benchmarks.machine import bandwidth, conditions, interleaved, kind_of, peak_flops, show, spread, table
 from benchmarks.plain_training import PlainRun
 from iae_models.config import DATASETS, RunConfig, run_config
 from iae_models.costs import flops_per_step, num_parameters
@@ -83,7 +83,7 @@ def main() -> int:
         "largest difference of a loss",
     )
     text = "\n".join([*lines, "", table(header, rows)])
-    show(text, "The training step", options.write, NOTE)
+    show(text, f"The training step on a {kind_of(device)}", options.write, NOTE)
     return 0
 
 

@@ -104,6 +104,7 @@ class Dispatcher:
         self._retries = Retries(num_larger)
         self._num_lanes = num_lanes
         self._together = together
+        self._apart: set[str] = set()
         self._clock = clock
         hours = hours_left(spec, plan)
         self._deadline = None if hours is None else clock() + 3600 * hours
@@ -198,7 +199,8 @@ class Dispatcher:
         """Take a lane back, however it ended.
 
         The run that it was at when its worker died goes on from its last checkpoint; those behind it were not even
-        begun, or trained beside it, and simply queue up again. See `study.retries` for how often.
+        begun, and simply queue up again. See `study.retries` for how often. Of runs side by side nobody knows whose
+        fault it was, so from then on each of them goes out alone.
 
         Args:
             keys: Its runs.
@@ -207,7 +209,10 @@ class Dispatcher:
         """
         open_runs = [self._live[key] for key in keys if key in self._live and not self._settle(key)]
         begun = [run for run in open_runs if not self._retries.can_grow(self.folder.run(run.key))]
-        if begun and not stopped:
+        side_by_side = begun[: self._together]
+        if len(side_by_side) > 1 and not stopped and not starved:
+            self._apart |= {run.key for run in side_by_side}
+        elif begun and not stopped:
             self._worker_died(begun[0], starved)
         for run in reversed(open_runs):
             if self._settle(run.key):
@@ -231,14 +236,17 @@ class Dispatcher:
             record_failure(folder, "lost", reason, step)
 
     def _take_from_queue(self) -> list[PlannedRun]:
-        """Return the next runs in the queue that go out together; one with a larger share goes alone."""
+        """Return the next runs in the queue that go out together."""
         most = min(self._together, math.ceil(len(self._queue) / self._num_lanes))
         lane: list[PlannedRun] = []
         while self._queue and len(lane) < max(self.spec.resources.lane_size, most):
-            if lane and (self.growths(lane[0].key) or self.growths(self._queue[0].key)):
+            if lane and (self._goes_alone(lane[0]) or self._goes_alone(self._queue[0])):
                 break
             lane.append(self._queue.popleft())
         return lane
+
+    def _goes_alone(self, run: PlannedRun) -> bool:
+        return run.key in self._apart or self.growths(run.key) > 0
 
     def _propose(self) -> None:
         """Queue what the search of the block proposes that has the most runs left: a configuration or a replicate."""

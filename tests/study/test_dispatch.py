@@ -9,10 +9,11 @@ from optuna.trial import TrialState
 from iae_models import config
 from iae_models.config import RECIPE_VERSION
 from study.dispatch import Dispatcher
-from study.failures import record_failure
+from study.failures import failure_kind, record_failure
 from study.plan import make_plan, other_code
 from study.records import read_json, run_status
 from study.resolved import write_study
+from study.retries import MOST_LOSSES
 from study.selection import confined
 from study.trial import Report
 
@@ -188,9 +189,19 @@ def test_runs_that_train_side_by_side_are_shared_among_the_lanes(spec_of, dispat
     assert [len(lane) for lane in lanes] == [3, 3, 1, 1]
     keys = [run.key for run in lanes[0]]
     assert [dispatcher.standing.reports[key].status for key in keys] == ["running"] * 3
-    dispatcher.lane_ended(keys)  # its worker died: all of them go out again
-    again = [run.key for _ in range(2) for run in dispatcher.next_lane()]
-    assert again == keys
+
+
+def test_runs_whose_worker_died_side_by_side_go_out_one_by_one(spec_of, folder, dispatch):
+    dispatcher = dispatch(spec_of(GRID), together=3)
+    keys = [run.key for run in dispatcher.next_lane()]
+    dispatcher.lane_ended(keys)
+    assert [[run.key for run in dispatcher.next_lane()] for _ in keys] == [[key] for key in keys]
+    for _ in range(MOST_LOSSES):  # only the one that is at fault is given up
+        dispatcher.lane_ended(keys[1:2])
+        lane = dispatcher.next_lane()
+    assert failure_kind(folder.run(keys[1])) == "lost"
+    assert keys[1] not in [run.key for run in lane]
+    assert not any(folder.run(key).failure.is_file() for key in (keys[0], keys[2]))
 
 
 def test_of_runs_that_lacked_memory_together_each_goes_out_alone(spec_of, folder, dispatch):

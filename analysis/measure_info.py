@@ -68,6 +68,11 @@ POINTS = tuple(
     for name, info in DATASETS.items()
     if info.holds_images
 )
+PIXELS = tuple(
+    UndefinedWhere("data.name", name, "points have no pixels")
+    for name, info in DATASETS.items()
+    if not info.holds_images
+)
 STROKES = tuple(
     UndefinedWhere("data.name", name, "the data are not drawn in strokes")
     for name in DATASETS

@@ -15,6 +15,7 @@ from analysis.measure_info import (
     CODE,
     GAUSSIAN,
     NO_NOISE,
+    PIXELS,
     RISES,
     STROKES,
     MeasureInfo,
@@ -40,6 +41,13 @@ _VECTORS: dict[str, MeasureInfo] = {
         "fraction",
         "Share of the images' pixel variance that the mean reconstruction over noise explains.",
         "higher",
+    ),
+    "sharpness": MeasureInfo(
+        "sharpness",
+        "ratio",
+        "Total variation of reconstructions over that of the images; less is blurred, more is noisy.",
+        "one",
+        undefined=PIXELS,
     ),
     "share_z_pixel": MeasureInfo(
         "S_z, pixels",
@@ -99,6 +107,20 @@ _VECTORS: dict[str, MeasureInfo] = {
         "neither",
     ),
     **{
+        f"share_{part}_feature_prior": MeasureInfo(
+            f"S_{part}, features, prior",
+            "fraction",
+            f"Share of the variance in the classifier's features that {who}, codes drawn from the prior.",
+            "neither",
+            uses_labels=True,
+        )
+        for part, who in (
+            ("z", "the code decides alone"),
+            ("n", "the noise decides alone"),
+            ("zn", "code and noise decide only together"),
+        )
+    },
+    **{
         f"share_{part}_{style}": MeasureInfo(
             f"S_{part}, {style}",
             "fraction",
@@ -139,6 +161,14 @@ _VECTORS: dict[str, MeasureInfo] = {
         "ratio",
         "Squared distance of two reconstructions of one code over that of image and reconstruction; 1 is calibrated.",
         "one",
+        undefined=(NO_NOISE,),
+    ),
+    "dispersion_ratio_feature": MeasureInfo(
+        "ρ, features",
+        "ratio",
+        "The dispersion ratio ρ in the classifier's features.",
+        "one",
+        uses_labels=True,
         undefined=(NO_NOISE,),
     ),
     "energy_score_pixel": MeasureInfo(

@@ -16,7 +16,7 @@ class Row:
         study: Name of the study, a file in `search_spaces/`.
         blocks: The blocks of that study that the row is about.
         measures: Their measures, the most important first.
-        awaits: What is missing where nothing was measured: data that cannot be had here, or a GPU.
+        needs: Data that it takes and that cannot be downloaded everywhere; empty where there is none.
     """
 
     place: str
@@ -25,7 +25,7 @@ class Row:
     study: str
     blocks: tuple[str, ...]
     measures: tuple[str, ...]
-    awaits: str = "a GPU"
+    needs: str = ""
 
 
 SPLIT = ("share_z_feature", "label_preservation", "r2_mean", "critic_accuracy")
@@ -58,11 +58,11 @@ ROWS: tuple[Row, ...] = (
     Row("§ 2", "the distributions of prior and noise", "their capacity sets the split", "distributions",
         ("distributions",), SPLIT),
     Row("Fig. 3", "IAE, SVHN: 150; 75 + 1000", "the middle digit is kept, its neighbours are not",
-        "svhn_decomposition", ("deterministic", "stochastic"), SPLIT, "SVHN and a GPU"),
+        "svhn_decomposition", ("deterministic", "stochastic"), SPLIT, "SVHN"),
     Row("Fig. 3, with known factors", "IAE, street digits: 150; 75 + 1000", "as for SVHN", "street_digits",
         ("deterministic", "stochastic"), SPLIT),
     Row("Fig. 4", "IAE, CelebA 48 x 48: 150; 50 + 1000", "the face's shape is kept, glasses and smile are not",
-        "celeba_decomposition", ("deterministic", "stochastic"), SPLIT, "CelebA and a GPU"),
+        "celeba_decomposition", ("deterministic", "stochastic"), SPLIT, "CelebA"),
     Row("Fig. 5b", "GAN, seven Gaussians", "ignores its categories; points between the modes", "seven_gaussians",
         ("gan",), MIXTURE),
     Row("Fig. 5c", "IAE, seven Gaussians", "a category for each component", "seven_gaussians", ("iae",), MIXTURE),
@@ -71,6 +71,8 @@ ROWS: tuple[Row, ...] = (
     Row("Fig. 6", "IAE, MNIST clusters, K = 30, n = 10", "about 5 % error", "clustering", ("iae",), CLUSTERS),
     Row("Fig. 6, ours", "IAE with noise on the codes", "–", "clustering", ("iae_code_noise",), CLUSTERS),
     Row("Fig. 6, ours", "IAE + VAT + balance", "–", "clustering", ("iae_vat_balance",), CLUSTERS),
+    Row("Fig. 6, ours", "VAT × balance × gradient to the code; VAT + balance alone", "–",
+        "cluster_terms", ("terms", "no_reconstruction"), CLUSTERS[:4]),
     Row("Fig. 6", "AAE and InfoGAN clusters, same K", "–", "clustering", ("aae", "infogan"), CLUSTERS),
     Row("Eq. 8", "Euclidean against adversarial reconstruction", "a Euclidean cost maximizes I(x; z)",
         "euclidean_against_adversarial", ("adversarial", "euclidean"), (*SPLIT, "dispersion_ratio")),
@@ -91,11 +93,11 @@ ROWS: tuple[Row, ...] = (
     Row("§ 2.1.2, ours", f"IAE + VAT; labels and prior alone; {CLASS_PRIOR}", "–", "semi_supervised_mnist",
         ("iae_vat", "no_reconstruction"), ("classification_error",)),
     Row("§ 2.1.2", f"IAE, SVHN, 1,000 labels; {CLASS_PRIOR}", "9.80 % (Improved-GAN: 8.11 %)",
-        "semi_supervised_svhn", ("iae",), ("classification_error",), "SVHN and a GPU"),
+        "semi_supervised_svhn", ("iae",), ("classification_error",), "SVHN"),
     Row("§ 2.1.2, ours", "IAE, SVHN, 1,000 labels and no others: a uniform prior", "–", "semi_supervised_svhn",
-        ("iae_uniform_prior",), ("classification_error",), "SVHN and a GPU"),
+        ("iae_uniform_prior",), ("classification_error",), "SVHN"),
     Row("§ 2.1.2", f"AAE, SVHN, 1,000 labels; {CLASS_PRIOR}", "17.70 %", "semi_supervised_svhn", ("aae",),
-        ("classification_error",), "SVHN and a GPU"),
+        ("classification_error",), "SVHN"),
     Row("§ 2 and 4", "GAN, VAE, AAE, AVB, ALI, InfoGAN on the same networks", "–", "baselines",
         ("iae", "fiae", "gan", "infogan", "ali", "aae", "vae", "avb"), (*SPLIT, "prior_accuracy")),
     Row("Fig. 11", "InfoGAN, four points", "axis-aligned posteriors that overlap", "four_points", ("infogan",),
@@ -109,10 +111,10 @@ ROWS: tuple[Row, ...] = (
         "fiae_clustering", ("fiae", "no_eps", "fiae_divergences", "infogan"),
         ("clustering_error", "recognition_error", "vote_entropy", "vote_separation")),
     Row("Fig. 7, 8", "CycleIAE, edges2shoes: n = 100; L1 cycle; marginal matching", "one edge map, many shoes; an L1 "
-        "cost ignores the noise", "edges_to_shoes", THREE, TRANSLATIONS, "edges2shoes and a GPU"),
+        "cost ignores the noise", "edges_to_shoes", THREE, TRANSLATIONS, "edges2shoes"),
     Row("Fig. 8, small", "the same on Fashion-MNIST footwear, n = 20", "–", "edges_shoes_28", THREE, TRANSLATIONS),
     Row("Fig. 9", "CycleIAE, women to men: ε = 100; L1 cycle; marginal matching", "one face, many codes; marginal "
-        "matching loses the identity", "women_to_men", THREE, TRANSLATIONS, "CelebA and a GPU"),
+        "matching loses the identity", "women_to_men", THREE, TRANSLATIONS, "CelebA"),
     Row("Fig. 9, small", "the same on digits in two styles, ε = 20", "–", "digits_two_styles", THREE, TRANSLATIONS),
 )  # fmt: skip
 """Every system that the paper trains, vector codes before image codes."""

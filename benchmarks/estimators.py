@@ -32,6 +32,7 @@ from analysis.measures.measurement import Estimate
 from analysis.measures.mmd import squared_mmd
 from analysis.measures.nearest import nearest_label_information
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
+from analysis.measures.sharpness import sharpness
 from analysis.measures.variance_split import variance_shares
 from benchmarks.estimator_rows import FEW, PARTS, REPEATS, Row
 from benchmarks.estimator_rows import normal as _normal
@@ -192,6 +193,14 @@ def _spread(num: int) -> Iterator[Row]:
 
         truth = 2 * spread**2 / (1 + spread**2)
         yield Row("dispersion ratio ρ", f"decoder {spread:g} times as wide as the data", num, truth, estimate)
+    for count in (1, 4):
+
+        def blurred(generator: torch.Generator, count: int = count) -> Estimate:
+            x = _normal(num, 64, generator).view(num, 1, 8, 8)
+            draws = torch.randn(num, 4, count, 1, 8, 8, generator=generator)
+            return sharpness(x, draws.mean(2))
+
+        yield Row("sharpness", f"a mean of {count} image{'s' * (count > 1)} of noise", num, count**-0.5, blurred)
 
 
 def _fidelity(num: int) -> Iterator[Row]:

@@ -37,7 +37,8 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
     """Write the named measures of a study's grid runs to a file."""
     results = load_results(study_dir)
     study, runs = results.study, describe_runs(results.runs)
-    runs = runs[runs["origin"] == "grid"]
+    # of a study that was confined to some of its cells the others never began
+    runs = runs[(runs["origin"] == "grid") & runs["status"].isin(("finished", "pruned", "failed"))]
     finished = runs[runs["status"] == "finished"]
     configs = {key: _changed(study_dir, key) for key in runs["key"]}
     common = _common(list(configs.values()))

@@ -99,7 +99,8 @@ def _line(row: Row, study: Mapping[str, Any] | None) -> str:
     cells = [cell for cell in study["cells"] if cell["block"] in row.blocks] if study else []
     cells = [cell for cell in cells if cell["values"] or cell["failed"]]
     if not study or not cells:
-        ours, how = f"awaits {row.awaits}", f"`search_spaces/{row.study}.yaml`"
+        ours = f"not run: needs {row.needs}" if row.needs else "not run yet"
+        how = f"`search_spaces/{row.study}.yaml`"
     else:
         # a bar, as in p(z|x), would end the table's cell
         ours = "<br>".join(_cell(cell, row.measures) for cell in cells).replace("|", "\\|")

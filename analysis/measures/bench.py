@@ -18,6 +18,7 @@ from analysis.measures.labels import label_preservation, label_split
 from analysis.measures.measurement import Estimate, invalid, refused, undefined
 from analysis.measures.prior_match import prior_accuracy
 from analysis.measures.reconstruction import reconstruction
+from analysis.measures.sharpness import sharpness
 from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.config import stream_seed
 
@@ -132,10 +133,11 @@ def take_sample(bench: Bench, model: Model, subject: str, split: str) -> Sample:
 
 
 def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
-    """Return reconstruction errors, variance shares and label measures."""
+    """Return reconstruction errors, sharpness, variance shares and label measures."""
     draws = sample.draws
     return {
         **reconstruction(draws.x, draws.x_hat, bench.mean_image),
+        "sharpness": sharpness(draws.x, draws.x_hat),
         **variance_shares(draws.x_hat, "pixel"),
         **_measure_features(bench, sample),
         **_measure_labels(bench, sample),

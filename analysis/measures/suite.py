@@ -58,10 +58,10 @@ if TYPE_CHECKING:
     from iae_models.data import ImageData
 
 RECONSTRUCTIONS = (
-    *("mse_single", "mse_mean", "r2_mean", *SHARES, *LABELS),
-    *("dispersion_ratio", "energy_score_pixel", "energy_score_feature", "critic_accuracy"),
+    *("mse_single", "mse_mean", "r2_mean", "sharpness", *SHARES, *LABELS),
+    *("dispersion_ratio", "dispersion_ratio_feature", "energy_score_pixel", "energy_score_feature", "critic_accuracy"),
 )
-PRIOR_SHARES = ("share_z_pixel_prior", "share_n_pixel_prior", "share_zn_pixel_prior", *STROKES)
+PRIOR_SHARES = (*(f"{name}_prior" for name in SHARES), *STROKES)
 GAUSSIAN_CODES = ("information_low", "information_high", "prior_moment_kl")
 CATEGORICAL_CODES = (
     *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami", "label_information_gain"),
@@ -167,7 +167,16 @@ def _measure_prior_shares(bench: Bench, model: Model) -> Table:
         stream = bench.stream(f"model/{split}/prior")
         x_hat = decode(model, model.sample_prior(NUM_PRIOR_CODES, stream), stream)
         table[split] = variance_shares(x_hat, "pixel_prior") | _stroke_shares(bench, x_hat)
+        table[split] |= _feature_shares(bench, x_hat)
     return table
+
+
+def _feature_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
+    if bench.classifier is None:
+        names = [f"{name}_prior" for name in SHARES if name.endswith("_feature")]
+        return dict.fromkeys(names, bench.without_classifier(len(x_hat), "fraction"))
+    phi_hat = bench.classifier.features(x_hat.flatten(0, 1))
+    return variance_shares(phi_hat.view(*x_hat.shape[:2], -1), "feature_prior")
 
 
 def _stroke_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
@@ -179,12 +188,14 @@ def _stroke_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
 def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
     x, x_hat = sample.draws.x, sample.draws.x_hat
     unit = "feature (Euclidean norm)"
-    feature = bench.without_classifier(len(x), unit)
+    feature, ratio = bench.without_classifier(len(x), unit), bench.without_classifier(len(x), "ratio")
     if sample.phi is not None and sample.phi_hat is not None:
         feature = energy_score(sample.phi, sample.phi_hat, unit)
+        ratio = dispersion_ratio(sample.phi, sample.phi_hat, model.noise_dim)
     return {
         **measure_decoder(bench, sample),
         "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
+        "dispersion_ratio_feature": ratio,
         "energy_score_pixel": energy_score(x, x_hat, "intensity (Euclidean norm)"),
         "energy_score_feature": feature,
     }

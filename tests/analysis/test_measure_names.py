@@ -43,4 +43,4 @@ def test_what_the_suite_skips_is_undefined_here():
     assert undefined("model.code", "gaussian") == set(CATEGORICAL_CODES)
     assert undefined("model.code", "categorical") == set(GAUSSIAN_CODES)
     assert undefined("model.latent_dim", 0) == set(CODES) - set(CATEGORICAL_CODES)
-    assert undefined("model.noise_dim", 0) == {"dispersion_ratio"}
+    assert undefined("model.noise_dim", 0) == {"dispersion_ratio", "dispersion_ratio_feature"}

@@ -57,7 +57,7 @@ def test_values_are_means_with_t_intervals_over_seeds():
         in line
     )
     (iae,) = (line for line in lines if line.startswith("| Fig. 5c"))
-    assert "awaits" in iae
+    assert "not run" in iae
     assert "Changed from the file: `train.steps=100`." in lines[-2]
     assert "steps = 100; at their defaults: discriminator_norm = pre_activation." in lines[-2]
 

@@ -6,13 +6,16 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import study.lane
+import study.trial
 from benchmarks.made_up_runs import finish
 from study.lane import LaneTrainable
 from study.records import StudyFolder
 from study.trial import Report, WorkerSettings
+
+if TYPE_CHECKING:
+    from study.group import Group
 
 SECONDS = "BENCHMARK_RUN_SECONDS"
 """The environment variable that says how long a run sleeps."""
@@ -23,11 +26,11 @@ class IdleLane(LaneTrainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Put idling in the place of training, in this worker's process."""
-        study.lane.perform = idle  # type: ignore[attr-defined]
+        study.trial.perform = idle
         super().setup(config)
 
 
-def idle(key: str, place: WorkerSettings) -> Iterator[Report]:
+def idle(key: str, place: WorkerSettings, group: Group | None = None) -> Iterator[Report]:
     """Report as a run does that has one entry in its history, and leave the folder of a finished one."""
     seconds = float(os.environ.get(SECONDS, "0"))
     time.sleep(seconds)

@@ -136,14 +136,15 @@ def virtual_adversarial_loss(
         direction: A random start with the shape of x, standard normal.
         radius: Euclidean length of the perturbation, in the units of x.
     """
-    target = log_softmax(logits_of(x), 1).detach()
 
     def divergence(perturbation: Tensor) -> Tensor:
         predicted = log_softmax(logits_of(x + perturbation), 1)
         return (target.exp() * (target - predicted)).sum() / len(x)
 
-    sensitive = input_gradient(lambda start: divergence(1e-2 * start), _unit(direction))
-    return divergence(radius * _unit(sensitive))
+    with in_single_precision(x):  # in less, the first small step would be rounded away
+        target = log_softmax(logits_of(x), 1).detach()
+        sensitive = input_gradient(lambda start: divergence(1e-2 * start), _unit(direction))
+        return divergence(radius * _unit(sensitive))
 
 
 def balance_loss(probabilities: Tensor, prior: Tensor) -> Tensor:

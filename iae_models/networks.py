@@ -98,7 +98,7 @@ class Encoder(nn.Module):
                 h, shift = h + shift, None
             h = torch.relu(h)
         code: Tensor = self.norm(self.last(h))
-        return code
+        return code.to(self.last.weight.dtype)
 
     def forward(self, x: Tensor, eps: Tensor) -> Tensor:
         """Return a code or its parameters with shape (N, outputs), or probabilities that sum to 1."""

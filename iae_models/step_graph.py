@@ -12,6 +12,7 @@ Reference: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -59,40 +60,39 @@ class StepGraphs:
         self._performed: Counter[Hashable] = Counter()
         self._streams: list[torch.cuda.Stream] = []
 
-    @property
-    def are_used(self) -> bool:
-        """Whether there is a recording."""
-        return bool(self._recordings)
-
     def forget(self) -> None:
         """Drop all recordings, because tensors that they use have moved, or the runs are others."""
+        self._can_record = self._device.type == "cuda"
         self._recordings.clear()
         self._performed.clear()
 
     def perform(
         self, kind: Hashable, steps: Sequence[Callable[[], Values]], generators: Iterable[torch.Generator]
-    ) -> list[Values | Exception]:
-        """Perform steps and return the values of each, or the error that ended it.
+    ) -> tuple[list[Values | Exception], bool]:
+        """Perform steps and return the values of each, or the error that ended it, and whether a recording was played.
 
         Args:
             kind: What they do; from this, and from what `forget` says, it is known whether a recording is of them.
             steps: A step of each run. What it changes, it changes in place.
             generators: The random streams that they draw from.
+
+        Raises:
+            torch.AcceleratorError: The device failed; whose step it was cannot be told.
         """
         if self._can_record and self._performed[kind] >= WARM_UP and kind not in self._recordings:
             self._record(kind, steps, generators)
         if kind not in self._recordings:
             self._performed[kind] += 1
-            return [_attempted(step) for step in steps]
+            return [_attempted(step) for step in steps], False
         recording = self._recordings[kind]
         recording.graph.replay()
         scalars = iter(recording.values.clone().unbind(0))
-        return [{name: next(scalars) for name in names} for names in recording.names]
+        return [{name: next(scalars) for name in names} for names in recording.names], True
 
     def _record(
         self, kind: Hashable, steps: Sequence[Callable[[], Values]], generators: Iterable[torch.Generator]
     ) -> None:
-        graph = torch.cuda.CUDAGraph()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._device)
         former = [(generator, generator.clone_state()) for generator in generators]
         for generator, _ in former:
             graph.register_generator_state(generator)
@@ -100,11 +100,12 @@ class StepGraphs:
             with torch.cuda.graph(graph):
                 found = self._in_branches(steps)
                 values = torch.stack([value for each in found for value in each.values()])
-        except RuntimeError as error:
+        except Exception as error:  # noqa: BLE001 - one of the step's own comes again, without the recording
             self._can_record = False
+            torch.cuda.set_stream(stream)  # a recording that cannot be ended leaves its own behind
             for generator, state in former:  # it would go on waiting for the end of the recording
                 generator.graphsafe_set_state(state)
-            reason = str(error).strip().splitlines()[0]
+            reason = str(error).strip().partition("\n")[0]
             warnings.warn(
                 f"training steps cannot be recorded as a CUDA graph, so they are slower than they could be: {reason}",
                 stacklevel=2,
@@ -131,5 +132,8 @@ class StepGraphs:
 def _attempted(step: Callable[[], Values]) -> Values | Exception:
     try:
         return step()
+    except torch.AcceleratorError:
+        raise
     except Exception as error:  # noqa: BLE001 - it is this run's own, and told to whoever asked for the run
+        traceback.clear_frames(error.__traceback__)  # they hold the memory of half a step
         return error

@@ -59,7 +59,7 @@ class TrainState:
         streams: One random stream per named draw of a batch.
         average: Exponential moving average of the measured parameters, by parameter name; empty where it is switched
         off. step: Training steps done.
-        is_recorded: Whether its last steps were those of a CUDA graph.
+        is_recorded: Whether steps of it were those of a CUDA graph.
     """
 
     variant: Variant
@@ -192,8 +192,8 @@ class Together:
 
     Each run has an iterator of its own. A run that is asked for a report that is not there yet lets all train on. So
     whoever has several asks those that are `due`, and calls `advance` where none is: then each state is at the step of
-    its last report. A run may join at any time and leave at any time. An error in a run's step is that run's own, but
-    for one of the device, which ends all of them.
+    its last report. A run may join at any time and leave at any time. An error in a run's step is that run's own; one
+    of the device (`torch.AcceleratorError`) is raised to whoever asks, and nothing can be computed after it.
 
     Args:
         device: Where they train.
@@ -231,10 +231,16 @@ class Together:
                     raise item
                 yield item
         finally:
-            self._leave(member)
+            self.leave(member.state)
+
+    def leave(self, state: TrainState) -> None:
+        """Let a run go, if it is still here: also one that joined and was never asked for a report."""
+        for member in [member for member in self._members if member.state is state]:
+            self._stop(member)
             self._members.remove(member)
 
-    def _leave(self, member: _Member) -> None:
+    def _stop(self, member: _Member) -> None:
+        """Let a run train no further; its reports can still be asked for."""
         if member in self._running:
             self._running.remove(member)
             self._graphs.forget()
@@ -252,27 +258,23 @@ class Together:
             if at % member.config.report_every and at < member.config.steps:
                 continue
             if not member.report() or at == member.config.steps:
-                self._leave(member)
+                self._stop(member)
 
     def _step(self) -> None:
         """Let every player of every run move once."""
         moving = tuple(member.moving() for member in self._running)
         steps = [partial(member.move, players) for member, players in zip(self._running, moving, strict=True)]
         generators = [stream for member in self._running for stream in member.state.streams.values()]
-        try:
-            found = self._graphs.perform(moving, steps, generators)
-        except Exception as error:  # noqa: BLE001 - whose it is cannot be told
-            found = [error] * len(steps)
-        is_recorded = self._graphs.are_used
+        found, is_recorded = self._graphs.perform(moving, steps, generators)
         for member, values in zip([*self._running], found, strict=True):
             if isinstance(values, Exception):
                 member.waiting.append(values)
-                self._leave(member)
+                self._stop(member)
                 continue
             for name, value in values.items():
                 member.values.setdefault(name, []).append(value)
             member.state.step += 1
-            member.state.is_recorded = is_recorded
+            member.state.is_recorded |= is_recorded
         _update_averages(self._running)
 
 

@@ -43,7 +43,7 @@ class Dispatcher:
         folder: Its folder, under the driver's lock.
         plan: What is to do.
         num_larger: How often the share of a machine that a lane takes can grow.
-        num_lanes: How many lanes there are, among which runs that could train side by side are shared.
+        num_devices: How many GPUs there are, among which runs that could train side by side are shared.
         together: How many runs a lane trains side by side.
         clock: Seconds of a clock that only moves forward.
 
@@ -64,7 +64,7 @@ class Dispatcher:
         plan: Plan,
         *,
         num_larger: int = 0,
-        num_lanes: int = 1,
+        num_devices: int = 1,
         together: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -102,7 +102,7 @@ class Dispatcher:
         }
         self.is_stopped = False
         self._retries = Retries(num_larger)
-        self._num_lanes = num_lanes
+        self._num_devices = num_devices
         self._together = together
         self._apart: set[str] = set()
         self._clock = clock
@@ -154,6 +154,10 @@ class Dispatcher:
             self._live[run.key] = run
             self.standing.reports[run.key] = Report(run.key, "running", 0, 0.0)
         return lane
+
+    def is_out(self, key: str) -> bool:
+        """Return whether a run was handed out and has not ended."""
+        return key in self._live
 
     def growths(self, key: str) -> int:
         """Return how often the share of a run has grown, because it ran out of memory."""
@@ -210,7 +214,7 @@ class Dispatcher:
         open_runs = [self._live[key] for key in keys if key in self._live and not self._settle(key)]
         begun = [run for run in open_runs if not self._retries.can_grow(self.folder.run(run.key))]
         side_by_side = begun[: self._together]
-        if len(side_by_side) > 1 and not stopped and not starved:
+        if len(side_by_side) > 1 and not stopped:
             self._apart |= {run.key for run in side_by_side}
         elif begun and not stopped:
             self._worker_died(begun[0], starved)
@@ -237,16 +241,18 @@ class Dispatcher:
 
     def _take_from_queue(self) -> list[PlannedRun]:
         """Return the next runs in the queue that go out together."""
-        most = min(self._together, math.ceil(len(self._queue) / self._num_lanes))
+        most = min(self._together, math.ceil(len(self._queue) / self._num_devices))
         lane: list[PlannedRun] = []
         while self._queue and len(lane) < max(self.spec.resources.lane_size, most):
-            if lane and (self._goes_alone(lane[0]) or self._goes_alone(self._queue[0])):
+            if lane and not self._go_together(lane[0], self._queue[0]):
                 break
             lane.append(self._queue.popleft())
         return lane
 
-    def _goes_alone(self, run: PlannedRun) -> bool:
-        return run.key in self._apart or self.growths(run.key) > 0
+    def _go_together(self, run: PlannedRun, other: PlannedRun) -> bool:
+        """Return whether two runs may go out together: on the same data, and neither is to go alone."""
+        is_alone = any(item.key in self._apart or self.growths(item.key) for item in (run, other))
+        return run.config.data.name == other.config.data.name and not is_alone
 
     def _propose(self) -> None:
         """Queue what the search of the block proposes that has the most runs left: a configuration or a replicate."""

@@ -47,9 +47,17 @@ class Group:
         self._seconds[key] = 0.0
 
     def join(self, key: str, state: TrainState, data: ImageData, config: RunConfig) -> Generator[Progress]:
-        """Return the progress of a run from its state on; nothing trains before it is asked for."""
+        """Yield the progress of a run from its state on, and before it one without values, as which it has joined.
+
+        Nothing trains before all runs of the group have joined and are asked again.
+        """
+        progress = self._together.join(state, data, config)
         self._states[key] = state
-        return self._together.join(state, data, config)
+        try:
+            yield Progress(state.step, {})
+            yield from progress
+        finally:
+            self._together.leave(state)
 
     def leave(self, key: str) -> None:
         """Let a run go that has ended."""

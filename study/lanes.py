@@ -31,6 +31,11 @@ class Lanes:
     together: int = 1
 
     @property
+    def num_devices(self) -> int:
+        """GPUs that the lanes lie on, or their number where they use none."""
+        return max(1, round(self.number * min(1.0, self.gpus))) if self.gpus else self.number
+
+    @property
     def device(self) -> str:
         """The torch device that a lane trains on."""
         return "cuda" if self.gpus else "cpu"

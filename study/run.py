@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import time
@@ -36,12 +37,12 @@ from study.checkpoint_notes import made_by
 from study.checkpoints import Checkpoints
 from study.pictures import Pixels, contact_sheet, write_png
 from study.provenance import device_name, versions
-from study.records import RunFolder, StudyFolder, read_json, write_json
+from study.records import RunFolder, StudyFolder, read_json, run_status, write_json
 from study.run_log import Line, RunLog
 from study.rungs import measure_objectives, with_rungs
 from study.scatter import scatter_sheet
 from study.stop_request import StopRequested, is_stop_requested
-from study.trial import WorkerSettings
+from study.trial import EndedEarly, WorkerSettings
 
 if TYPE_CHECKING:
     from study.group import Group
@@ -59,6 +60,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
         group: The runs that it trains beside. A line without values says that it has joined them.
 
     Raises:
+        EndedEarly: The driver has ended the run.
         StopRequested: The study is asked to stop, and the run is at a checkpoint.
         Diverged: A loss or parameter left the finite numbers.
         ValueError: The run's record does not fit its name, or its data set is not the published one.
@@ -81,9 +83,11 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
             steps: Iterator[Progress] = train(state, data, config)
         else:
             steps = group.join(run.key, state, data, config)
-            yield Line(state.step, log.time_s, {})
         for progress in with_rungs(steps, run, state, config.train.steps, place.judge_every, objectives):
             line = Line(progress.step, log.time_s + clock() - begin, progress.values)
+            if not progress.values:
+                yield line
+                continue
             if log.add(line):
                 _draw(events, line)
             is_stopped = is_stop_requested(StudyFolder(Path(place.study)))
@@ -91,8 +95,7 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
                 log.sync()
                 checkpoints.save(state)
             yield line
-            if is_stopped:
-                raise StopRequested
+            _end_if(run, place, is_stopped=is_stopped)
         trained = clock()
         measures, accuracy = _measure(run, state, data, config, replicate, place)
         for measure in measures:
@@ -131,6 +134,14 @@ def train_and_measure(run: RunFolder, place: WorkerSettings, group: Group | None
     run.remove_checkpoints()
 
 
+def _end_if(run: RunFolder, place: WorkerSettings, *, is_stopped: bool) -> None:
+    """Raise what ends a run whose report has been heard, if something does."""
+    if place.judge_every and run_status(run) == "pruned":
+        raise EndedEarly
+    if is_stopped:
+        raise StopRequested
+
+
 def model_values(measures: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
     """Return the trained model's value of each measure, by split and name; None where it is undefined or refused."""
     values: dict[str, dict[str, float | None]] = {"validation": {}, "test": {}}
@@ -164,6 +175,7 @@ def prepare_torch(place: WorkerSettings) -> None:
     torch.backends.cudnn.benchmark = False
     if place.device == "cuda":
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # for measures, as elsewhere
+        gc.collect()
         torch.cuda.empty_cache()  # what a run before this one took, neighbours may need
     # No result reads memory that nothing was written to, and filling it all takes a twentieth of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

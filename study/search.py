@@ -99,6 +99,10 @@ class LaneSearcher(Searcher):
         starved = self._starved.pop(trial_id, "")
         self.dispatcher.lane_ended(keys, stopped=not error and is_ours, starved=starved)
 
+    def has_runs(self, trial_id: str) -> bool:
+        """Return whether a lane has runs that have not ended."""
+        return any(map(self.dispatcher.is_out, self._lanes.get(trial_id, ())))
+
     def note_error(self, trial_id: str, text: str) -> None:
         """Take in, before the trial is completed, what Ray says of the end of a lane's worker."""
         line = next((line for line in text.splitlines() if MEMORY_MONITOR in line), "")
@@ -154,9 +158,13 @@ class RungScheduler(FIFOScheduler):
 
     @guarded(otherwise=TrialScheduler.CONTINUE)
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Return STOP for a lane whose run fell behind, and CONTINUE for any other."""
+        """Return STOP for a lane whose last run fell behind, and CONTINUE for any other.
+
+        Of several, the worker ends the run that fell behind, and goes on with the others.
+        """
         is_over = [self.dispatcher.stops(Report(**fields)) for fields in result.get("reports", ())]
-        return TrialScheduler.STOP if any(is_over) else TrialScheduler.CONTINUE
+        is_left = self._searcher.has_runs(trial.trial_id)
+        return TrialScheduler.STOP if any(is_over) and not is_left else TrialScheduler.CONTINUE
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray nothing to pickle."""

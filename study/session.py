@@ -98,7 +98,7 @@ def run_plan(
         )
         with writing(folder):  # it may have to end runs early
             dispatcher = Dispatcher(
-                spec, folder, plan, num_larger=len(lanes.larger), num_lanes=lanes.number, together=lanes.together
+                spec, folder, plan, num_larger=len(lanes.larger), num_devices=lanes.num_devices, together=lanes.together
             )
         problems = _run(dispatcher, folder, lanes, place, console, launched_at)
     _print_failures(dispatcher, console, command)

@@ -1,7 +1,7 @@
 """What one worker does with one run. Imports no ray; torch only where a run begins.
 
-`perform` never raises: whatever happens to a run is written into its folder, so one bad configuration costs nobody else
-anything.
+Whatever happens to a run is written into its folder, so one bad configuration costs nobody else anything. `perform`
+raises only what ends the process: an error of the GPU, after which nothing can be computed.
 """
 
 from __future__ import annotations
@@ -72,6 +72,10 @@ class Report:
     reason: str = ""
 
 
+class EndedEarly(Exception):
+    """The driver has ended a run, because it fell behind."""
+
+
 def perform_all(keys: Sequence[str], place: WorkerSettings) -> Iterator[Report]:
     """Perform runs one after the other, or as many side by side as the settings say.
 
@@ -113,7 +117,10 @@ def perform(key: str, place: WorkerSettings, group: Group | None = None) -> Iter
     Args:
         key: The run.
         place: Where it finds what it needs.
-        group: The runs that it trains together with, if it does.
+        group: The runs that it trains beside, if it does.
+
+    Raises:
+        torch.AcceleratorError: The GPU failed.
     """
     study = StudyFolder(Path(place.study))
     run = study.run(key)
@@ -128,7 +135,7 @@ def perform(key: str, place: WorkerSettings, group: Group | None = None) -> Iter
     begin = clock()
     step, time_s = 0, 0.0
 
-    def end(status: Literal["finished", "failed", "stopped"], reason: str = "") -> Report:
+    def end(status: Literal["finished", "pruned", "failed", "stopped"], reason: str = "") -> Report:
         return Report(key, status, step, time_s + clock() - begin, reason=reason)
 
     try:
@@ -141,9 +148,13 @@ def perform(key: str, place: WorkerSettings, group: Group | None = None) -> Iter
             yield Report(key, "running", step, time_s, dict(line.values))
     except StopRequested:
         yield end("stopped")
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this run's own
+    except EndedEarly:
+        yield end("pruned")
+    except Exception as error:
         reason = one_line(error)
         record_failure(run, kind_of(error), reason, step, traceback.format_exc())
+        if is_device_error(error):
+            raise  # nothing can be computed in this process any more, so it ends
         yield end("failed", reason)
     else:
         yield end("finished")
@@ -154,6 +165,11 @@ def kind_of(error: Exception) -> Kind:
     if is_divergence(error):
         return "diverged"
     return "memory" if is_out_of_memory(error) else "error"
+
+
+def is_device_error(error: Exception) -> bool:
+    """Return whether a GPU failed, so that the process can no longer use it."""
+    return any(kind.__name__ == "AcceleratorError" for kind in type(error).__mro__)
 
 
 def is_divergence(error: Exception) -> bool:

@@ -180,14 +180,28 @@ def test_an_error_in_a_step_ends_that_run_alone(data: ImageData, monkeypatch: py
     assert same(states[1], trained_alone(config(), 1, data))
 
 
-def test_an_error_of_the_device_ends_all(data: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_device_is_raised_to_whoever_asks(data: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
     states, group = states_of(config(), 2), Together(CPU)
     progress = [group.join(state, data, config()) for state in states]
-    monkeypatch.setattr("iae_models.step_graph.StepGraphs.perform", broken)
-    for item in progress:
-        with pytest.raises(MemoryError, match="no more"):
-            next(item)
-        assert next(item, None) is None
+
+    def dead(*_: object) -> None:
+        raise torch.AcceleratorError("device-side assert")
+
+    monkeypatch.setattr(states[1].optimizers["autoencoder"], "step", dead)
+    with pytest.raises(torch.AcceleratorError, match="device-side assert"):
+        group.advance()
+    del progress
+
+
+def test_a_run_that_joined_and_was_never_asked_leaves(data: ImageData) -> None:
+    states, group = states_of(config(), 2), Together(CPU)
+    progress = [group.join(state, data, config()) for state in states]
+    group.leave(states[0])
+    group.leave(states[0])
+    group.advance()
+    assert [id(state) for state in group.due] == [id(states[1])]
+    assert states[0].step == 0
+    assert in_turns(group, [states[1]], [progress[1]]) == [[2, 4, 6]]
 
 
 def broken(*_: object) -> None:

@@ -184,7 +184,7 @@ def test_a_run_whose_workers_die_goes_on_for_as_long_as_it_comes_further(spec_of
 
 
 def test_runs_that_train_side_by_side_are_shared_among_the_lanes(spec_of, dispatch):
-    dispatcher = dispatch(spec_of(GRID + "replicates: 2\n"), together=3, num_lanes=2)
+    dispatcher = dispatch(spec_of(GRID + "replicates: 2\n"), together=3, num_devices=2)
     lanes = [dispatcher.next_lane() for _ in range(4)]
     assert [len(lane) for lane in lanes] == [3, 3, 1, 1]
     keys = [run.key for run in lanes[0]]
@@ -202,6 +202,21 @@ def test_runs_whose_worker_died_side_by_side_go_out_one_by_one(spec_of, folder, 
     assert failure_kind(folder.run(keys[1])) == "lost"
     assert keys[1] not in [run.key for run in lane]
     assert not any(folder.run(key).failure.is_file() for key in (keys[0], keys[2]))
+
+
+def test_a_worker_that_was_killed_for_memory_side_by_side_blames_nobody(spec_of, folder, dispatch):
+    dispatcher = dispatch(spec_of(GRID), together=3, num_larger=1)
+    keys = [run.key for run in dispatcher.next_lane()]
+    dispatcher.lane_ended(keys, starved="memory is full")
+    assert not any(folder.run(key).failure.is_file() for key in keys)
+    assert [[run.key for run in dispatcher.next_lane()] for _ in keys] == [[key] for key in keys]
+
+
+def test_runs_on_other_data_go_out_in_another_lane(spec_of, dispatch):
+    text = GRID.replace("{model", "{data.name: {grid: [embedded_digits, mnist]}, model")
+    dispatcher = dispatch(spec_of(text), together=8)
+    lanes = [dispatcher.next_lane() for _ in range(2)]
+    assert [{run.config.data.name for run in lane} for lane in lanes] == [{"embedded_digits"}, {"mnist"}]
 
 
 def test_of_runs_that_lacked_memory_together_each_goes_out_alone(spec_of, folder, dispatch):

@@ -169,15 +169,49 @@ def test_a_run_that_diverges_leaves_the_others_as_they_are(part, whole, runs, mo
     assert all(same(key, part, whole) for key in keys[:2])
 
 
-def test_an_error_of_the_device_is_that_of_all(part, runs, monkeypatch):
+def test_an_error_of_the_device_ends_the_process_and_no_other_run(part, whole, runs, monkeypatch):
     def broken(*_):
-        raise MemoryError("no more")
+        raise torch.AcceleratorError("device-side assert")
 
-    monkeypatch.setattr("iae_models.step_graph.StepGraphs.perform", broken)
     keys = [run.key for run in runs]
+    with monkeypatch.context() as patch:
+        patch.setattr("iae_models.step_graph.StepGraphs.perform", broken)
+        with pytest.raises(torch.AcceleratorError):
+            list(perform_all(keys, place_of(part)))
+        assert [run_status(part.run(key)) for key in keys] == ["planned"] * 3
+        with pytest.raises(torch.AcceleratorError):  # alone it is known whose error it is
+            list(perform_all(keys[:1], place_of(part)))
+    assert read_json(part.run(keys[0]).failure)["reason"] == "AcceleratorError: device-side assert"
+    list(perform_all(keys[1:], place_of(part)))
+    assert all(same(key, part, whole) for key in keys[1:])
+
+
+def test_a_run_that_fell_behind_ends_and_the_others_go_on(part, whole, runs):
+    keys, place = [run.key for run in runs], place_of(part, judge_every=5)
+    going = perform_all(keys, place)
+    assert [next(going).step for _ in keys] == [5, 5, 5]
+    write_json(part.run(keys[1]).pruned, {"key": keys[1], "status": "pruned", "step": 5, "reason": "behind"})
+    reports = list(going)
+    assert [(report.status, report.step) for report in reports if report.key == keys[1]] == [("pruned", 5)]
+    for key in (keys[0], keys[2]):
+        assert same(key, part, whole)
+    assert run_status(part.run(keys[1])) == "pruned"
+
+
+def test_a_run_that_ends_before_it_trains_leaves_the_others_as_they_are(part, whole, runs, monkeypatch):
+    shown = worker.with_rungs
+
+    def ending(progress, run, *others):
+        if run.key == keys[0]:
+            next(progress)  # it has joined
+            raise OSError("rungs.json cannot be read")
+        yield from shown(progress, run, *others)
+
+    keys = [run.key for run in runs]
+    monkeypatch.setattr(worker, "with_rungs", ending)
     reports = list(perform_all(keys, place_of(part)))
-    assert [(report.key, report.status) for report in reports] == [(key, "failed") for key in keys]
-    assert {read_json(part.run(key).failure)["kind"] for key in keys} == {"memory"}
+    assert [report.key for report in reports if report.status == "failed"] == [keys[0]]
+    assert all(same(key, part, whole) for key in keys[1:])
 
 
 def test_runs_that_are_asked_to_stop_save_checkpoints_and_go_on_later(part, whole, runs):

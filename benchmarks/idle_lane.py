@@ -6,16 +6,13 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import study.trial
 from benchmarks.made_up_runs import finish
 from study.lane import LaneTrainable
 from study.records import StudyFolder
 from study.trial import Report, WorkerSettings
-
-if TYPE_CHECKING:
-    from study.group import Group
 
 SECONDS = "BENCHMARK_RUN_SECONDS"
 """The environment variable that says how long a run sleeps."""
@@ -26,11 +23,11 @@ class IdleLane(LaneTrainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Put idling in the place of training, in this worker's process."""
-        study.trial.perform = idle
+        study.trial.perform = idle  # type: ignore[assignment]
         super().setup(config)
 
 
-def idle(key: str, place: WorkerSettings, group: Group | None = None) -> Iterator[Report]:
+def idle(key: str, place: WorkerSettings) -> Iterator[Report]:
     """Report as a run does that has one entry in its history, and leave the folder of a finished one."""
     seconds = float(os.environ.get(SECONDS, "0"))
     time.sleep(seconds)

@@ -86,8 +86,9 @@ def _training_effect(analysis: Analysis) -> list[str]:
             continue
         parts = [f"{prose(name)} by {interval(effect, sign=True)}" for name, effect in effects.items()]
         most = max(effects.values(), key=lambda effect: effect.num_runs)
+        lead = f"With {CODE_NAMES[code]} codes, training" if sentences else "Training"
         sentences.append(
-            f"Training the encoder changes {listed(parts)} against a frozen random encoder whose decoder and "
+            f"{lead} the encoder changes {listed(parts)} against a frozen random encoder whose decoder and "
             "reconstruction discriminator were trained alike: means over "
             f"{counted(most.num_cells, CODE_NAMES[code] + ' cell')} and "
             f"{counted(most.num_seeds, 'paired seed')}, {counted(most.num_runs, 'pair')}"

@@ -57,9 +57,11 @@ NOTES = """
   match (0.05 to 0.10 nats), because those of different points are alike. On seven Gaussians, tried with
   positive_gradient = false and code_gradient = true alone, it ignores its categories as the GAN does. ALI is alike
   on four points (0.64) and not on seven Gaussians.
-- **Not run here.** All that awaits data or a GPU: every study of images. What stands behind those rows is that
-  their smoke configurations train for a few steps; the study of docs/default_study.md is the only one of images so
-  far.
+- **Figure 6, an eighth of the width and 4 of 100 epochs.** At K = 30 the IAE clusters as k-means does (29 ± 12 against
+  27 % error, in three seeds, with 18 to 22 of 30 clusters used); with virtual adversarial training and balance it comes
+  to 19 ± 2 %, InfoGAN to 24 ± 1 %. The AAE and noise on the codes leave clusters that say little, 67 %. The paper's 5 %
+  is at full width and length, which was not run.
+- **Not run here.** The rows that say so. Their studies train in their smoke configurations, and nothing more is known.
 """
 
 

@@ -77,7 +77,7 @@ def _training_effect(analysis: Analysis) -> list[str]:
     codes = [code for code in ("gaussian", "categorical") if (pairs["code"] == code).any()]
     if not codes:
         return [*block_answers(analysis), *_no_control(analysis), *_control_effects(analysis)]
-    sentences = []
+    sentences: list[str] = []
     for code in codes:
         chosen = pairs[(pairs["code"] == code) & pairs["name"].isin(HEADLINE)]
         effects = {name: estimate(chosen[chosen["name"] == name], "difference") for name in HEADLINE}

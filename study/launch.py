@@ -52,6 +52,7 @@ from study.resolved import last_launch, write_study
 from study.selection import confined
 from study.signals import heeded, ignore_signals, leave_closed_terminal, signals_given_back
 from study.spec import SpecError, StudySpec, load_study
+from study.trial import one_line
 
 if TYPE_CHECKING:
     from study.session import Outcome
@@ -247,7 +248,11 @@ def _brought_up_to_date(spec: StudySpec, folder: StudyFolder, plan: Plan, launch
 def _run(
     spec: StudySpec, folder: StudyFolder, plan: Plan, options: argparse.Namespace, launched_at: datetime
 ) -> Outcome:
-    """Run a plan on Ray, after the data sets were found."""
+    """Run a plan on Ray, after the data sets were found.
+
+    Raises:
+        BadInput: They were not, or Ray cannot be used.
+    """
     with _data_check(_data_names(spec, plan), options.data_root) as check:
 
         def ready() -> None:
@@ -259,8 +264,10 @@ def _run(
                 write_study(spec, folder, plan, launched_at)
 
         # Ray takes seconds to import, which a dry run and a bad specification should not pay.
-        from study.session import run_plan
-
+        try:
+            from study.session import run_plan
+        except ImportError as error:
+            raise BadInput(f"Ray Tune must be importable, but is not: {one_line(error)}") from error
         return run_plan(
             spec,
             folder,

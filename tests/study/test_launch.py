@@ -632,3 +632,13 @@ def check_searches(folder, configurations):
     assert sorted(states["endtoend.rates"]) == ["COMPLETE", "FAIL"]
     assert states["endtoend.noise"].count("COMPLETE") == len(configurations)
     assert set(states["endtoend.noise"]) <= {"COMPLETE", "FAIL"}
+
+
+def test_a_ray_that_lacks_a_package_is_told_in_words(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "study.yaml"
+    path.write_text("parameters: {model.latent_dim: 2}\n")
+    monkeypatch.setitem(sys.modules, "study.session", None)  # as where an import in it fails
+    assert launch.main([str(path), "--out", str(tmp_path / "study")]) == 2
+    error = capsys.readouterr().err
+    assert "Ray Tune must be importable, but is not: ModuleNotFoundError: import of study.session halted" in error
+    assert "Traceback" not in error

@@ -163,8 +163,9 @@ class RungScheduler(FIFOScheduler):
         Of several, the worker ends the run that fell behind, and goes on with the others.
         """
         is_over = [self.dispatcher.stops(Report(**fields)) for fields in result.get("reports", ())]
-        is_left = self._searcher.has_runs(trial.trial_id)
-        return TrialScheduler.STOP if any(is_over) and not is_left else TrialScheduler.CONTINUE
+        if any(is_over) and not self._searcher.has_runs(trial.trial_id):
+            return TrialScheduler.STOP
+        return TrialScheduler.CONTINUE
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray nothing to pickle."""

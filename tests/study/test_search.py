@@ -3,13 +3,14 @@ from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
+from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from study.failures import record_failure
 from study.lane import LaneTrainable
 from study.records import read_json, run_status
 from study.search import MEMORY_MONITOR, LaneSearcher, RungScheduler, guarded
-from study.trial import WorkerSettings
+from study.trial import Report, WorkerSettings
 
 GRID = "parameters: {model.latent_dim: {grid: [2, 3, 4]}}\n"
 BUNDLES = [{"CPU": 1.0, "GPU": 0.5}, {"CPU": 1.0, "GPU": 1.0}]
@@ -83,6 +84,26 @@ def test_ray_s_memory_monitor_is_told_from_other_ends_of_a_worker(searcher_of, f
         searcher.on_trial_complete(trial, error=True)
     assert [searcher.dispatcher.growths(key) for key in (first, second)] == [0, 1]
     assert read_json(folder.run(second).root / "failure.1.json")["reason"] == f"1 worker(s) were {MEMORY_MONITOR}."
+    assert searcher.dispatcher.problem == ""
+
+
+def test_a_lane_is_stopped_when_its_last_run_fell_behind(searcher_of, monkeypatch):
+    searcher = searcher_of(GRID, "resources.lane_size=2")
+    scheduler = RungScheduler(searcher)
+    first, second = searcher.suggest("lane")["lane"]
+    behind = set()
+    monkeypatch.setattr(searcher.dispatcher, "stops", lambda report: report.key in behind)
+    monkeypatch.setattr(searcher.dispatcher, "is_out", lambda key: key not in behind)
+
+    def decision(key):
+        result = {"reports": [asdict(Report(key, "running", 10, 1.0))], "done": False}
+        return scheduler.on_trial_result(None, SimpleNamespace(trial_id="lane"), result)
+
+    assert decision(first) == TrialScheduler.CONTINUE
+    behind.add(first)
+    assert decision(first) == TrialScheduler.CONTINUE  # the worker ends it, and goes on with the other
+    behind.add(second)
+    assert decision(second) == TrialScheduler.STOP
     assert searcher.dispatcher.problem == ""
 
 

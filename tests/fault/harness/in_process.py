@@ -50,7 +50,8 @@ def run_lanes(dispatcher, lanes, place, callback, _say):
                 del trials[trial_id]
                 searcher.on_trial_complete(trial_id, error=True)
                 continue
-            stops = scheduler.on_trial_result(None, None, result) == TrialScheduler.STOP
+            trial = types.SimpleNamespace(trial_id=trial_id)
+            stops = scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP
             callback.on_trial_result(0, [], None, result)
             if stops or result["done"]:
                 del trials[trial_id]

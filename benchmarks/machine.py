@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -62,24 +62,19 @@ def seconds(device: torch.device) -> float:
     return time.process_time()
 
 
-def interleaved(
-    arms: Sequence[Callable[[], object]], rounds: int, device: torch.device
-) -> tuple[list[list[float]], list[list[float]]]:
-    """Time arms against one another: every round runs each once, starting with another one than the round before.
-
-    Returns:
-        For each arm its seconds in every round, by `seconds` and by the time of day.
-    """
+def interleaved(arms: Sequence[Callable[[], object]], rounds: int, device: torch.device) -> list[list[float]]:
+    """Time arms against one another, and return for each its seconds in every round, by `seconds`."""
     times: list[list[float]] = [[] for _ in arms]
-    walls: list[list[float]] = [[] for _ in arms]
-    for turn in range(rounds):
-        for place in range(len(arms)):
-            index = (turn + place) % len(arms)
-            begin, wall = seconds(device), time.perf_counter()
-            arms[index]()
-            times[index].append(seconds(device) - begin)
-            walls[index].append(time.perf_counter() - wall)
-    return times, walls
+    for index in in_turns(len(arms), rounds):
+        begin = seconds(device)
+        arms[index]()
+        times[index].append(seconds(device) - begin)
+    return times
+
+
+def in_turns(num: int, rounds: int) -> Iterator[int]:
+    """Return whose turn it is: every round has each once, and starts with another one than the round before."""
+    return ((turn + place) % num for turn in range(rounds) for place in range(num))
 
 
 def peak_flops(device: torch.device, precision: str = "float32") -> float:
@@ -92,7 +87,7 @@ def peak_flops(device: torch.device, precision: str = "float32") -> float:
     if precision == "bfloat16":
         x, w = x.bfloat16(), w.bfloat16()
     with products_in(precision, device):
-        times, _ = interleaved(arms, 9, device)
+        times = interleaved(arms, 9, device)
     return 2 * size**3 / min(map(min, times))
 
 
@@ -100,7 +95,7 @@ def bandwidth(device: torch.device, num_bytes: int = 2**28) -> float:
     """Return the bytes a second, read and written, of copying memory that no cache holds."""
     source = torch.ones(num_bytes // 4, device=device)
     target = torch.empty_like(source)
-    times, _ = interleaved([lambda: target.copy_(source)], 5, device)
+    times = interleaved([lambda: target.copy_(source)], 5, device)
     return 2 * num_bytes / min(times[0][1:])
 
 

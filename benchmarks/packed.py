@@ -9,7 +9,6 @@ script and the tuned script are those of `benchmarks.train_step`.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import time
 from collections.abc import Callable
@@ -20,8 +19,9 @@ from typing import NamedTuple
 
 import torch
 
+from benchmarks.arm_process import ArmProcess, orders_of
 from benchmarks.machine import bandwidth, conditions, kind_of, show, spread, table
-from benchmarks.train_step import BYTES_PER_PARAMETER, case_of, our_steps, script, script_steps, with_steps
+from benchmarks.train_step import BYTES_PER_PARAMETER, case_of, steps_of, with_steps
 from iae_models.config import RunConfig
 from iae_models.costs import num_parameters
 from iae_models.data import ImageData, load
@@ -59,37 +59,13 @@ class Arm(NamedTuple):
         return self.processes * self.together
 
 
-class Worker:
-    """A process that trains as it is told to."""
-
-    def __init__(self, config: RunConfig, device: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, config, device), daemon=True)
-        self._process.start()
-
-    def tell(self, order: object) -> None:
-        """Send an order."""
-        self._ours.send(order)
-
-    def answer(self) -> float:
-        """Wait for what it answers."""
-        found: float = self._ours.recv()
-        return found
-
-    def end(self) -> None:
-        """Let it end."""
-        self._ours.send(None)
-        self._process.join()
-
-
-def work(orders: Connection, config: RunConfig, device: str) -> None:
+def work(connection: Connection, config: RunConfig, device: str) -> None:
     """Do, in a process of its own, what orders say: get an arm ready, or train for some seconds."""
     torch.set_num_threads(1)
     data = load(config.data.name).to(torch.device(device))
     made: dict[tuple[str, int], Callable[[], object]] = {}
     steps, together = None, 1
-    while (order := orders.recv()) is not None:
+    for order in orders_of(connection):
         if steps is None or isinstance(order, tuple):
             kind, together = order
             # one after the other, so that what one holds of the device's memory the next has
@@ -97,20 +73,18 @@ def work(orders: Connection, config: RunConfig, device: str) -> None:
                 made = {order: make_steps(kind, together, config, data)}
             steps = made[order]
             steps()
-            orders.send(0.0)
+            connection.send(0.0)
         else:
             begin, num = time.perf_counter(), 0
             while (passed := time.perf_counter() - begin) < order:
                 steps()
                 num += CHUNK
-            orders.send(num * together / passed)
+            connection.send(num * together / passed)
 
 
 def make_steps(kind: str, together: int, config: RunConfig, data: ImageData) -> Callable[[], object]:
     """Return what trains `CHUNK` steps in a way of an arm."""
-    if kind != "ours":
-        return script_steps(script(config, data, tuned=kind == "tuned script"), CHUNK)
-    return our_steps(config, data, CHUNK) if together == 1 else steps_side_by_side(config, data, together, CHUNK)
+    return steps_side_by_side(config, data, together, CHUNK) if together > 1 else steps_of(kind, config, data, CHUNK)
 
 
 def steps_side_by_side(config: RunConfig, data: ImageData, number: int, num: int) -> Callable[[], object]:
@@ -122,13 +96,13 @@ def steps_side_by_side(config: RunConfig, data: ImageData, number: int, num: int
     return lambda: [next(report) for report in reports]
 
 
-def rate(arm: Arm, workers: list[Worker]) -> float:
+def rate(arm: Arm, workers: list[ArmProcess]) -> float:
     """Return the steps a second of all runs of an arm."""
     used = workers[: arm.processes]
     for order in ((arm.kind, arm.together), SECONDS):
         for worker in used:
             worker.tell(order)
-        found = [worker.answer() for worker in used]
+        found: list[float] = [worker.answer() for worker in used]
     return sum(found)
 
 
@@ -155,7 +129,7 @@ def main() -> int:
     rows = []
     for case in options.case or CASES:
         config = case_of(case)
-        workers = [Worker(config, options.device) for _ in range(max(processes))]
+        workers = [ArmProcess(work, config, options.device) for _ in range(max(processes))]
         rates: dict[Arm, list[float]] = {arm: [] for arm in arms}
         for _ in range(options.rounds):
             for arm, own in rates.items():

@@ -14,21 +14,37 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
 import torch
 from torch import Tensor
 
-from benchmarks.machine import bandwidth, conditions, interleaved, kind_of, peak_flops, show, spread, table
+from benchmarks.arm_process import ArmProcess, orders_of
+from benchmarks.machine import (
+    bandwidth,
+    conditions,
+    in_turns,
+    kind_of,
+    peak_flops,
+    seconds,
+    show,
+    spread,
+    table,
+)
 from benchmarks.plain_training import PlainRun
 from iae_models.config import DATASETS, RunConfig, run_config
 from iae_models.costs import flops_per_step, num_parameters
 from iae_models.data import ImageData, Split, load
 from iae_models.training import initial_state, train
+from study.environment import worker_variables
 
 CASES = tuple(f"embedded_digits:{case}" for case in ("1:100", "0.5:100", "0.25:64", "0.125:64", "0.0625:64"))
+KINDS = ("script", "tuned script", "ours")
+
 ROUND_FLOPS = 4e10
 """A round of one arm is about as many floating-point operations on a CPU, and at least two steps."""
 
@@ -69,7 +85,9 @@ def main() -> int:
         # all arms multiply in single precision where their losses are compared
         difference = compare(case_of(":".join(case.split(":")[:3])), data)
         roofline = flops[config.train.precision], copied
-        rows.append(measure(config, data, options.rounds, roofline, difference))
+        rows.append(
+            measure(config, options.rounds, roofline, difference, device=options.device, threads=options.threads)
+        )
         print(" ".join(rows[-1]), file=sys.stderr, flush=True)
     header = (
         "width, batch, precision",
@@ -154,16 +172,23 @@ def with_steps(config: RunConfig, steps: int, report_every: int) -> RunConfig:
 
 
 def measure(
-    config: RunConfig, data: ImageData, rounds: int, roofline: tuple[float, float], difference: str
+    config: RunConfig, rounds: int, roofline: tuple[float, float], difference: str, *, device: str, threads: int
 ) -> tuple[str, ...]:
     """Return one row of the table."""
-    device = data.train.x.device
-    num = GPU_STEPS if device.type == "cuda" else max(2, round(ROUND_FLOPS / flops_per_step(config)))
-    arms: list[Callable[[], object]] = [script_steps(script(config, data, tuned=tuned), num) for tuned in (False, True)]
-    arms.append(our_steps(config, data, num))
-    interleaved(arms, 1, device)
-    times, walls = interleaved(arms, rounds, device)
-    plain, tuned, ours = ([1e3 * value / num for value in arm] for arm in times)
+    num = GPU_STEPS if torch.device(device).type == "cuda" else max(2, round(ROUND_FLOPS / flops_per_step(config)))
+    arms = [
+        ArmProcess(work, kind, config, device, threads, num, environment=environment(kind, threads)) for kind in KINDS
+    ]
+    times: list[list[float]] = [[] for _ in arms]
+    walls: list[list[float]] = [[] for _ in arms]
+    for index in in_turns(len(arms), rounds):
+        arms[index].tell("train")
+        computed, passed = arms[index].answer()
+        times[index].append(1e3 * computed / num)
+        walls[index].append(passed)
+    for arm in arms:
+        arm.end()
+    plain, tuned, ours = times
     flops, copied = roofline
     least = max(flops_per_step(config) / flops, BYTES_PER_PARAMETER * num_parameters(config) / copied)
     return (
@@ -177,6 +202,30 @@ def measure(
         f"{100 * 1e3 * least / median(ours):.0f} %",
         difference,
     )
+
+
+def environment(kind: str, threads: int) -> dict[str, str]:
+    """Return the environment variables of an arm's process: a script's own, or those of a study's worker."""
+    return worker_variables(threads) if kind == "ours" else {"OMP_NUM_THREADS": str(threads)}
+
+
+def work(connection: Connection, kind: str, config: RunConfig, device: str, threads: int, num: int) -> None:
+    """Train, in a process of its own, some steps whenever it is told to, and answer in which times."""
+    torch.set_num_threads(threads)
+    place = torch.device(device)
+    steps = steps_of(kind, config, load(config.data.name).to(place), num)
+    steps()
+    for _ in orders_of(connection):
+        begin, wall = seconds(place), time.perf_counter()
+        steps()
+        connection.send((seconds(place) - begin, time.perf_counter() - wall))
+
+
+def steps_of(kind: str, config: RunConfig, data: ImageData, num: int) -> Callable[[], object]:
+    """Return what trains some steps of one run in the way of an arm."""
+    if kind == "ours":
+        return our_steps(config, data, num)
+    return script_steps(script(config, data, tuned=kind == "tuned script"), num)
 
 
 def script_steps(run: PlainRun, num: int) -> Callable[[], Tensor]:

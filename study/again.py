@@ -18,6 +18,7 @@ from typing import Any
 
 from analysis.measures.source import measures_hash
 from iae_models.config import RECIPE_VERSION, code_hash_of, data_identity, run_config, run_key
+from study.environment import REPOSITORY, worker_variables
 from study.failures import BadInput, failure_reason
 from study.planned import CONFIRM_FIRST
 from study.provenance import device_name, versions
@@ -240,8 +241,6 @@ def outcome_of(run: RunFolder) -> str:
 
 
 def _child(place: WorkerSettings, key: str) -> Iterator[int]:
-    from study.driver import REPOSITORY, worker_variables
-
     command = [sys.executable, "-c", CHILD, key, json.dumps(asdict(place))]
     environment = os.environ | worker_variables(place.threads)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY) as process:

@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 import signal
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from ray.exceptions import OutOfMemoryError
 from ray.tune.stopper import CombinedStopper, Stopper
 
 from study.dispatch import Dispatcher
+from study.environment import worker_variables
 from study.failures import BadInput
 from study.lane import LaneTrainable
 from study.lanes import Lanes, fit_lanes
@@ -44,11 +46,11 @@ SWITCHES = {
 }
 """Environment variables for Ray: it reports nothing home, writes no logs of its own, and leaves signals to us."""
 
+LOOPBACK, LOOPBACK_S = "127.0.0.1", 10
+"""The address at which a machine reaches itself, and the seconds after which it does not."""
+
 GONE_S = 15
 """Seconds after which a Ray of our own whose control process has died is given up; nobody would start it again."""
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-"""The folder that holds the packages, which workers import as well."""
 
 
 @contextlib.contextmanager
@@ -77,6 +79,8 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         try:
+            if address is None:
+                _reach_oneself()
             with held_back(ENDING):
                 ray.init(**options)
         except (OSError, ValueError) as error:
@@ -97,6 +101,18 @@ def cluster(address: str | None, threads: int, paths: Sequence[str] = ()) -> Ite
         ray.shutdown()
 
 
+def _reach_oneself() -> None:
+    """Raise an OSError where this machine's processes cannot reach one another: Ray would wait for them for long."""
+    try:
+        with (
+            socket.create_server((LOOPBACK, 0)) as server,
+            socket.create_connection(server.getsockname()[:2], timeout=LOOPBACK_S),
+        ):
+            pass
+    except OSError as error:
+        raise OSError(f"its processes do not reach one another at {LOOPBACK} ({error})") from error
+
+
 def _kill_without_asking() -> None:
     """Let `ray.shutdown` kill the processes of our own Ray at once.
 
@@ -107,19 +123,6 @@ def _kill_without_asking() -> None:
     kill = getattr(node, "kill_all_processes", None)
     if kill is not None:
         node.kill_all_processes = lambda **options: kill(**{**options, "allow_graceful": False})  # type: ignore[union-attr]
-
-
-def worker_variables(threads: int, paths: Sequence[str] = ()) -> dict[str, str]:
-    """Return the environment variables that workers need from their first moment, before torch is imported."""
-    return {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        # glibc would give a step's memory back to the kernel and ask for it again, a twentieth of a wide network's step
-        "MALLOC_MMAP_THRESHOLD_": str(2**30),
-        "MALLOC_TRIM_THRESHOLD_": str(2**30),
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS has no deterministic matrix product
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), *paths, os.environ.get("PYTHONPATH")))),
-    }
 
 
 def lanes_of(resources: Resources) -> Lanes:

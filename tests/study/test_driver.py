@@ -6,6 +6,7 @@ from ray._private.node import Node
 from ray.exceptions import OutOfMemoryError
 
 from study import driver
+from study.environment import REPOSITORY
 from study.failures import BadInput
 from study.lanes import Lanes, larger_shares
 from study.spec import Resources
@@ -95,7 +96,7 @@ def test_workers_start_with_what_makes_them_repeatable(monkeypatch, address):
     variables = started[0]["runtime_env"]["env_vars"]
     assert variables["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert variables["OMP_NUM_THREADS"] == variables["MKL_NUM_THREADS"] == "3"
-    assert variables["PYTHONPATH"].startswith(str(driver.REPOSITORY))
+    assert variables["PYTHONPATH"].startswith(str(REPOSITORY))
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,15 @@ def test_a_ray_that_does_not_start_is_bad_input(monkeypatch, address, error, mes
         monkeypatch.setenv(name, "former")
     monkeypatch.setattr(driver.ray, "init", fail)
     with pytest.raises(BadInput, match=message), driver.cluster(address, threads=1):
+        pass
+
+
+def test_a_machine_that_does_not_reach_itself_is_bad_input(monkeypatch):
+    for name in (*driver.SWITCHES, "RAY_AUTH_MODE"):
+        monkeypatch.setenv(name, "former")
+    monkeypatch.setattr(driver, "LOOPBACK", "192.0.2.1")  # an address that no machine has
+    monkeypatch.setattr(driver.ray, "init", lambda **_: pytest.fail("Ray is not started in vain"))
+    with pytest.raises(BadInput, match="do not reach one another at 192.0.2.1"), driver.cluster(None, threads=1):
         pass
 
 

@@ -96,6 +96,7 @@ class TrainConfig:
             measures the last weights. It ramps up: at step t the decay is min(ema_decay, (1 + t) / (10 + t)).
         report_every: Steps between two entries of the history.
         precision: In which precision a step multiplies; see `iae_models.precision`.
+        channels_last: Whether kernels and feature maps lie channels last in memory; see `iae_models.memory_layout`.
     """
 
     steps: int = 2000
@@ -108,6 +109,7 @@ class TrainConfig:
     ema_decay: float = 0.999
     report_every: int = 100
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from iae_models.config import RunConfig
+from iae_models.memory_layout import laid_out_as
 from iae_models.products import product_of, set_product
 from iae_models.training import TrainState
 from iae_models.variant import Variant, build
@@ -78,10 +79,13 @@ def state_tensors(state: TrainState) -> dict[str, Tensor]:
 
 
 def _load_optimizer(optimizer: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
+    parameters = optimizer.param_groups[0]["params"]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         index, _, key = name.partition("/")
-        moments.setdefault(int(index), {})[key] = value
+        # a step count has no dimensions; a moment lies as its parameter does
+        laid_out = laid_out_as(parameters[int(index)], value) if value.dim() else value
+        moments.setdefault(int(index), {})[key] = laid_out
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
 
 

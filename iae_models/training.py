@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from iae_models.config import RunConfig, TrainConfig, stream_seed
 from iae_models.data import ImageData
+from iae_models.memory_layout import laid_out_as
 from iae_models.precision import cast_to, products_in
 from iae_models.step_graph import StepGraphs
 from iae_models.variant import Draws, Player, Variant, build
@@ -90,6 +91,8 @@ def initial_state(
     device = torch.device(device)
     # drawn on the CPU, so the initial weights are the same on every device
     variant = build(config, replicate, product).to(device)
+    if config.train.channels_last:
+        variant.to(memory_format=torch.channels_last)
     optimizers = {player.name: _adam(player, config.train, device) for player in variant.players}
     streams = {
         name: torch.Generator(device).manual_seed(stream_seed(replicate, f"train/{name}")) for name in variant.samplers
@@ -160,8 +163,7 @@ class _Member:
                 # gradients of this player's parameters alone: the others are frozen, and cost nothing
                 gradients = torch.autograd.grad(torch.stack([*terms.values()]).sum(), player.parameters)
             for parameter, gradient in zip(player.parameters, gradients, strict=True):
-                # the fused form of Adam goes by the parameter's memory layout, and looks at no other
-                parameter.grad = gradient.contiguous()
+                parameter.grad = laid_out_as(parameter, gradient)
             self.state.optimizers[player.name].step()
             values |= {f"loss/{player.name}/{name}": term.detach() for name, term in terms.items()}
             values |= {f"metric/{name}": value for name, value in tape.metrics.items() if known.get(name) is not value}
@@ -286,7 +288,8 @@ def evaluation_model(state: TrainState, data: ImageData) -> Variant:
     Raises:
         Diverged: A weight or statistic is not a finite number; the message names it.
     """
-    model = copy.deepcopy(state.variant)
+    # as it lies where saved weights are loaded
+    model = copy.deepcopy(state.variant).to(memory_format=torch.contiguous_format)
     with torch.no_grad():
         for name, value in _measured(model):
             if name in state.average:

@@ -57,7 +57,7 @@ EVERY_VARIANT = frozenset(
     {
         *("data.name", "model.variant", "model.width"),
         *("train.steps", "train.batch_size", "train.generator_lr", "train.beta1", "train.beta2"),
-        *("train.ema_decay", "train.report_every", "train.precision"),
+        *("train.ema_decay", "train.report_every", "train.precision", "train.channels_last"),
     }
 )
 """The fields that every variant uses."""

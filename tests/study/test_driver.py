@@ -127,7 +127,7 @@ def test_a_machine_that_does_not_reach_itself_is_bad_input(monkeypatch):
         monkeypatch.setenv(name, "former")
     monkeypatch.setattr(driver, "LOOPBACK", "192.0.2.1")  # an address that no machine has
     monkeypatch.setattr(driver.ray, "init", lambda **_: pytest.fail("Ray is not started in vain"))
-    with pytest.raises(BadInput, match="do not reach one another at 192.0.2.1"), driver.cluster(None, threads=1):
+    with pytest.raises(BadInput, match=r"do not reach one another at 192\.0\.2\.1"), driver.cluster(None, threads=1):
         pass
 
 

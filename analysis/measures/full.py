@@ -42,7 +42,9 @@ from analysis.measures.measurement import Estimate, Measurement
 from analysis.measures.mmd import squared_mmd
 from analysis.measures.nearest import nearest_label_information
 from analysis.measures.rate_distortion import rate_distortion
+from analysis.measures.recognition import measure_recognition
 from analysis.measures.reconstruction import reconstruction
+from analysis.measures.sharpness import sharpness
 
 if TYPE_CHECKING:
     from iae_models.data import ImageData
@@ -91,6 +93,7 @@ class FullBench:
         replicate: Seeds all draws.
         bench: Images, classifier and streams; its held-out part is all of both splits.
         classifiers: Folder where the classifiers of factors are stored.
+        num_labels: Labels that the model has learnt.
     """
 
     def __init__(
@@ -101,8 +104,10 @@ class FullBench:
         classifier: Classifier | None,
         replicate: int,
         classifiers: Path,
+        num_labels: int = 0,
     ) -> None:
         self.model, self.untrained, self.classifiers, self.replicate = model, untrained, classifiers, replicate
+        self.num_labels = num_labels
         quick = make_bench(data, classifier, replicate)
         everything = {name: (getattr(data, name).images(), getattr(data, name).y) for name in ("validation", "test")}
         part = slice(joint_test.NUM_TRAIN)
@@ -253,7 +258,9 @@ def _information(run: FullBench) -> Found:
     tables = {"model": values}
     if run.model.code == "categorical":
         validation = infer(run.model, bench.held_out["validation"][0], bench.stream("model/validation/codes"))
-        values |= measure_clusters(bench, {"validation": validation, "test": run.z})["test"]
+        codes = {"validation": validation, "test": run.z}
+        values |= measure_clusters(bench, codes)["test"]
+        values |= measure_recognition(bench, run.model, codes, run.num_labels)["test"]
     else:
         if run.model.encoder_noise_dim == 0:
             queries, others = run.z[:NUM_QUERIES], torch.cat([run.z[NUM_QUERIES:], run.train_z])
@@ -306,29 +313,33 @@ def _prior(run: FullBench) -> Found:
 
 
 def _fidelity(run: FullBench) -> Found:
-    classifier = run.bench.classifier
-    if "generate" not in run.model.capabilities or classifier is None:
+    if "generate" not in run.model.capabilities:
         return Found({})
     test = run.bench.held_out["test"][0][:NUM_GENERATED]
+    models = {"model": run.model, "untrained": run.untrained}
+    samples = {subject: _samples(run.bench, model, subject, len(test)) for subject, model in models.items()}
+    tables = {subject: {"sharpness_samples": sharpness(test, x[:, None])} for subject, x in samples.items()}
+    classifier = run.bench.classifier
+    if classifier is None:
+        return Found(tables)
     real = classifier.features(test)
     floor = classifier.features(run.bench.train_x[: len(real)])
-    tables = {
-        "model": _fidelity_of(run.bench, run.model, "model", real, floor),
-        "untrained": _fidelity_of(run.bench, run.untrained, "untrained", real, floor),
-        "real": {"frechet_samples": frechet_distance(real, floor), **density_and_coverage(real, floor)},
-    }
+    for subject, x in samples.items():
+        tables[subject] |= _fidelity_of(classifier.features(x), real, floor)
+    tables["real"] = {"frechet_samples": frechet_distance(real, floor), **density_and_coverage(real, floor)}
     if run.decodes and run.sample.phi_hat is not None and run.sample.phi is not None:
         phi, phi_hat = (part[:NUM_GENERATED] for part in (run.sample.phi, run.sample.phi_hat[:, 0]))
         tables["model"]["frechet_reconstructions"] = frechet_distance(phi, phi_hat)
     return Found(tables)
 
 
-def _fidelity_of(bench: Bench, model: Model, subject: str, real: Tensor, floor: Tensor) -> Values:
-    assert bench.classifier is not None
+def _samples(bench: Bench, model: Model, subject: str, num: int) -> Tensor:
     stream = bench.stream(f"{subject}/fidelity")
     # of a model without samples of its own: reconstructions of training images, which have the codes q(z)
-    z = own_codes(model, bench.train_x[: len(real)], stream)
-    phi = bench.classifier.features(generate(model, z, stream))
+    return generate(model, own_codes(model, bench.train_x[:num], stream), stream)
+
+
+def _fidelity_of(phi: Tensor, real: Tensor, floor: Tensor) -> Values:
     return {
         "frechet_samples": frechet_distance(real, phi),
         "frechet_excess": frechet_excess(real, phi, floor),

@@ -130,6 +130,9 @@ def test_the_recogniser_is_measured_on_all_test_images(made, few_digits):
     wrong = (codes.argmax(1) != few_digits.test.y).double().mean().item()
     assert rows.loc["classification_error", "value"] == pytest.approx(wrong)
     assert rows.loc["classification_error", "n"] == 120
+    for subject in ("model", "untrained", "kmeans"):
+        clusters = table.loc[keys["K=7 n=4"], subject].loc["clustering_error"]
+        assert (clusters["suite"], clusters["n"], clusters["status"]) == ("full", 120, "ok")
     clusters = table.loc[keys["K=7 n=4"], "model"]
     assert clusters.loc["classification_error", "status"] == "undefined"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 
 import pandas as pd
@@ -38,6 +39,11 @@ def add_legend(figure: Figure, panels: list[Axes]) -> None:
     }
     if entries:
         figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(4, len(entries)))
+
+
+def wrapped(title: str, width: int) -> str:
+    """Return a panel's title in lines of `width` characters, three at most."""
+    return "\n".join(textwrap.wrap(title, max(width, 1))[:3])
 
 
 def split_words(analysis: Analysis) -> str:

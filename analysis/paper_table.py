@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.paper_rows import ROWS
 from analysis.tables import Analysis, html_table, label_of, number
+from analysis.wording import cell_name
 
 COLUMNS = (
     *("place", "system", "published", "block", "label", "measure", "mean", "low", "high"),
@@ -89,7 +90,7 @@ def scale_note(analysis: Analysis) -> str:
 
 def _cell(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    name = str(first["label"]) if first["label"] == first["block"] else f"{first['block']}, {first['label']}"
+    name = cell_name(str(first["block"]), str(first["label"]))
     parts = []
     for _, row in rows.iterrows():
         half = row["mean"] - row["low"]

@@ -20,6 +20,7 @@ from analysis.paper_rows import ROWS, Row
 from analysis.results import load_results
 from analysis.statistics import t_half_width
 from analysis.tables import label_of
+from analysis.wording import cell_name
 from benchmarks.kept_results import keep
 
 KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
@@ -122,7 +123,7 @@ def _line(row: Row, study: Mapping[str, Any] | None) -> str:
 
 
 def _cell(cell: Mapping[str, Any], measures: Sequence[str]) -> str:
-    name = cell["block"] if cell["label"] == cell["block"] else f"{cell['block']}, {cell['label']}"
+    name = cell_name(cell["block"], cell["label"])
     real = {item: f" (data: {mean(values):.3f})" for item, values in cell.get("real", {}).items()}
     parts = [
         f"{label_of(item)} {_number(cell['values'][item])}{real.get(item, '')}"

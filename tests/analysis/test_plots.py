@@ -138,11 +138,11 @@ def test_clustering_draws_every_seed(analysis):
 def test_image_grid_keeps_every_pixel(channels):
     images = np.random.default_rng(0).integers(0, 256, (2, 3, channels, 4, 5), dtype=np.uint8)
     axes = Figure().subplots()
-    plots.image_grid(images, axes, gap=1, first_row_gap=2)
-    sheet = np.asarray(axes.images[0].get_array()).reshape(2 * 4 + 1 + 2, 3 * 5 + 2, channels)
+    plots.image_grid(images, axes, gap=1)
+    sheet = np.asarray(axes.images[0].get_array()).reshape(2 * 4 + 1, 3 * 5 + 2, channels)
     assert (sheet[:4, :5] == images[0, 0].transpose(1, 2, 0)).all()
-    assert (sheet[7:, 12:] == images[1, 2].transpose(1, 2, 0)).all()
-    assert (sheet[4:7] == 255).all()
+    assert (sheet[5:, 12:] == images[1, 2].transpose(1, 2, 0)).all()
+    assert (sheet[4] == 255).all()
 
 
 def test_subscripts_are_set():
@@ -228,6 +228,21 @@ def test_a_block_that_varies_one_field_is_drawn_along_it(analysis):
 @pytest.mark.parametrize("name", FULL_FIGURES)
 def test_figures_of_the_full_suite_say_that_it_was_not_run(name, analysis):
     assert "measured with the full suite" in FIGURES[name](analysis)
+
+
+@pytest.mark.parametrize("name", FULL_FIGURES)
+def test_cells_of_one_label_are_told_apart_in_figures_of_the_full_suite(name, full_analysis):
+    both = {key: ("a", "b")[place] for place, key in enumerate(full_analysis.runs["config_key"].unique()[:2])}
+
+    def renamed(table):
+        table = table[table["config_key"].isin(both)]
+        return table.assign(label="z=5", block=table["config_key"].map(both), trained_encoder=True)
+
+    changed = replace(full_analysis, runs=renamed(full_analysis.runs), cells=renamed(full_analysis.cells))
+    with mpl.rc_context(style.STYLE):
+        drawing = FIGURES[name](changed)
+        drawing.figure.draw_without_rendering()
+    assert {"a, z=5", "b, z=5"} <= set(texts(drawing.figure))
 
 
 def test_the_joint_test_decides_which_cells_are_calibrated(full_analysis, analysis):

@@ -32,13 +32,13 @@ def new_figure(height: float) -> Figure:
     return Figure(figsize=(PAGE_WIDTH, max(1.6, min(height, 30))), layout="constrained")
 
 
-def add_legend(figure: Figure, panels: list[Axes]) -> None:
-    """Put one legend for all panels under them, each name once."""
+def add_legend(figure: Figure, panels: list[Axes], columns: int = 4) -> None:
+    """Put one legend for all panels under them, each name once, in so many columns at most."""
     entries = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     if entries:
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(4, len(entries)))
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(columns, len(entries)))
 
 
 def wrapped(title: str, width: int) -> str:

@@ -248,21 +248,24 @@ def image_grid(images: np.ndarray, axes: Axes, gap: int = 2) -> None:
     axes.set_axis_off()
 
 
-def along_axis(cells: pd.DataFrame, dots: pd.DataFrame, ticks: list[str], axes: Axes, measure: str) -> None:
-    """Draw the means of cells at places 0, 1, …, with seed-level intervals, and every seed as a dot.
+def along_axis(cells: pd.DataFrame, dots: pd.DataFrame, axes: Axes, colour: Any, label: str) -> None:
+    """Draw the means of cells at their places, with seed-level intervals, and every seed as a dot.
 
     Args:
-        cells: Rows of `statistics.cell_summary` for one measure, with their `place`.
+        cells: Rows of `statistics.cell_summary` for one measure, with their `place` along the axis, in that order.
         dots: Runs of `statistics.joined` for it, with their `place`.
-        ticks: What stands at each place.
         axes: Where to draw.
-        measure: Name of the measure, the title.
+        colour: Colour of the line.
+        label: Its name in the legend; empty for none.
     """
-    _, colour, marker, _ = SUBJECTS["model"]
     place = cells["place"].to_numpy(float)
-    axes.plot(place, cells["mean"], "-", marker=marker, color=colour)
+    axes.plot(place, cells["mean"], "-", marker=SUBJECTS["model"][2], color=colour, label=label or None)
     _intervals(axes, place, cells, colour)
     axes.plot(dots["place"] + 0.12, dots["value"], ".", color=colour, alpha=0.45, ms=3)
+
+
+def finish_axis(axes: Axes, ticks: list[str], measure: str) -> None:
+    """Write what stands at the places 0, 1, … of an axis, and the measure as the title."""
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlim(-0.4, len(ticks) - 0.6)
     axes.grid(axis="y")

@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import replace
 
@@ -223,6 +224,38 @@ def test_a_block_that_varies_one_field_is_drawn_along_it(analysis):
     assert [text.get_text() for text in row[0].get_xticklabels()] == ["500", "2000", "20000"]
     assert row[0].lines[0].get_xdata().tolist() == [0, 1, 2]
     assert row[0].get_ylabel() == "steps"
+
+
+def test_a_block_of_several_fields_has_a_line_for_each_setting_of_the_others(analysis):
+    """Two priors × two noises × two sizes: an axis for each distribution with four lines, and none for the size."""
+    one = analysis.runs[(analysis.runs["origin"] == "grid") & (analysis.runs["block"] == "gaussian")].iloc[[0]]
+    cells = analysis.cells[analysis.cells["config_key"] == one["config_key"].iloc[0]]
+    grid = analysis.grid[analysis.grid["config_key"] == one["config_key"].iloc[0]]
+    runs, names = [], []
+    for prior, noise, size in itertools.product(("gaussian", "uniform"), ("gaussian", "uniform"), (5, 10)):
+        names.append(f"{prior}{noise}{size}")
+        fields = {"model.prior_distribution": prior, "model.noise_distribution": noise, "model.latent_dim": size}
+        runs.append(one.assign(block="distributions", config_key=names[-1], **fields))
+    changed = replace(
+        analysis,
+        runs=pd.concat(runs).reset_index(drop=True),
+        cells=pd.concat([cells.assign(config_key=name) for name in names]),
+        grid=pd.concat([grid.assign(config_key=name) for name in names]),
+    )
+    with mpl.rc_context(style.STYLE):
+        drawing = FIGURES["along_axes"](changed)
+        drawing.figure.draw_without_rendering()
+    rows = [axes for axes in drawing.figure.axes if axes.get_ylabel()]
+    assert {axes.get_xlabel() for axes in rows} == {"prior_distribution", "noise_distribution"}
+    for axes in rows:
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["gaussian", "uniform"]
+        lines = [line for line in axes.lines if not line.get_label().startswith("_")]
+        assert len(lines) == 4 and all(len(line.get_xdata()) == 2 for line in lines)
+    (legend,) = drawing.figure.legends
+    box = legend.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= drawing.figure.bbox.width
+    legend = {text.get_text() for text in legend.get_texts()}
+    assert "latent_dim=5, noise_distribution=uniform" in legend and len(legend) == 8
 
 
 @pytest.mark.parametrize("name", FULL_FIGURES)

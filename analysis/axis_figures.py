@@ -1,67 +1,105 @@
-"""Figures along one axis: what changes where a block of the grid varies a single field."""
+"""Figures along one axis: what changes where a block of the grid varies a field and nothing else."""
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from analysis import plots
-from analysis.drawing import MAX_ROWS, Drawing, new_figure, seed_words, split_words
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis import plots, style
+from analysis.drawing import MAX_ROWS, Drawing, add_legend, new_figure, seed_words, split_words
 from analysis.tables import HEADLINE, Analysis
 
 AXIS_MEASURES = (*HEADLINE, "critic_accuracy")
 SIZES = ("model.latent_dim", "model.num_categories", "model.noise_dim")
-"""Fields that the maps show; a block that varies one of these is left to them."""
+"""Fields that the maps show, so no axis is one of these."""
+
+MAX_LINES = 8
+"""Settings of a block's other fields that one panel shows."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A field that a block varies.
+
+    Attributes:
+        block: The block.
+        field: Dotted name of the field.
+        lines: For each setting of the other fields that the block varies, in words, the field's value by configuration.
+    """
+
+    block: str
+    field: str
+    lines: dict[str, dict[str, object]]
 
 
 def along_axes(analysis: Analysis) -> Drawing | str:
-    """Draw what the code keeps against the one field that a block varies, a row for each such block."""
-    axes_of = _axes(analysis.runs[analysis.runs["origin"] == "grid"])
+    """Draw what the code keeps against each field that a block varies, a row for each block and field."""
     cells = analysis.cells[(analysis.cells["subject"] == "model") & analysis.cells["mean"].notna()]
-    rows = [(block, field, values) for block, (field, values) in axes_of.items()]
-    rows = [row for row in rows if cells["config_key"].isin(row[2]).any()][:MAX_ROWS]
-    names = [name for name in AXIS_MEASURES if (cells["name"] == name).any()]
+    measured = set(cells["config_key"])
+    found = [
+        axis
+        for axis in _axes(analysis.runs[analysis.runs["origin"] == "grid"])
+        if any(measured & set(values) for values in axis.lines.values())
+    ]
+    rows, names = found[:MAX_ROWS], [name for name in AXIS_MEASURES if (cells["name"] == name).any()]
     if not rows or not names:
         return ""
-    figure = new_figure(1.5 * len(rows) + 0.5)
+    dots = analysis.grid[(analysis.grid["subject"] == "model") & analysis.grid["value"].notna()]
+    figure = new_figure(1.7 * len(rows) + 0.5)
     grid = figure.subplots(len(rows), len(names), squeeze=False)
-    for row, (block, field, values) in enumerate(rows):
-        order = sorted(set(values.values()), key=_order)
+    for row, axis in enumerate(rows):
         for column, name in enumerate(names):
-            here = cells[(cells["name"] == name) & cells["config_key"].isin(values)]
-            here = here.assign(place=here["config_key"].map(values).map(order.index)).sort_values("place")
-            dots = analysis.grid[(analysis.grid["name"] == name) & (analysis.grid["subject"] == "model")]
-            dots = dots[dots["config_key"].isin(values) & dots["value"].notna()]
-            dots = dots.assign(place=dots["config_key"].map(values).map(order.index))
-            plots.along_axis(here, dots, [_text(value) for value in order], grid[row, column], name)
-            grid[row, column].set_xlabel(field.partition(".")[2])
+            panel = grid[row, column]
+            _panel(axis, cells[cells["name"] == name], dots[dots["name"] == name], panel, name)
+            panel.set_xlabel(axis.field.partition(".")[2])
             if row:
-                grid[row, column].set_title("")
-        grid[row, 0].set_ylabel(block)
+                panel.set_title("")
+        grid[row, 0].set_ylabel(axis.block)
+    add_legend(figure, list(grid.flat), columns=2)
+    left_out = f" {len(found) - len(rows)} further rows are not shown." if len(found) > len(rows) else ""
     return Drawing(
         figure,
-        "Along one axis: blocks of the grid that vary a single field, all else equal. Markers: means of cells; bars: "
-        "95 % seed-level t intervals; small dots: single seeds. "
-        f"{seed_words(cells)} {split_words(analysis)}",
+        "Along one axis: what a field that a block of the grid varies changes, all else equal; a line for each setting "
+        "of the other fields that the block varies, in colours of its row. Markers: means of cells; bars: 95 % "
+        f"seed-level t intervals; small dots: single seeds. {seed_words(cells)} {split_words(analysis)}{left_out}",
     )
 
 
-def _axes(runs: pd.DataFrame) -> dict[str, tuple[str, dict[str, object]]]:
-    """Return for each block that varies one field, and no size, the field and its value by configuration.
+def _panel(axis: Axis, cells: pd.DataFrame, dots: pd.DataFrame, panel: Axes, measure: str) -> None:
+    order = sorted({str(value): value for line in axis.lines.values() for value in line.values()}.values(), key=_order)
+    lines = list(axis.lines.items())[:MAX_LINES]
+    shades = style.sequence(len(lines)) if len(lines) > 1 else [style.SUBJECTS["model"][1]]
+    for index, (shade, (words, values)) in enumerate(zip(shades, lines, strict=True)):
+        places = {key: order.index(value) + 0.07 * (index - (len(lines) - 1) / 2) for key, value in values.items()}
+        here, seeds = (
+            table.assign(place=table["config_key"].map(places)).dropna(subset="place") for table in (cells, dots)
+        )
+        plots.along_axis(here.sort_values("place"), seeds, panel, shade, words)
+    plots.finish_axis(panel, [_text(value) for value in order], measure)
+
+
+def _axes(runs: pd.DataFrame) -> Iterator[Axis]:
+    """Yield each field, save sizes, that a block varies while all others stay.
 
     A cell that two blocks share is recorded under one of them, so all cells that differ in the field alone count.
     """
     fields = [name for name in runs.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]
     text = runs[fields].astype(str)
-    found: dict[str, tuple[str, dict[str, object]]] = {}
     for block, group in runs.groupby("block", sort=False):
         varying = [name for name in fields if text.loc[group.index, name].nunique() > 1]
-        if len(varying) != 1 or varying[0] in SIZES:
-            continue
-        (field,) = varying
-        others = [name for name in fields if name != field]
-        alike = runs[(text[others] == text.loc[group.index[0], others]).all(axis=1)]
-        found[str(block)] = (field, dict(zip(alike["config_key"].astype(str), alike[field], strict=True)))
-    return found
+        for field in (name for name in varying if name not in SIZES):
+            rest, others = [name for name in varying if name != field], [name for name in fields if name != field]
+            lines: dict[str, dict[str, object]] = {}
+            for place in text.loc[group.index].drop_duplicates(rest).index if rest else group.index[:1]:
+                alike = runs[(text[others] == text.loc[place, others]).all(axis=1)]
+                if text.loc[alike.index, field].nunique() > 1:
+                    words = ", ".join(f"{name.partition('.')[2]}={_text(runs.loc[place, name])}" for name in rest)
+                    lines[words] = dict(zip(alike["config_key"].astype(str), alike[field], strict=True))
+            if lines:
+                yield Axis(str(block), field, lines)
 
 
 def _order(value: object) -> tuple[bool, float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 
 import pandas as pd
@@ -31,13 +32,18 @@ def new_figure(height: float) -> Figure:
     return Figure(figsize=(PAGE_WIDTH, max(1.6, min(height, 30))), layout="constrained")
 
 
-def add_legend(figure: Figure, panels: list[Axes]) -> None:
-    """Put one legend for all panels under them, each name once."""
+def add_legend(figure: Figure, panels: list[Axes], columns: int = 4) -> None:
+    """Put one legend for all panels under them, each name once, in so many columns at most."""
     entries = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     if entries:
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(4, len(entries)))
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(columns, len(entries)))
+
+
+def wrapped(title: str, width: int) -> str:
+    """Return a panel's title in lines of `width` characters, three at most."""
+    return "\n".join(textwrap.wrap(title, max(width, 1))[:3])
 
 
 def split_words(analysis: Analysis) -> str:

@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis import style
-from analysis.drawing import Drawing, add_legend, new_figure, seed_words
+from analysis.drawing import Drawing, add_legend, new_figure, seed_words, wrapped
 from analysis.results import load_curve, load_maps
 from analysis.tables import Analysis
+from analysis.wording import cell_name
 from study.records import RunFolder
 
 Loaded = TypeVar("Loaded")
@@ -37,8 +38,11 @@ def calibration(analysis: Analysis) -> Drawing | str:
     shown = order.sort_values(["trained_encoder", *place], ascending=[False, True, True, True]).head(MAX_ROWS)
     left_out = f" {len(shown)} of {len(order)} cells, trained ones first." if len(shown) < len(order) else ""
     order = shown.sort_values(["trained_encoder", *place], ascending=[True, False, False, False])
-    names = zip(order["label"], order["trained_encoder"], strict=True)
-    labels = [str(label) if trained or "frozen" in str(label) else f"{label} frozen" for label, trained in names]
+    cell_names = (
+        cell_name(str(block), str(label)) for block, label in zip(order["block"], order["label"], strict=True)
+    )
+    names = zip(cell_names, order["trained_encoder"], strict=True)
+    labels = [name if trained or "frozen" in name else f"{name} frozen" for name, trained in names]
     figure = new_figure(0.2 * len(order) + 0.9)
     accuracy_rows(cells, list(order["config_key"]), labels, figure.subplots())
     return Drawing(
@@ -147,7 +151,7 @@ def pixel_maps(analysis: Analysis) -> Drawing | str:
             axes.imshow(_mean_of_channels(maps[name]), cmap="cividis", vmin=0, vmax=limit, interpolation="nearest")
             axes.set_xticks([])
             axes.set_yticks([])
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+        row[0].set_ylabel(wrapped(label, 20), rotation=0, ha="right", va="center")
     return Drawing(
         figure,
         "Where the code decides. Each pixel's variance over generated images, and the shares of it that code, noise "
@@ -173,7 +177,7 @@ def confusion(analysis: Analysis) -> Drawing | str:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         axes.set_xticks(range(0, len(counts), 3))
         axes.set_yticks(range(0, len(counts), 3))
-        axes.set_title(label)
+        axes.set_title(wrapped(label, 22))
     figure.supxlabel("class of the reconstruction", fontsize=8)
     figure.supylabel("class of the image", fontsize=8)
     return Drawing(
@@ -199,10 +203,10 @@ def factors(analysis: Analysis) -> Drawing | str:
     shades = style.sequence(len(order))
     for index, (colour, (_, cell)) in enumerate(zip(shades, order.iterrows(), strict=True)):
         height = np.arange(len(names)) + 0.3 - 0.6 * index / max(1, len(order) - 1)
-        own = cells[cells["config_key"] == cell["config_key"]]
+        own, name = cells[cells["config_key"] == cell["config_key"]], cell_name(str(cell["block"]), str(cell["label"]))
         for subject, marker in (("model", "o"), ("untrained", "x")):
             rows = own[own["subject"] == subject].drop_duplicates("name").set_index("name").reindex(names)
-            axes.plot(rows["mean"], height, marker, color=colour, label=str(cell["label"]) if marker == "o" else "")
+            axes.plot(rows["mean"], height, marker, color=colour, label=name if marker == "o" else "")
             axes.hlines(height, rows["low"], rows["high"], color=colour, linewidth=1)
     axes.set_yticks(range(len(names)), [name.partition("/")[2] for name in names])
     axes.set_xlim(-0.05, 1.02)
@@ -220,12 +224,15 @@ def factors(analysis: Analysis) -> Drawing | str:
 
 
 def _measured(analysis: Analysis, load: Callable[[RunFolder], Loaded]) -> list[tuple[str, Loaded]]:
-    """Return label and what is loaded of the first fully measured seed of each trained cell, a few of them."""
+    """Return the name and what is loaded of the first fully measured seed of each trained cell, a few of them."""
     runs = analysis.runs
     runs = runs[(runs["status"] == "finished") & runs["trained_encoder"] & runs["full_hash"].map(_is_hash)]
     runs = runs.sort_values(["family", "code_size", "noise_dim", "replicate"]).drop_duplicates("config_key")
     shown = [runs.iloc[index] for index in np.linspace(0, len(runs) - 1, min(len(runs), MAX_CELLS)).astype(int)]
-    return [(str(run["label"]), load(analysis.results.folder.run(str(run["key"])))) for run in shown]
+    return [
+        (cell_name(str(run["block"]), str(run["label"])), load(analysis.results.folder.run(str(run["key"]))))
+        for run in shown
+    ]
 
 
 def _is_hash(value: object) -> bool:

@@ -12,10 +12,12 @@ GROUPS: dict[str, str] = {
     "decoder": "variance shares, reconstruction, labels, dispersion and energy score on all test images; maps; or "
     "translations, where codes are images",
     "calibration": "the joint two-sample test of (x, ẑ) against (x̂, ẑ), and its power",
-    "information": "I(x; ẑ + σξ) with more centres, I(y; ẑ) by probe and by nearest neighbours; clustering error",
+    "information": "I(x; ẑ + σξ) with more centres, I(y; ẑ) by probe and by nearest neighbours; clustering and "
+    "classification error, votes",
     "rate_distortion": "rate, distortion and fidelity as noise is added to the code",
     "prior": "q(z) against p(z): classifier and kernel two-sample tests; or codes against images of their domain",
-    "fidelity": "Fréchet distance in the classifier's features, density and coverage, beside the floor of real images",
+    "fidelity": "Fréchet distance in the classifier's features, density and coverage, beside the floor of real images; "
+    "sharpness of samples",
     "factors": "τ_z of every known factor of the images",
 }
 """What of the full suite can be asked for by itself."""
@@ -76,6 +78,12 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
         "Fréchet distance of reconstructions from test images, in the measuring classifier's features.",
         "lower",
         uses_labels=True,
+    ),
+    "sharpness_samples": MeasureInfo(
+        "sharpness of samples",
+        "ratio",
+        "Total variation of generated images over that of the images; less is blurred, more is noisy.",
+        "one",
     ),
     "density": MeasureInfo(
         "density",

@@ -163,7 +163,7 @@ def _bench(run: RunFolder, study: StudyFolder, data_root: Path | None, device: s
     classifier = _classifier(config.data.name, data_root, device, study.classifiers)
     model = load_weights(config, run.weights).to(device)
     untrained = evaluation_model(initial_state(config, replicate, torch.device(device)), data)
-    return FullBench(model, untrained, data, classifier, replicate, study.classifiers)
+    return FullBench(model, untrained, data, classifier, replicate, study.classifiers, config.data.num_labels)
 
 
 def _configuration(run: RunFolder) -> tuple[RunConfig, int]:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from analysis.paper_rows import ROWS
 from analysis.tables import Analysis, html_table, label_of, number
+from analysis.wording import cell_name
 
 COLUMNS = (
     *("place", "system", "published", "block", "label", "measure", "mean", "low", "high"),
-    *("num_seeds", "num_failed", "kmeans"),
+    *("num_seeds", "num_failed", "kmeans", "note"),
 )
 
 
@@ -29,7 +30,7 @@ def paper_table(analysis: Analysis) -> pd.DataFrame:
         for (block, key), group in cells[cells["block"].isin(row.blocks)].groupby(["block", "config_key"], sort=False):
             means = group[group["mean"].notna()].drop_duplicates(["name", "subject"]).to_dict("records")
             own = {(item["name"], item["subject"]): item for item in means}
-            common = {"place": row.place, "system": row.system, "published": row.published, "block": block}
+            common = {name: getattr(row, name) for name in ("place", "system", "published", "note")} | {"block": block}
             for measure in (item for item in row.measures if (item, "model") in own):
                 found = own[measure, "model"]
                 rows.append(
@@ -45,10 +46,14 @@ def paper_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def written_rows(table: pd.DataFrame) -> list[list[str]]:
-    """Write a table of `paper_table` for people: where, system, what the paper reports, and ours, a line a cell."""
+    """Write a table of `paper_table` for people: where, system, what the paper reports, and ours, a line a cell.
+
+    The last line is the row's note.
+    """
     written = []
     for (place, system, published), group in table.groupby(["place", "system", "published"], sort=False):
         lines = [_cell(cell) for _, cell in group.groupby(["block", "label"], sort=False)]
+        lines += [str(note) for note in group["note"].unique() if note]
         written.append([str(place), str(system), str(published), "\n".join(lines)])
     return written
 
@@ -85,7 +90,7 @@ def scale_note(analysis: Analysis) -> str:
 
 def _cell(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    name = str(first["label"]) if first["label"] == first["block"] else f"{first['block']}, {first['label']}"
+    name = cell_name(str(first["block"]), str(first["label"]))
     parts = []
     for _, row in rows.iterrows():
         half = row["mean"] - row["low"]

@@ -26,6 +26,9 @@ SHARES = (("z", "code alone", "#0072B2"), ("n", "noise alone", "#E69F00"), ("zn"
 FLOOR = -0.3
 """Shares and R² below this are written beside the axis and not drawn."""
 
+GREY = (0.78, 0.78, 0.78, 1.0)
+"""Colour of points that belong nowhere."""
+
 TIME_UNITS = {"seconds": 3600, "minutes": 60}
 """How many of each an hour has; a timeline is written in the first of which it has fewer than 180, or in hours."""
 
@@ -226,21 +229,18 @@ def _series(cells: pd.DataFrame) -> list[tuple[str, float, int]]:
     return [(str(row["family"]), float(row["noise"]), index) for index, (_, row) in enumerate(found.iterrows())]
 
 
-def image_grid(images: np.ndarray, axes: Axes, gap: int = 2, first_row_gap: int = 0) -> None:
+def image_grid(images: np.ndarray, axes: Axes, gap: int = 2) -> None:
     """Draw images as a grid.
 
     Args:
         images: uint8 with shape (rows, columns, C, H, W), C = 1 or 3.
         axes: Where to draw; its ticks are removed.
         gap: White pixels between images.
-        first_row_gap: Further white pixels under the first row, which sets originals apart.
     """
     rows, columns, channels, height, width = images.shape
-    sheet = np.full(
-        (rows * (height + gap) + first_row_gap - gap, columns * (width + gap) - gap, channels), 255, np.uint8
-    )
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, np.uint8)
     for row in range(rows):
-        top = row * (height + gap) + (first_row_gap if row else 0)
+        top = row * (height + gap)
         for column in range(columns):
             left = column * (width + gap)
             sheet[top : top + height, left : left + width] = images[row, column].transpose(1, 2, 0)
@@ -248,21 +248,24 @@ def image_grid(images: np.ndarray, axes: Axes, gap: int = 2, first_row_gap: int 
     axes.set_axis_off()
 
 
-def along_axis(cells: pd.DataFrame, dots: pd.DataFrame, ticks: list[str], axes: Axes, measure: str) -> None:
-    """Draw the means of cells at places 0, 1, …, with seed-level intervals, and every seed as a dot.
+def along_axis(cells: pd.DataFrame, dots: pd.DataFrame, axes: Axes, colour: Any, label: str) -> None:
+    """Draw the means of cells at their places, with seed-level intervals, and every seed as a dot.
 
     Args:
-        cells: Rows of `statistics.cell_summary` for one measure, with their `place`.
+        cells: Rows of `statistics.cell_summary` for one measure, with their `place` along the axis, in that order.
         dots: Runs of `statistics.joined` for it, with their `place`.
-        ticks: What stands at each place.
         axes: Where to draw.
-        measure: Name of the measure, the title.
+        colour: Colour of the line.
+        label: Its name in the legend; empty for none.
     """
-    _, colour, marker, _ = SUBJECTS["model"]
     place = cells["place"].to_numpy(float)
-    axes.plot(place, cells["mean"], "-", marker=marker, color=colour)
+    axes.plot(place, cells["mean"], "-", marker=SUBJECTS["model"][2], color=colour, label=label or None)
     _intervals(axes, place, cells, colour)
     axes.plot(dots["place"] + 0.12, dots["value"], ".", color=colour, alpha=0.45, ms=3)
+
+
+def finish_axis(axes: Axes, ticks: list[str], measure: str) -> None:
+    """Write what stands at the places 0, 1, … of an axis, and the measure as the title."""
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlim(-0.4, len(ticks) - 0.6)
     axes.grid(axis="y")
@@ -302,8 +305,8 @@ def timeline(bars: pd.DataFrame, axes: Axes, colours: dict[str, str]) -> None:
 
 
 def coloured_points(points: np.ndarray, labels: np.ndarray, axes: Axes) -> None:
-    """Draw points with shape (N, 2), coloured by their labels (N,), on square axes without ticks."""
-    colours = np.array([mpl.colormaps["tab10"](index % 10) for index in labels])
+    """Draw points with shape (N, 2), coloured by their labels (N,), grey below 0, on square axes without ticks."""
+    colours = np.array([mpl.colormaps["tab10"](index % 10) if index >= 0 else GREY for index in labels])
     axes.scatter(points[:, 0], points[:, 1], s=1.2, c=colours, linewidths=0, rasterized=True)
     axes.set_aspect("equal")
     axes.set_xticks([])

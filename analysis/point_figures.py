@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import numpy as np
 from matplotlib.axes import Axes
 
 from analysis import plots, style
-from analysis.drawing import Drawing, new_figure
-from analysis.results import load_samples
+from analysis.cell_samples import Arrays, cell_samples
+from analysis.drawing import Drawing, new_figure, wrapped
 from analysis.tables import Analysis
-
-MAX_PANELS = 12
-"""Cells whose points one figure shows."""
 
 COLUMNS = 4
 TITLE_WIDTH = 26
 """Characters in a line of a panel's title."""
 
-Arrays = dict[str, np.ndarray]
-
 
 def mixture(analysis: Analysis) -> Drawing | str:
     """Show the data, and the points of every model coloured by the category that each was made from (Figure 5)."""
-    cells = _cells(analysis, "categorical", {"generated_points": "generated_code", "points": "points_label"})
+    needed = {"generated_points": "generated_code", "points": "points_label"}
+    found = cell_samples(analysis, "categorical", lambda arrays: _have_points(arrays, needed))
+    cells = found.panels
     if not cells:
         return ""
     data = cells[0][1]
@@ -43,14 +38,15 @@ def mixture(analysis: Analysis) -> Drawing | str:
         "Samples of a mixture, as Figure 5 of the paper. The first panel shows data, coloured by component; the others "
         "generated points, coloured by the category of the code that each was made from. A model that uses its "
         "categories has one colour in each component, and no points between components. "
-        f"{len(cells)} cells, the first seed of each; what lies outside the panel is not drawn.",
+        f"What lies outside the panel is not drawn. {found.words}",
     )
 
 
 def posteriors(analysis: Analysis) -> Drawing | str:
     """Show true and variational posteriors of every model with a code of two dimensions (Figures 11 and 12)."""
     needed = {"prior_codes": "generated_label", "inferred_codes": "points_label"}
-    cells = _cells(analysis, "gaussian", needed)
+    found = cell_samples(analysis, "gaussian", lambda arrays: _have_points(arrays, needed))
+    cells = found.panels
     if not cells:
         return ""
     rows = -(-len(cells) // 2)
@@ -67,30 +63,15 @@ def posteriors(analysis: Analysis) -> Drawing | str:
     return Drawing(
         figure,
         "Posteriors in the plane of the code, as Figures 11 and 12 of the paper. Left of each pair: codes of the "
-        "prior, coloured by the component of the point that the model makes of them, which is the true posterior; "
-        "right: codes inferred from data, coloured by the component of the data, the variational posterior. "
-        f"{len(cells)} cells, the first seed of each; what lies outside the prior's range is not drawn.",
+        "prior, coloured by the component of the point that the model makes of them, which is the true posterior, or "
+        "grey where that point is off the modes; right: codes inferred from data, coloured by the component of the "
+        f"data, the variational posterior. What lies outside the prior's range is not drawn. {found.words}",
     )
 
 
-def _cells(analysis: Analysis, code: str, needed: dict[str, str]) -> list[tuple[str, Arrays]]:
-    """Return label and arrays of the first finished seed of every trained cell that has points and labels."""
-    runs = analysis.runs
-    runs = runs[(runs["status"] == "finished") & (runs["code"] == code) & (runs["origin"] == "grid")]
-    runs = runs[runs["trained_encoder"]].sort_values(["block", "config_key", "replicate"]).drop_duplicates("config_key")
-    found = []
-    for _, run in runs.iterrows():
-        arrays, _ = load_samples(analysis.results.folder.run(str(run["key"])))
-        if all(_fit(arrays.get(points), arrays.get(labels)) for points, labels in needed.items()):
-            found.append((_title(str(run["block"]), str(run["label"])), arrays))
-        if len(found) == MAX_PANELS:
-            break
-    return found
-
-
-def _title(block: str, label: str) -> str:
-    """Return block and cell; a block of one cell is labelled by its own name."""
-    return label if block in ("", label) else f"{block}, {label}"
+def _have_points(arrays: Arrays, needed: dict[str, str]) -> bool:
+    """Return whether arrays of points are there, each with its labels."""
+    return all(_fit(arrays.get(points), arrays.get(labels)) for points, labels in needed.items())
 
 
 def _fit(points: np.ndarray | None, labels: np.ndarray | None) -> bool:
@@ -104,4 +85,4 @@ def _panel(axes: Axes, points: np.ndarray, labels: np.ndarray, limit: float, tit
     plots.coloured_points(points, labels, axes)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(-limit, limit)
-    axes.set_title("\n".join(textwrap.wrap(title, TITLE_WIDTH)[:3]), fontsize=8)
+    axes.set_title(wrapped(title, TITLE_WIDTH), fontsize=8)

@@ -2,113 +2,149 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import plots, style
-from analysis.drawing import Drawing, new_figure
-from analysis.results import load_samples
+from analysis.cell_samples import Arrays, cell_samples
+from analysis.drawing import Drawing, new_figure, wrapped
 from analysis.tables import Analysis
 
-MAX_PANELS = 12
-"""Cells whose images one figure shows."""
+NUM_DRAWS = 3
+"""Reconstructions of one image that a cell with noise shows."""
+
+BAND = 24
+"""Columns of images that stand side by side on a page."""
+
+NARROWEST = 2.5
+"""Columns that a panel is wide at least: its name must have room."""
+
+CHARACTER = 0.075
+"""Inches that a character of a panel's name takes."""
+
+MOST_COLUMNS = 3
+PANEL_CHARACTERS = int(style.PAGE_WIDTH / MOST_COLUMNS / CHARACTER)
+"""Panels beside one another in figures of one panel a cell, and the characters in a line of their titles."""
+
+Panel = tuple[str, np.ndarray]
+"""Name of a panel, and its images with shape (rows, columns, C, H, W)."""
 
 
 def reconstructions(analysis: Analysis) -> Drawing | str:
-    """Show originals and several draws of the noise for one code, for every cell with a Gaussian code (Figure 2)."""
-    panels = _samples(analysis, "gaussian", ("originals", "reconstructions"))
-    if not panels:
+    """Show originals and what each cell with a Gaussian code makes of them, side by side (Figures 2 to 4 and 13)."""
+    found = cell_samples(analysis, "gaussian", lambda arrays: _are_images(arrays, "originals", "reconstructions"))
+    if not found.panels:
         return "No finished run with a Gaussian code has stored reconstructions."
-    figure, grid = _panel_figure(len(panels), 0.77)
-    for axes, (label, arrays) in zip(grid, panels, strict=False):
-        draws = np.moveaxis(arrays["reconstructions"], 1, 0)
-        plots.image_grid(np.concatenate([arrays["originals"][None], draws]), axes, first_row_gap=6)
-        axes.set_title(label)
+    bands = list(_bands(found.panels))
+    columns = max(sum(_width(panel) for panel in band) for band in bands)
+    unit = min(0.6, style.PAGE_WIDTH / columns)
+    heights = [unit * len(band[0][1]) + 0.55 for band in bands]
+    figure = new_figure(sum(heights))
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(bands), 1, height_ratios=heights)))
+    for part, band in zip(parts, bands, strict=True):
+        widths = [_width(panel) for panel in band]
+        # what is left of the page stays white, so that images have one size in all bands
+        rest = style.PAGE_WIDTH / unit - sum(widths)
+        grid = part.subplots(1, len(band) + 1, squeeze=False, width_ratios=[*widths, max(rest, 0.01)])[0]
+        grid[-1].set_axis_off()
+        for axes, (name, images), width in zip(grid, band, widths, strict=False):
+            plots.image_grid(images, axes)
+            axes.set_anchor("NW")
+            axes.set_title(wrapped(name, int(width * unit / CHARACTER)), fontsize=8)
     return Drawing(
         figure,
-        "Reconstructions, as Figure 2 of the paper. In each panel the first row shows eight held-out originals; "
-        "below them five "
-        "reconstructions from the same code with fresh noise. What differs within a column is what the noise invents. "
-        f"{len(panels)} cells, the first seed of each.",
+        "Reconstructions side by side, as Figures 2 to 4 and 13 of the paper: held-out originals, a row each, and "
+        "beside them what every cell makes of the same images. A cell without noise has one reconstruction of an "
+        f"image, one with noise shows {NUM_DRAWS} from the same code: what differs among them is what the noise "
+        f"invents. Without a code (z = 0) images are no reconstructions and belong to no row. {found.words}",
     )
+
+
+def _bands(panels: list[tuple[str, Arrays]]) -> Iterator[list[Panel]]:
+    """Yield panels that stand side by side: originals, and what cells make of these, as many as the page is wide."""
+    band: list[Panel] = []
+    for name, arrays in panels:
+        panel, originals = (name, _draws(arrays["reconstructions"])), arrays["originals"][:, None]
+        is_full = band and sum(map(_width, band)) + _width(panel) > BAND
+        if is_full or (band and not np.array_equal(band[0][1], originals)):
+            yield band
+            band = []
+        band = band or [("originals", originals)]
+        band.append(panel)
+    yield band
+
+
+def _draws(images: np.ndarray) -> np.ndarray:
+    """Return some reconstructions of each image; one where all are the same, as they are without noise."""
+    return images[:, :1] if (images == images[:, :1]).all() else images[:, :NUM_DRAWS]
+
+
+def _width(panel: Panel) -> float:
+    return max(float(panel[1].shape[1]) + 0.5, NARROWEST)
 
 
 def cluster_columns(analysis: Analysis) -> Drawing | str:
     """Show generated images, a column for each category and a row for each noise vector (Figure 6)."""
-    panels = _samples(analysis, "categorical", ("generated",))
-    if not panels:
+    found = cell_samples(analysis, "categorical", lambda arrays: _are_images(arrays, "generated"))
+    if not found.panels:
         return "No finished run with a categorical code has stored samples."
-    widest = max(10, *(arrays["generated"].shape[1] for _, arrays in panels))
-    rows = [arrays["generated"].shape[0] for _, arrays in panels]
+    widest = max(10, *(arrays["generated"].shape[1] for _, arrays in found.panels))
+    rows = [arrays["generated"].shape[0] for _, arrays in found.panels]
     figure = new_figure(sum(style.PAGE_WIDTH * count / widest + 0.25 for count in rows))
-    grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=rows)
-    for axes, (label, arrays) in zip(grid.flat, panels, strict=True):
+    grid = figure.subplots(len(rows), 1, squeeze=False, height_ratios=rows)
+    for axes, (name, arrays) in zip(grid.flat, found.panels, strict=True):
         plots.image_grid(arrays["generated"], axes)
         axes.set_anchor("W")
-        axes.set_title(label)
+        axes.set_title(name)
     return Drawing(
         figure,
         "Clusters, as Figure 6 of the paper. Each column shows samples of one category (at most 20 are shown), "
-        "each row one "
-        f"noise vector. {len(panels)} cells, the first seed of each.",
+        f"each row one noise vector. {found.words}",
     )
 
 
 def generated(analysis: Analysis) -> Drawing | str:
     """Show images from the prior: rows share their noise, columns their code."""
-    panels = _samples(analysis, "gaussian", ("generated",))
-    if not panels:
+    found = cell_samples(analysis, "gaussian", lambda arrays: _are_images(arrays, "generated"))
+    if not found.panels:
         return "No finished run with a Gaussian code has stored samples."
-    figure, grid = _panel_figure(len(panels), 1.0)
-    for axes, (label, arrays) in zip(grid, panels, strict=False):
+    figure, grid = _panel_figure(len(found.panels), 1.0)
+    for axes, (name, arrays) in zip(grid, found.panels, strict=False):
         plots.image_grid(arrays["generated"], axes)
-        axes.set_title(label)
+        axes.set_title(wrapped(name, PANEL_CHARACTERS))
     return Drawing(
         figure,
         "Samples with codes from the prior, or of the originals where nothing pulls codes to it (regularization_weight "
-        "0): each row has one noise vector, each column one code. "
-        f"{len(panels)} cells, the first seed of each.",
+        "0): each row has one noise vector, each column one code; without a code (z = 0) each image has a noise vector "
+        f"of its own. {found.words}",
     )
 
 
 def translations(analysis: Analysis) -> Drawing | str:
     """Show originals, codes that are images, and reconstructions, for every cell with image codes (Figures 8 and 9)."""
-    panels = _samples(analysis, "image", ("originals", "codes", "reconstructions"))
-    if not panels:
+    names = ("originals", "codes", "reconstructions")
+    found = cell_samples(analysis, "image", lambda arrays: _are_images(arrays, *names))
+    if not found.panels:
         return ""
-    figure, grid = _panel_figure(len(panels), 0.85)
-    for axes, (label, arrays) in zip(grid, panels, strict=False):
+    figure, grid = _panel_figure(len(found.panels), 0.85)
+    for axes, (name, arrays) in zip(grid, found.panels, strict=False):
         parts = [arrays["originals"][:, None], arrays["codes"], arrays["reconstructions"]]
         channels = max(part.shape[2] for part in parts)
         plots.image_grid(np.concatenate([part.repeat(channels // part.shape[2], 2) for part in parts], 1), axes)
-        axes.set_title(label)
+        axes.set_title(wrapped(name, PANEL_CHARACTERS))
     return Drawing(
         figure,
         "Translations, as Figures 8 and 9 of the paper. From the left: a held-out original in each row; its code, or "
         "five where the encoder has noise; five reconstructions. A column shares its noise. "
-        f"{len(panels)} cells, the first seed of each.",
+        f"{found.words}",
     )
 
 
-def _samples(analysis: Analysis, code: str, names: tuple[str, ...]) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """Return the sample images of the first finished seed of every trained grid cell that has them."""
-    runs = analysis.runs
-    runs = runs[
-        (runs["status"] == "finished") & (runs["code"] == code) & (runs["origin"] == "grid") & runs["trained_encoder"]
-    ]
-    runs = runs.sort_values(["family", "code_size", "noise_dim", "replicate"])
-    panels: dict[str, tuple[str, dict[str, np.ndarray]]] = {}
-    for key, cell, label in zip(runs["key"], runs["config_key"], runs["label"], strict=True):
-        run = analysis.results.folder.run(str(key))
-        if str(cell) in panels or not run.samples.is_file():
-            continue
-        arrays, _ = load_samples(run)
-        if all(name in arrays and _is_images(arrays[name], name) for name in names):
-            panels[str(cell)] = str(label), arrays
-        if len(panels) == MAX_PANELS:
-            break
-    return list(panels.values())
+def _are_images(arrays: Arrays, *names: str) -> bool:
+    return all(name in arrays and _is_images(arrays[name], name) for name in names)
 
 
 def _is_images(array: np.ndarray, name: str) -> bool:
@@ -117,9 +153,9 @@ def _is_images(array: np.ndarray, name: str) -> bool:
 
 
 def _panel_figure(count: int, aspect: float) -> tuple[Figure, list[Axes]]:
-    columns = min(3, count)
+    columns = min(MOST_COLUMNS, count)
     rows = -(-count // columns)
-    figure = new_figure(rows * (style.PAGE_WIDTH / max(columns, 2) * aspect + 0.25))
+    figure = new_figure(rows * (style.PAGE_WIDTH / max(columns, 2) * aspect + 0.35))
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid[count:]:
         axes.set_axis_off()

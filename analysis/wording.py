@@ -23,3 +23,11 @@ def listed(items: list[str]) -> str:
 def first_of(items: list[str], most: int = 6) -> str:
     """Join the first items, and say how many there are beyond them."""
     return listed(items) if len(items) <= most else f"{', '.join(items[:most])} and {len(items) - most} more"
+
+
+def cell_name(block: str, label: str) -> str:
+    """Return what a cell of a grid is called where other blocks may have its label: block and label.
+
+    A block of one cell is labelled by its own name.
+    """
+    return label if block in ("", label) else f"{block}, {label}"

@@ -3,7 +3,8 @@
 A file of `docs/results/` is JSON: study, question, `launched_at`, machine, versions, code hashes, the `--set`
 arguments, `common` (the configuration fields that all cells share and that differ from their defaults), and `cells`,
 one for each configuration of the grid, with block, label, `num_runs` wanted, `failed`, and `values`: for each measure
-of the model on the test images one number a seed, in the order of the seeds, undefined ones left out. `kmeans` and
+of the model on the test images one number a seed, in the order of the seeds, undefined ones left out; `images` says on
+how many images or points each was measured. Of a measure that both suites have it is the full suite's. `kmeans` and
 `untrained` are the clustering errors of k-means at the same K and of the network before training, `real` what the
 data's own points or images come to, by measure. `defaults` holds those of `SAID` that no cell changes.
 """
@@ -34,7 +35,11 @@ DIGITS = 4
 
 
 def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
-    """Write the named measures of a study's grid runs to a file."""
+    """Write the named measures of a study's grid runs to a file.
+
+    Raises:
+        ValueError: The full suite has measured some runs of a cell and others not, so that their values do not compare.
+    """
     results = load_results(study_dir)
     study, runs = results.study, describe_runs(results.runs)
     # of a study that was confined to some of its cells the others never began
@@ -42,7 +47,9 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
     finished = runs[runs["status"] == "finished"]
     configs = {key: _changed(study_dir, key) for key in runs["key"]}
     common = _common(list(configs.values()))
-    values = results.measures[(results.measures["split"] == "test") & results.measures["value"].notna()]
+    values = results.measures[results.measures["split"] == "test"]
+    _check_suites(values[(values["subject"] == "model") & values["name"].isin(measures)], finished)
+    values = values[values["value"].notna()]
     spec = study.get("spec") or {}
     record = {
         "study": study["name"],
@@ -86,11 +93,24 @@ def _cell(
         "num_runs": len(runs),
         "failed": int((runs["status"] == "failed").sum()),
         "values": {name: numbers for name, numbers in kept.items() if numbers},
+        "images": {name: int(model.loc[model["name"] == name, "n"].max()) for name, numbers in kept.items() if numbers},
         **{name: values for name, values in controls.items() if values},
         **(
             {"real": {str(name): _rounded(group["value"]) for name, group in real.groupby("name")}} if len(real) else {}
         ),
     }
+
+
+def _check_suites(values: pd.DataFrame, finished: pd.DataFrame) -> None:
+    """Refuse cells of which the full suite has measured some runs only: the others' values are of fewer images."""
+    full = values[values["suite"] == "full"].merge(finished[["key", "config_key"]], left_on="run", right_on="key")
+    wanted = {str(cell): set(runs) for cell, runs in finished.groupby("config_key")["key"]}
+    for (cell, name), runs in full.groupby(["config_key", "name"])["key"]:
+        if lacking := wanted[str(cell)] - set(runs):
+            raise ValueError(
+                f"all runs of a cell must be measured with the full suite, or none, but {', '.join(sorted(lacking))} "
+                f"lack {name}: python -m analysis.measure does it."
+            )
 
 
 def _defaults(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

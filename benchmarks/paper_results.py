@@ -3,7 +3,8 @@
     python -m benchmarks.paper_results keep STUDY_DIR     # keep a study's measures, under its name
     python -m benchmarks.paper_results                    # print the page
 
-A value is the mean over seeds with half its 95 % t interval and the number of seeds, on test images.
+A value is the mean over seeds with half its 95 % t interval and the number of seeds, on test images: on all that
+`python -m analysis.measure` takes where it has measured a study before that is kept, else on those of every run.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from analysis.measure_names import MEASURES
 from analysis.paper_rows import ROWS, Row
 from analysis.results import load_results
 from analysis.statistics import t_half_width
+from analysis.tables import label_of
+from analysis.wording import cell_name
 from benchmarks.kept_results import keep
 
 KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
@@ -30,6 +32,11 @@ Every system of the paper, what it reports of each, and what was measured here. 
 mean over seeds ± half its 95 % t interval, on test images; no label chose a configuration or a checkpoint. Studies are
 files in `search_spaces/`, at the paper's scale; what was run smaller says so under "How". `python -m
 benchmarks.paper_results > docs/paper_results.md` writes this page from `docs/results/`, where every seed's value is.
+
+A run measures itself on 2,000 test images at most, `python -m analysis.measure` on all of them; a cell's number is
+never a mean over both, and is of the run itself where nothing else stands under "How". Of MNIST's 60,000 training
+images 55,000 are trained on and 5,000 are for validation. SVHN's 73,257 are split into 67,153 and 6,104 likewise;
+CelebA's splits are the published ones.
 """
 
 
@@ -76,7 +83,11 @@ def main(arguments: Sequence[str]) -> int:
             if not measures:
                 print(f"no row of analysis/paper_rows.py is about the study {name}.", file=sys.stderr)
                 return 2
-            keep(Path(folder), list(measures), KEPT / f"{name}.json")
+            try:
+                keep(Path(folder), list(measures), KEPT / f"{name}.json")
+            except ValueError as error:
+                print(error, file=sys.stderr)
+                return 2
         case _:
             print(USAGE, file=sys.stderr)
             return 2
@@ -107,14 +118,15 @@ def _line(row: Row, study: Mapping[str, Any] | None) -> str:
         # a bar, as in p(z|x), would end the table's cell
         ours = "<br>".join(_cell(cell, row.measures) for cell in cells).replace("|", "\\|")
         how = f"[{row.study}](#{row.study})"
-    return f"| {row.place} | {row.system} | {row.published} | {ours} | {how} |"
+    note = f"; {row.note}" if row.note else ""
+    return f"| {row.place} | {row.system} | {row.published} | {ours} | {how}{note} |"
 
 
 def _cell(cell: Mapping[str, Any], measures: Sequence[str]) -> str:
-    name = cell["block"] if cell["label"] == cell["block"] else f"{cell['block']}, {cell['label']}"
+    name = cell_name(cell["block"], cell["label"])
     real = {item: f" (data: {mean(values):.3f})" for item, values in cell.get("real", {}).items()}
     parts = [
-        f"{MEASURES[item].label} {_number(cell['values'][item])}{real.get(item, '')}"
+        f"{label_of(item)} {_number(cell['values'][item])}{real.get(item, '')}"
         for item in measures
         if item in cell["values"]
     ]
@@ -147,9 +159,19 @@ def _how(study: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
     return (
         f"### {study['study']}\n\n{study['question']} `search_spaces/{study['study']}.yaml`, launched "
-        f"{study['launched_at'][:10]}. {against} All cells: {common}. {machine['cpus']} cores, "
+        f"{study['launched_at'][:10]}. {against} All cells: {common}. {_images(study)}{machine['cpus']} cores, "
         f"{', '.join(study['devices'])}, {study['run_hours']} hours of runs; code {hashes}; {versions}.\n"
     )
+
+
+def _images(study: Mapping[str, Any]) -> str:
+    """Say how many test images, or generated ones, each measure was measured on."""
+    names: dict[int, dict[str, None]] = {}
+    for cell in study["cells"]:
+        for name, num in cell.get("images", {}).items():
+            names.setdefault(num, {})[label_of(name)] = None
+    parts = [f"{num:,} for {', '.join(names[num])}" for num in sorted(names, reverse=True)]
+    return f"Images or points: {'; '.join(parts)}. " if parts else ""
 
 
 def _value(value: Any) -> str:

@@ -12,6 +12,9 @@ Pixels = npt.NDArray[np.uint8]
 SIDE, MARGIN, PAPER = 160, 8, 255
 """Side of a panel and margin in pixels, and the grey level of the background."""
 
+GREY = np.uint8(200)
+"""The grey level of points that belong nowhere."""
+
 COLOURS = np.array(
     [
         *((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189)),
@@ -48,7 +51,7 @@ def scatter_sheet(panels: Mapping[str, npt.NDArray[Any]]) -> Pixels:
 
 
 def scatter(points: npt.NDArray[Any], labels: npt.NDArray[Any], limit: float) -> Pixels:
-    """Draw points (N, 2) as squares of four pixels, coloured by label, on axes from −limit to limit.
+    """Draw points (N, 2) as squares of four pixels, coloured by label, grey below 0, on axes from −limit to limit.
 
     Points beyond the limits, or that are not finite, are left out.
     """
@@ -56,7 +59,8 @@ def scatter(points: npt.NDArray[Any], labels: npt.NDArray[Any], limit: float) ->
     scaled = (np.nan_to_num(points, nan=np.inf) / (1.1 * limit) + 1) / 2
     inside = np.isfinite(scaled).all(1) & (np.abs(scaled - 0.5) <= 0.5).all(1)
     place = (scaled[inside] * (SIDE - 2)).astype(int) + MARGIN
-    colour = COLOURS[labels[inside] % len(COLOURS)]
+    label = labels[inside, None]
+    colour = np.where(label < 0, GREY, COLOURS[labels[inside] % len(COLOURS)])
     for right in (0, 1):
         for down in (0, 1):
             # the second axis points up

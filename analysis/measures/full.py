@@ -20,6 +20,7 @@ from analysis.measures import controls, full_translation, joint_test
 from analysis.measures.bench import (
     Bench,
     Sample,
+    fixed_bench,
     has_labels,
     make_bench,
     measure_clusters,
@@ -42,7 +43,10 @@ from analysis.measures.measurement import Estimate, Measurement
 from analysis.measures.mmd import squared_mmd
 from analysis.measures.nearest import nearest_label_information
 from analysis.measures.rate_distortion import rate_distortion
+from analysis.measures.recognition import measure_recognition
 from analysis.measures.reconstruction import reconstruction
+from analysis.measures.sharpness import sharpness
+from analysis.measures.subjects import kmeans_codes
 
 if TYPE_CHECKING:
     from iae_models.data import ImageData
@@ -91,6 +95,7 @@ class FullBench:
         replicate: Seeds all draws.
         bench: Images, classifier and streams; its held-out part is all of both splits.
         classifiers: Folder where the classifiers of factors are stored.
+        num_labels: Labels that the model has learnt.
     """
 
     def __init__(
@@ -101,10 +106,12 @@ class FullBench:
         classifier: Classifier | None,
         replicate: int,
         classifiers: Path,
+        num_labels: int = 0,
     ) -> None:
         self.model, self.untrained, self.classifiers, self.replicate = model, untrained, classifiers, replicate
+        self.num_labels = num_labels
         quick = make_bench(data, classifier, replicate)
-        everything = {name: (getattr(data, name).images(), getattr(data, name).y) for name in ("validation", "test")}
+        everything = _everything(data)
         part = slice(joint_test.NUM_TRAIN)
         self.bench = replace(quick, held_out=everything, train_x=data.train.images(part), train_y=data.train.y[part])
         few = {name: (x[:NUM_CONTROL], y[:NUM_CONTROL]) for name, (x, y) in everything.items()}
@@ -135,6 +142,11 @@ class FullBench:
     def z(self) -> Tensor:
         """Codes of all test images, in their order."""
         return infer(self.model, self.bench.held_out["test"][0], self.bench.stream("model/test/codes"))
+
+
+def _everything(data: ImageData) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return all held-out images and their labels, by split."""
+    return {name: (getattr(data, name).images(), getattr(data, name).y) for name in ("validation", "test")}
 
 
 def full_suite(run: FullBench, group: str) -> Found:
@@ -253,7 +265,14 @@ def _information(run: FullBench) -> Found:
     tables = {"model": values}
     if run.model.code == "categorical":
         validation = infer(run.model, bench.held_out["validation"][0], bench.stream("model/validation/codes"))
-        values |= measure_clusters(bench, {"validation": validation, "test": run.z})["test"]
+        codes = {"validation": validation, "test": run.z}
+        values |= measure_clusters(bench, codes)["test"]
+        values |= measure_recognition(bench, run.model, codes, run.num_labels)["test"]
+        if has_labels(bench):
+            tables |= {
+                "untrained": _untrained_clusters(run),
+                "kmeans": _kmeans_clusters(bench.data, run.model.code_dim),
+            }
     else:
         if run.model.encoder_noise_dim == 0:
             queries, others = run.z[:NUM_QUERIES], torch.cat([run.z[NUM_QUERIES:], run.train_z])
@@ -267,6 +286,19 @@ def _information(run: FullBench) -> Found:
                 "label_information_nearest": nearest_label_information(run.z, _permuted(bench, y)),
             }
     return Found(tables)
+
+
+def _untrained_clusters(run: FullBench) -> Values:
+    stream = run.bench.stream("untrained/clusters")
+    codes = {split: infer(run.untrained, x, stream) for split, (x, _) in run.bench.held_out.items()}
+    return measure_clusters(run.bench, codes)["test"]
+
+
+@lru_cache(maxsize=32)
+def _kmeans_clusters(data: ImageData, num_clusters: int) -> Values:
+    """Return the clusters of k-means with as many of them, which no run changes."""
+    bench = replace(fixed_bench(data, None), held_out=_everything(data))
+    return measure_clusters(bench, kmeans_codes(bench, num_clusters))["test"]
 
 
 def _permuted(bench: Bench, y: Tensor) -> Tensor:
@@ -306,29 +338,33 @@ def _prior(run: FullBench) -> Found:
 
 
 def _fidelity(run: FullBench) -> Found:
-    classifier = run.bench.classifier
-    if "generate" not in run.model.capabilities or classifier is None:
+    if "generate" not in run.model.capabilities:
         return Found({})
     test = run.bench.held_out["test"][0][:NUM_GENERATED]
+    models = {"model": run.model, "untrained": run.untrained}
+    samples = {subject: _samples(run.bench, model, subject, len(test)) for subject, model in models.items()}
+    tables = {subject: {"sharpness_samples": sharpness(test, x[:, None])} for subject, x in samples.items()}
+    classifier = run.bench.classifier
+    if classifier is None:
+        return Found(tables)
     real = classifier.features(test)
     floor = classifier.features(run.bench.train_x[: len(real)])
-    tables = {
-        "model": _fidelity_of(run.bench, run.model, "model", real, floor),
-        "untrained": _fidelity_of(run.bench, run.untrained, "untrained", real, floor),
-        "real": {"frechet_samples": frechet_distance(real, floor), **density_and_coverage(real, floor)},
-    }
+    for subject, x in samples.items():
+        tables[subject] |= _fidelity_of(classifier.features(x), real, floor)
+    tables["real"] = {"frechet_samples": frechet_distance(real, floor), **density_and_coverage(real, floor)}
     if run.decodes and run.sample.phi_hat is not None and run.sample.phi is not None:
         phi, phi_hat = (part[:NUM_GENERATED] for part in (run.sample.phi, run.sample.phi_hat[:, 0]))
         tables["model"]["frechet_reconstructions"] = frechet_distance(phi, phi_hat)
     return Found(tables)
 
 
-def _fidelity_of(bench: Bench, model: Model, subject: str, real: Tensor, floor: Tensor) -> Values:
-    assert bench.classifier is not None
+def _samples(bench: Bench, model: Model, subject: str, num: int) -> Tensor:
     stream = bench.stream(f"{subject}/fidelity")
     # of a model without samples of its own: reconstructions of training images, which have the codes q(z)
-    z = own_codes(model, bench.train_x[: len(real)], stream)
-    phi = bench.classifier.features(generate(model, z, stream))
+    return generate(model, own_codes(model, bench.train_x[:num], stream), stream)
+
+
+def _fidelity_of(phi: Tensor, real: Tensor, floor: Tensor) -> Values:
     return {
         "frechet_samples": frechet_distance(real, phi),
         "frechet_excess": frechet_excess(real, phi, floor),

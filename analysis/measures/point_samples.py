@@ -2,7 +2,8 @@
 
     points             (N, 2)  test points               points_label     (N,)  the component of each
     generated_points   (N, 2)  points of the model       generated_code   (N,)  the category that each was made from
-    prior_codes        (N, 2) codes of these           generated_label  (N,)  the component that each generated
+    prior_codes        (N, 2)  codes of these           generated_label  (N,)  the component that each generated, −1 if
+                                                                              its point is off the modes
     inferred_codes     (N, 2)  codes of the test points
 
 Codes are there where they are continuous and have two dimensions; without a categorical code `generated_code` is the
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from analysis.measures.draws import Model, generate, infer, own_codes
-from analysis.measures.points import nearest_component
+from analysis.measures.points import MODE_RADIUS, nearest_component
 from iae_models.config import stream_seed
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ NUM_POINTS = 1000
 
 
 def point_panels(model: Model, data: ImageData, replicate: int) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays above, float32 and uint8; those that the model cannot give are left out."""
+    """Return the arrays above, those that the model cannot give left out.
+
+    Points and codes are float32, labels uint8, `generated_label` int8.
+    """
     generator = torch.Generator(data.test.x.device).manual_seed(stream_seed(replicate, "measure/samples"))
     with torch.inference_mode():
         x, y = data.test.images(slice(NUM_POINTS)), data.test.y[:NUM_POINTS]
@@ -38,11 +42,12 @@ def point_panels(model: Model, data: ImageData, replicate: int) -> dict[str, npt
         if "generate" in model.capabilities:
             z = own_codes(model, x, generator)
             x_hat = generate(model, z, generator)
-            component, _ = nearest_component(x_hat, data.name)
+            component, distance = nearest_component(x_hat, data.name)
             code = z.argmax(1) if model.code == "categorical" else component
             panels |= {"generated_points": _floats(x_hat), "generated_code": _bytes(code)}
             if plane:
-                panels |= {"prior_codes": _floats(z), "generated_label": _bytes(component)}
+                on_mode = component.where(distance <= MODE_RADIUS[data.name], -1)
+                panels |= {"prior_codes": _floats(z), "generated_label": on_mode.to(torch.int8).cpu().numpy()}
         if "infer" in model.capabilities and plane:
             panels["inferred_codes"] = _floats(infer(model, x, generator))
     return panels

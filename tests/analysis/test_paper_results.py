@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.measure_names import MEASURES
+from analysis.full_measure_names import measure_info
 from analysis.paper_rows import ROWS
 from benchmarks.kept_results import keep
 from benchmarks.paper_results import HEAD, KEPT, kept_studies, main, page
+from study.records import StudyFolder, read_json, write_json
 from study.spec import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,31 @@ FIGURE_5B = {
 def test_rows_are_about_blocks_of_shipped_studies(row):
     spec = load_study(ROOT / "search_spaces" / f"{row.study}.yaml")
     assert set(row.blocks) <= {block.name for block in spec.blocks}
-    assert set(row.measures) <= set(MEASURES)
+    assert all(measure_info(name) for name in row.measures)
+    assert len(set(row.measures)) == len(row.measures)
+
+
+@pytest.mark.parametrize("study", sorted({row.study for row in ROWS}))
+def test_every_block_of_a_study_of_the_paper_is_in_a_row(study):
+    blocks = {block.name for block in load_study(ROOT / "search_spaces" / f"{study}.yaml").blocks}
+    assert blocks == {block for row in ROWS if row.study == study for block in row.blocks}
+
+
+def test_what_a_model_generates_is_measured_where_it_infers_nothing():
+    """A GAN infers no code, so neither shares nor labels of reconstructions say anything of it."""
+    of_images = {"frechet_samples", "sharpness_samples"}
+    for row in ROWS:
+        spec = load_study(ROOT / "search_spaces" / f"{row.study}.yaml")
+        fixed = [spec.block(name).fixed for name in row.blocks]
+        if any(item.get("model.variant") == "gan" or item.get("model.latent_dim") == 0 for item in fixed):
+            assert of_images <= set(row.measures) or row.study == "seven_gaussians", row
+
+
+@pytest.mark.parametrize("study", ["street_digits", "celeba_decomposition"])
+def test_known_factors_are_in_the_rows_that_claim_something_of_them(study):
+    factors = {name.partition("/")[2] for row in ROWS if row.study == study for name in row.measures}
+    wanted = {"street_digits": {"left", "middle", "right", "ink"}, "celeba_decomposition": {"Eyeglasses", "Smiling"}}
+    assert wanted[study] <= factors
 
 
 def test_the_page_is_the_one_that_the_command_writes():
@@ -60,6 +85,22 @@ def test_values_are_means_with_t_intervals_over_seeds():
     assert "not run" in iae
     assert "Changed from the file: `train.steps=100`." in lines[-2]
     assert "steps = 100; at their defaults: discriminator_norm = pre_activation." in lines[-2]
+
+
+def test_notes_stand_beside_how():
+    lines = page({}).splitlines()
+    (line,) = (line for line in lines if line.startswith("| Fig. 8, small"))
+    assert line.endswith(
+        "`search_spaces/edges_shoes_28.yaml`; " + next(r.note for r in ROWS if r.study == "edges_shoes_28") + " |"
+    )
+
+
+def test_the_images_of_each_suite_are_said():
+    cell = {"block": "gaussian", "label": "z=5 n=100", "failed": 0, "values": {"factor_split/ink": [0.5]}}
+    cells = [cell | {"images": {"joint_accuracy": 10000, "critic_accuracy": 2000, "factor_split/ink": 10000}}]
+    text = page({"s": FIGURE_5B | {"cells": cells}})
+    assert "Images or points: 10,000 for joint test accuracy, τ_z, ink; 2,000 for critic accuracy. 2 cores" in text
+    assert "Images" not in page({"s": FIGURE_5B})
 
 
 def test_bars_in_names_do_not_end_a_cell():
@@ -90,6 +131,30 @@ def test_what_is_kept_is_what_was_measured(synthetic, tmp_path):
     )
     assert trained - frozen == pytest.approx(0.12, abs=0.05)
     assert all("clustering_error" not in cell["values"] for cell in kept["cells"])
+
+
+def test_what_both_suites_have_is_kept_of_the_full_one(synthetic, tmp_path):
+    planted = synthetic.Planted(gaussian=((2, 10),), categorical=(), frozen=False, replicates=3, searched=0, full=True)
+    study = synthetic.write_study(tmp_path / "study", planted)
+    names = ["share_z_pixel", "critic_accuracy", "joint_accuracy", "factor_split/ink"]
+    for number, run in enumerate(StudyFolder(study).run_folders()):
+        record = read_json(run.full_measures)
+        share = {**record["groups"]["calibration"]["measures"][0], "name": "share_z_pixel", "value": number, "n": 9000}
+        record["groups"]["decoder"] = {"measures": [share]}
+        write_json(run.full_measures, record)
+    keep(study, names, tmp_path / "kept.json")
+    (cell,) = kept_studies(tmp_path)["kept"]["cells"]
+    assert sorted(cell["values"]["share_z_pixel"]) == [0, 1, 2]
+    assert cell["values"]["factor_split/ink"] == pytest.approx([0.9] * 3, abs=0.03)
+    assert cell["images"] == {"share_z_pixel": 9000} | dict.fromkeys(names[1:], 1000)
+    # of one run the full suite's value is missing: neither its quick one nor two of three may stand for the cell
+    del record["groups"]["decoder"]
+    write_json(run.full_measures, record)
+    with pytest.raises(ValueError, match=rf"{run.key} lack share_z_pixel: python -m analysis.measure does it"):
+        keep(study, names, tmp_path / "kept.json")
+    run.full_measures.unlink()
+    with pytest.raises(ValueError, match=f"{run.key} lack factor_split/ink"):
+        keep(study, names[2:], tmp_path / "kept.json")
 
 
 def test_the_command_refuses_what_it_cannot_keep(synthetic, tmp_path, capsys):

@@ -12,9 +12,9 @@ from analysis.tables import analyse, number
 def study_of(synthetic, tmp_path):
     """Make a study with the name of one of the paper's, its blocks called as there."""
 
-    def make(name, blocks, **changes):
-        planted = synthetic.Planted(gaussian=((2, 10),), categorical=((10, 10),), searched=0, samples=False)
-        folder = synthetic.write_study(tmp_path / "s", planted)
+    def make(name, blocks, full=False, **changes):
+        planted = synthetic.Planted(gaussian=((2, 10),), categorical=((10, 10),), searched=0, samples=False, full=full)
+        folder = synthetic.write_study(tmp_path / name, planted)
         study = json.loads((folder / "study.json").read_text())
         runs = [{**run, "block": blocks.get(run["block"], run["block"])} for run in study["runs"]]
         (folder / "study.json").write_text(json.dumps({**study, "name": name, "runs": runs, **changes}))
@@ -25,8 +25,10 @@ def study_of(synthetic, tmp_path):
 
 def test_a_cell_of_the_paper_stands_beside_its_published_result(study_of):
     analysis = analyse(load_results(study_of("mnist_decomposition", {})))
-    ((place, _, published, ours),) = written_rows(paper_table(analysis))
-    assert place == "Fig. 2" and published.startswith("near-perfect reconstructions at 20")
+    rows = written_rows(paper_table(analysis))
+    assert [row[0] for row in rows] == ["Fig. 2", "Fig. 2, ours", "Fig. 6"]
+    _, _, published, ours = rows[0]
+    assert published.startswith("near-perfect reconstructions at 20")
     cells = analysis.cells[(analysis.cells["subject"] == "model") & (analysis.cells["block"] == "gaussian")]
     mean = cells.set_index("name").loc["share_z_feature"]
     text = f"S_z, features {number(mean['mean'])} ± {number(mean['mean'] - mean['low'], 3)}"
@@ -34,12 +36,21 @@ def test_a_cell_of_the_paper_stands_beside_its_published_result(study_of):
     assert "frozen" not in ours
 
 
+def test_the_full_suite_and_the_note_stand_in_the_table(study_of):
+    table = paper_table(analyse(load_results(study_of("street_digits", {"gaussian": "stochastic"}, full=True))))
+    ours = written_rows(table)[0][3]
+    assert "τ_z, ink 0.90 ± 0.0" in ours and "joint test accuracy 0.53 ± 0.0" in ours
+    table = paper_table(analyse(load_results(study_of("svhn_decomposition", {"gaussian": "stochastic"}))))
+    assert written_rows(table)[0][3].splitlines()[-1].startswith("SVHN has no labels of the neighbours")
+    assert all(not row[3].splitlines()[-1].startswith("SVHN has") for row in written_rows(table)[1:])
+
+
 def test_failures_and_the_baseline_stand_beside_clusters(study_of, synthetic):
     folder = study_of("clustering", {"categorical": "iae"})
     key = next(run["key"] for run in load_results(folder).study["runs"] if run["block"] == "iae")
     synthetic.fail_run(folder, key)
-    ((place, _, published, ours),) = written_rows(paper_table(analyse(load_results(folder))))
-    assert (place, published) == ("Fig. 6", "about 5 % error")
+    (place, _, published, ours), (_, system, _, _) = written_rows(paper_table(analyse(load_results(folder))))
+    assert (place, published) == ("Fig. 6", "about 5 % error") and "frozen" in system
     assert "(k-means 0.44)" in ours and ours.endswith("(2 seeds, 1 failed)")
 
 

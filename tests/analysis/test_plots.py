@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import replace
 
@@ -138,11 +139,11 @@ def test_clustering_draws_every_seed(analysis):
 def test_image_grid_keeps_every_pixel(channels):
     images = np.random.default_rng(0).integers(0, 256, (2, 3, channels, 4, 5), dtype=np.uint8)
     axes = Figure().subplots()
-    plots.image_grid(images, axes, gap=1, first_row_gap=2)
-    sheet = np.asarray(axes.images[0].get_array()).reshape(2 * 4 + 1 + 2, 3 * 5 + 2, channels)
+    plots.image_grid(images, axes, gap=1)
+    sheet = np.asarray(axes.images[0].get_array()).reshape(2 * 4 + 1, 3 * 5 + 2, channels)
     assert (sheet[:4, :5] == images[0, 0].transpose(1, 2, 0)).all()
-    assert (sheet[7:, 12:] == images[1, 2].transpose(1, 2, 0)).all()
-    assert (sheet[4:7] == 255).all()
+    assert (sheet[5:, 12:] == images[1, 2].transpose(1, 2, 0)).all()
+    assert (sheet[4] == 255).all()
 
 
 def test_subscripts_are_set():
@@ -225,9 +226,56 @@ def test_a_block_that_varies_one_field_is_drawn_along_it(analysis):
     assert row[0].get_ylabel() == "steps"
 
 
+def test_a_block_of_several_fields_has_a_line_for_each_setting_of_the_others(analysis):
+    """Two priors × two noises × two sizes: an axis for each distribution with four lines, and none for the size."""
+    one = analysis.runs[(analysis.runs["origin"] == "grid") & (analysis.runs["block"] == "gaussian")].iloc[[0]]
+    cells = analysis.cells[analysis.cells["config_key"] == one["config_key"].iloc[0]]
+    grid = analysis.grid[analysis.grid["config_key"] == one["config_key"].iloc[0]]
+    runs, names = [], []
+    for prior, noise, size in itertools.product(("gaussian", "uniform"), ("gaussian", "uniform"), (5, 10)):
+        names.append(f"{prior}{noise}{size}")
+        fields = {"model.prior_distribution": prior, "model.noise_distribution": noise, "model.latent_dim": size}
+        runs.append(one.assign(block="distributions", config_key=names[-1], **fields))
+    changed = replace(
+        analysis,
+        runs=pd.concat(runs).reset_index(drop=True),
+        cells=pd.concat([cells.assign(config_key=name) for name in names]),
+        grid=pd.concat([grid.assign(config_key=name) for name in names]),
+    )
+    with mpl.rc_context(style.STYLE):
+        drawing = FIGURES["along_axes"](changed)
+        drawing.figure.draw_without_rendering()
+    rows = [axes for axes in drawing.figure.axes if axes.get_ylabel()]
+    assert {axes.get_xlabel() for axes in rows} == {"prior_distribution", "noise_distribution"}
+    for axes in rows:
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["gaussian", "uniform"]
+        lines = [line for line in axes.lines if not line.get_label().startswith("_")]
+        assert len(lines) == 4 and all(len(line.get_xdata()) == 2 for line in lines)
+    (legend,) = drawing.figure.legends
+    box = legend.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= drawing.figure.bbox.width
+    legend = {text.get_text() for text in legend.get_texts()}
+    assert "latent_dim=5, noise_distribution=uniform" in legend and len(legend) == 8
+
+
 @pytest.mark.parametrize("name", FULL_FIGURES)
 def test_figures_of_the_full_suite_say_that_it_was_not_run(name, analysis):
     assert "measured with the full suite" in FIGURES[name](analysis)
+
+
+@pytest.mark.parametrize("name", FULL_FIGURES)
+def test_cells_of_one_label_are_told_apart_in_figures_of_the_full_suite(name, full_analysis):
+    both = {key: ("a", "b")[place] for place, key in enumerate(full_analysis.runs["config_key"].unique()[:2])}
+
+    def renamed(table):
+        table = table[table["config_key"].isin(both)]
+        return table.assign(label="z=5", block=table["config_key"].map(both), trained_encoder=True)
+
+    changed = replace(full_analysis, runs=renamed(full_analysis.runs), cells=renamed(full_analysis.cells))
+    with mpl.rc_context(style.STYLE):
+        drawing = FIGURES[name](changed)
+        drawing.figure.draw_without_rendering()
+    assert {"a, z=5", "b, z=5"} <= set(texts(drawing.figure))
 
 
 def test_the_joint_test_decides_which_cells_are_calibrated(full_analysis, analysis):

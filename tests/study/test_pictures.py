@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from study.pictures import GAP, PAPER, ZOOM, contact_sheet, write_png
+from study.scatter import COLOURS, GREY, scatter
 
 
 def images(*shape, value):
@@ -50,3 +51,11 @@ def test_codes_that_are_images_stand_between_originals_and_reconstructions():
     sheet = contact_sheet({"originals": originals, "codes": codes, "reconstructions": reconstructions})
     row = sheet[4, :, 1]
     assert [int(value) for value in row[row != 255]] == [100] * 4 + [30] * 4 + [200] * 20
+
+
+def test_points_have_the_colour_of_their_label_and_are_grey_without_one():
+    points = np.array([[-0.5, 0.0], [0.5, 0.0]], np.float32)
+    panel = scatter(points, np.array([-1, 3], np.int8), 1.0)
+    half = panel.shape[1] // 2
+    for side, colour in ((panel[:, :half], [GREY] * 3), (panel[:, half:], COLOURS[3])):
+        assert (side[(side != PAPER).any(-1)] == colour).all() and (side != PAPER).any()

@@ -10,17 +10,19 @@ from analysis import measure
 from analysis.full_measure_names import FULL_MEASURES, GROUPS, measure_info
 from analysis.measure import main
 from analysis.measures import critic, joint_test, prior_match
-from analysis.measures.full import MEASURED
+from analysis.measures.full import MEASURED, FullBench, full_suite
+from analysis.measures.recognition import RECOGNITION
 from analysis.results import load_results
 from iae_models.config import config_key, flatten, run_config, run_key
-from iae_models.state import save_weights
+from iae_models.state import load_weights, save_weights
 from iae_models.training import evaluation_model, initial_state
-from study.records import StudyFolder, write_json
+from study.records import StudyFolder, read_json, write_json
 
 CONFIGS = {
     "z=3 n=4": {"model.latent_dim": 3},
     "K=7 n=4": {"model.code": "categorical", "model.num_categories": 7},
     "z=0 n=4": {"model.latent_dim": 0},
+    "labels": {"model.code": "categorical", "model.num_categories": 10, "data.num_labels": 20},
 }
 
 
@@ -45,7 +47,7 @@ def quick_value(name):
 
 @pytest.fixture(scope="module")
 def made(few_digits, some_classifier, tmp_path_factory):
-    """A study of three untrained runs, measured by the command with critics that learn for three steps."""
+    """A study of four untrained runs, measured by the command with critics that learn for three steps."""
     folder = StudyFolder(tmp_path_factory.mktemp("studies") / "s")
     keys = {label: write_run(folder, label, values, few_digits) for label, values in CONFIGS.items()}
     write_json(folder.resolved, {"name": "s", "runs": [], "objectives": []})
@@ -116,6 +118,39 @@ def test_the_loader_takes_the_full_value_and_keeps_the_rest(made):
     assert set(results.runs["full_hash"]) == {read(folder, keys["z=3 n=4"])["measures_hash"]}
 
 
+def test_the_recogniser_is_measured_on_all_test_images(made, few_digits):
+    folder, keys, _ = made
+    table = load_results(folder.root).measures.set_index(["run", "subject", "name"]).sort_index()
+    rows = table.loc[keys["labels"], "model"].loc[list(RECOGNITION)]
+    assert set(rows["suite"]) == {"full"}
+    model = load_weights(
+        run_config(read_json(folder.run(keys["labels"]).run)["config"]), folder.run(keys["labels"]).weights
+    )
+    codes = model.infer(few_digits.test.images(), torch.empty(120, 0))
+    wrong = (codes.argmax(1) != few_digits.test.y).double().mean().item()
+    assert rows.loc["classification_error", "value"] == pytest.approx(wrong)
+    assert rows.loc["classification_error", "n"] == 120
+    for subject in ("model", "untrained", "kmeans"):
+        clusters = table.loc[keys["K=7 n=4"], subject].loc["clustering_error"]
+        assert (clusters["suite"], clusters["n"], clusters["status"]) == ("full", 120, "ok")
+    clusters = table.loc[keys["K=7 n=4"], "model"]
+    assert clusters.loc["classification_error", "status"] == "undefined"
+
+
+def test_samples_have_a_sharpness_with_and_without_a_classifier(few_digits, some_classifier, linear_gaussian, tmp_path):
+    model = linear_gaussian(code_dim=5)
+    for classifier in (some_classifier(), None):
+        found = full_suite(FullBench(model, model, few_digits, classifier, 0, tmp_path), "fidelity").tables
+        samples = model.generate(torch.randn(4000, 5), torch.randn(4000, model.noise_dim))
+        truth = total_variation(samples) / total_variation(few_digits.test.images())
+        assert found["model"]["sharpness_samples"].value == pytest.approx(truth, rel=0.05)
+        assert ("frechet_samples" in found["model"]) == (classifier is not None)
+
+
+def total_variation(x):
+    return (x.diff(dim=-1).abs().sum((1, 2, 3)) + x.diff(dim=-2).abs().sum((1, 2, 3))).mean().item()
+
+
 def test_what_is_there_stays_until_the_source_changes(made, few_digits, some_classifier, tmp_path, monkeypatch, capsys):
     shorten(monkeypatch, few_digits, some_classifier)
     folder = StudyFolder(shutil.copytree(made[0].root, tmp_path / "s"))
@@ -148,7 +183,7 @@ def test_broken_runs_are_named_and_cost_no_other_run(made, few_digits, some_clas
     folder = StudyFolder(shutil.copytree(made[0].root, tmp_path / "s"))
     for path in folder.runs.glob("*/full_measures.json"):
         path.unlink()
-    first, second, third = made[1].values()
+    first, second, third, _ = made[1].values()
     folder.run(first).weights.unlink()
     folder.run(second).weights.write_bytes(b"nothing")
     assert main([str(folder.root), "--only", "prior", "--threads", "1"]) == 1
@@ -171,7 +206,8 @@ def test_wrong_input_is_refused(made, tmp_path, capsys):
 
 def test_a_damaged_file_is_a_problem_of_the_report(made, tmp_path):
     folder = StudyFolder(shutil.copytree(made[0].root, tmp_path / "s"))
-    first, second, third = made[1].values()
+    first, second, third, fourth = made[1].values()
+    folder.run(fourth).full_measures.unlink()
     folder.run(first).full_measures.write_text('{"key": ')
     write_json(folder.run(second).full_measures, {"key": second, "groups": 3})
     write_json(folder.run(third).full_measures, {"key": third, "groups": {"a": 1, "b": {"measures": [1, {"name": 2}]}}})

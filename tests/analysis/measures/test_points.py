@@ -8,6 +8,7 @@ import torch
 from analysis.measures import gaussian
 from analysis.measures.bench import make_bench
 from analysis.measures.draws import NO_SAMPLES
+from analysis.measures.point_samples import point_panels
 from analysis.measures.points import (
     component_divergence,
     component_spread,
@@ -136,6 +137,15 @@ def test_a_generator_off_the_modes_with_a_perfect_recogniser():
     # every code of a corner is one point, where p(z|x) is a disc
     assert found["data_posterior_kl"].value > 3
     assert found["component_spread"].status == "undefined"
+
+
+def test_points_off_the_modes_have_no_posterior_of_their_own():
+    panels = point_panels(_Smeared(), load("four_points"), 0)
+    component, distance = nearest_component(torch.from_numpy(panels["generated_points"]), "four_points")
+    off = panels["generated_label"] == -1
+    assert (off == (distance > 0.25).numpy()).all() and 0.8 < off.mean() < 1
+    assert (panels["generated_label"][~off] == component.numpy()[~off]).all()
+    assert (panels["prior_codes"] == panels["generated_points"]).all()
 
 
 def test_a_model_without_samples_of_its_own_is_not_judged_by_the_prior():

@@ -57,9 +57,9 @@ def reconstructions(analysis: Analysis) -> Drawing | str:
     return Drawing(
         figure,
         "Reconstructions side by side, as Figures 2 to 4 and 13 of the paper: held-out originals, a row each, and "
-        "beside them what every cell makes of the same images. A cell without noise has one reconstruction of an "
-        f"image, one with noise shows {NUM_DRAWS} from the same code: what differs among them is what the noise "
-        f"invents. Without a code (z = 0) images are no reconstructions and belong to no row. {found.words}",
+        f"beside them what every cell makes of the same images: {NUM_DRAWS} reconstructions from the same code, which "
+        "differ by what the noise invents, or one where the noise changes nothing or there is none. Without a code "
+        f"(z = 0) images are no reconstructions and belong to no row. {found.words}",
     )
 
 

@@ -49,7 +49,8 @@ CRITICS = ("joint_accuracy", "critic_accuracy")
 """Measures of calibration; the first one that a cell has decides whether it is calibrated."""
 
 RUN_TABLE_MEASURES = (
-    *(*HEADLINE, "dispersion_ratio", "critic_accuracy", "clustering_error", "classification_error"),
+    *(*HEADLINE, "sharpness", "dispersion_ratio", "critic_accuracy", "clustering_error", "classification_error"),
+    *("frechet_samples", "sharpness_samples"),
     *("component_information", "off_modes", "component_spread", "component_kl"),
     *("joint_kl", "data_posterior_kl", "code_kl", "posterior_overlap", "true_overlap"),
     *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "decoder_diversity", "encoder_diversity"),

@@ -32,6 +32,7 @@ And, for what a run is too short for (`python -m analysis.measure`):
     nearest          I(y; ẑ) by nearest neighbours
     mmd              q(z) against p(z) by a kernel two-sample test
     fidelity         Fréchet distance, density and coverage in the classifier's features
+    full_clusters    clusters and recognition on all held-out images, beside k-means and the untrained network
     full             all of these for one run
     gaussian         closed forms of linear-Gaussian models, which the estimators are checked against
     source           hash of this source

@@ -113,6 +113,11 @@ def fixed_bench(data: ImageData, classifier: Classifier | None) -> Bench:
     return Bench(data, held_out, train_x, train_y, data.train.mean(), used, missing, stream)
 
 
+def all_held_out(data: ImageData) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return every held-out image with its label, by split."""
+    return {split: (getattr(data, split).images(), getattr(data, split).y) for split in LIMITS}
+
+
 def _accepted(data_name: str, classifier: Classifier | None) -> tuple[Classifier | None, Estimate]:
     """Return the classifier if it is there and good enough, and what its measures come to otherwise."""
     required = training_of(data_name).required

@@ -20,10 +20,9 @@ from analysis.measures import controls, full_translation, joint_test
 from analysis.measures.bench import (
     Bench,
     Sample,
-    fixed_bench,
+    all_held_out,
     has_labels,
     make_bench,
-    measure_clusters,
     measure_critic,
     measure_decoder,
     measure_label_information,
@@ -36,6 +35,7 @@ from analysis.measures.critic import Pairs
 from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.factors import factor_classifiers, measure_factors
 from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
+from analysis.measures.full_clusters import full_clusters
 from analysis.measures.information import information_bracket
 from analysis.measures.labels import label_preservation
 from analysis.measures.maps import share_maps
@@ -43,10 +43,8 @@ from analysis.measures.measurement import Estimate, Measurement
 from analysis.measures.mmd import squared_mmd
 from analysis.measures.nearest import nearest_label_information
 from analysis.measures.rate_distortion import rate_distortion
-from analysis.measures.recognition import measure_recognition
 from analysis.measures.reconstruction import reconstruction
 from analysis.measures.sharpness import sharpness
-from analysis.measures.subjects import kmeans_codes
 
 if TYPE_CHECKING:
     from iae_models.data import ImageData
@@ -111,7 +109,7 @@ class FullBench:
         self.model, self.untrained, self.classifiers, self.replicate = model, untrained, classifiers, replicate
         self.num_labels = num_labels
         quick = make_bench(data, classifier, replicate)
-        everything = _everything(data)
+        everything = all_held_out(data)
         part = slice(joint_test.NUM_TRAIN)
         self.bench = replace(quick, held_out=everything, train_x=data.train.images(part), train_y=data.train.y[part])
         few = {name: (x[:NUM_CONTROL], y[:NUM_CONTROL]) for name, (x, y) in everything.items()}
@@ -142,11 +140,6 @@ class FullBench:
     def z(self) -> Tensor:
         """Codes of all test images, in their order."""
         return infer(self.model, self.bench.held_out["test"][0], self.bench.stream("model/test/codes"))
-
-
-def _everything(data: ImageData) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return all held-out images and their labels, by split."""
-    return {name: (getattr(data, name).images(), getattr(data, name).y) for name in ("validation", "test")}
 
 
 def full_suite(run: FullBench, group: str) -> Found:
@@ -266,13 +259,8 @@ def _information(run: FullBench) -> Found:
     if run.model.code == "categorical":
         validation = infer(run.model, bench.held_out["validation"][0], bench.stream("model/validation/codes"))
         codes = {"validation": validation, "test": run.z}
-        values |= measure_clusters(bench, codes)["test"]
-        values |= measure_recognition(bench, run.model, codes, run.num_labels)["test"]
-        if has_labels(bench):
-            tables |= {
-                "untrained": _untrained_clusters(run),
-                "kmeans": _kmeans_clusters(bench.data, run.model.code_dim),
-            }
+        clusters = full_clusters(bench, run.model, run.untrained, codes, run.num_labels)
+        tables = clusters | {"model": values | clusters["model"]}
     else:
         if run.model.encoder_noise_dim == 0:
             queries, others = run.z[:NUM_QUERIES], torch.cat([run.z[NUM_QUERIES:], run.train_z])
@@ -286,19 +274,6 @@ def _information(run: FullBench) -> Found:
                 "label_information_nearest": nearest_label_information(run.z, _permuted(bench, y)),
             }
     return Found(tables)
-
-
-def _untrained_clusters(run: FullBench) -> Values:
-    stream = run.bench.stream("untrained/clusters")
-    codes = {split: infer(run.untrained, x, stream) for split, (x, _) in run.bench.held_out.items()}
-    return measure_clusters(run.bench, codes)["test"]
-
-
-@lru_cache(maxsize=32)
-def _kmeans_clusters(data: ImageData, num_clusters: int) -> Values:
-    """Return the clusters of k-means with as many of them, which no run changes."""
-    bench = replace(fixed_bench(data, None), held_out=_everything(data))
-    return measure_clusters(bench, kmeans_codes(bench, num_clusters))["test"]
 
 
 def _permuted(bench: Bench, y: Tensor) -> Tensor:

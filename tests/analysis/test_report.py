@@ -202,6 +202,19 @@ def test_extra_runs_are_listed_and_enter_nothing(small_study, synthetic, tmp_pat
     assert set(csv_tables(found)["runs"]["key"]) == set(table.index)
 
 
+def test_the_run_table_has_what_the_full_suite_measured(synthetic, tmp_path):
+    planted = synthetic.Planted(gaussian=((2, 10),), categorical=(), replicates=1, searched=0, full=True)
+    folder = synthetic.write_study(tmp_path / "s", planted)
+    (run, *_) = sorted((folder / "runs").iterdir())
+    record = json.loads((run / "full_measures.json").read_text())
+    (one, *_) = record["groups"]["calibration"]["measures"]
+    sharpness = {**one, "name": "sharpness_samples", "value": 0.75}
+    record["groups"]["fidelity"] = {"measures": [sharpness]}
+    (run / "full_measures.json").write_text(json.dumps(record))
+    table = run_table(analyse(load_results(folder))).set_index("key")
+    assert table.loc[run.name, "sharpness_samples"] == 0.75 and table["sharpness_samples"].count() == 1
+
+
 def test_invalid_values_are_named_and_enter_no_mean(small_study, synthetic, tmp_path):
     folder = shutil.copytree(small_study, tmp_path / "s")
     before = analyse(load_results(folder))

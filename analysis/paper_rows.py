@@ -31,7 +31,7 @@ class Row:
 SPLIT = ("share_z_feature", "label_preservation", "r2_mean", "critic_accuracy")
 CLUSTERS = (
     *("clustering_error", "used_clusters", "confidence", "dispersion_ratio"),
-    *("share_n_slant", "share_zn_slant", "share_n_thickness", "share_zn_thickness"),
+    *("share_n_slant_prior", "share_zn_slant_prior", "share_n_thickness_prior", "share_zn_thickness_prior"),
 )
 MIXTURE = ("component_information", "off_modes", "component_spread", "component_kl")
 POSTERIORS = (

@@ -14,11 +14,12 @@ from analysis.measures import clustering, critic
 from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier, training_of
 from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Draws, Model, all_finite, draw, generate, infer
 from analysis.measures.information import cluster_label_information, code_label_information, information_bracket
-from analysis.measures.labels import label_preservation, label_split
+from analysis.measures.labels import label_preservation, label_shares, label_split
 from analysis.measures.measurement import Estimate, invalid, refused, undefined
 from analysis.measures.prior_match import prior_accuracy
 from analysis.measures.reconstruction import reconstruction
 from analysis.measures.sharpness import sharpness
+from analysis.measures.strokes import STROKE_DATA, STROKES, stroke_shares
 from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.config import stream_seed
 
@@ -31,7 +32,10 @@ LIMITS = {"validation": 1000, "test": 2000}
 NO_CLASSIFIER = "the data have no measuring classifier"
 NO_LABELS = "the data have no labels"
 
-LABELS = ("label_preservation", "label_agreement", "tau_z")
+LABEL_SHARES = ("share_z_label", "share_n_label", "share_zn_label")
+"""The names of the shares of the one-hot label's variance; τ_z estimates the first from more pairs."""
+
+LABELS = ("label_preservation", "label_agreement", "tau_z", *LABEL_SHARES)
 """The measures that believe the classifier's labels."""
 
 Table = dict[str, dict[str, Estimate]]
@@ -133,7 +137,7 @@ def take_sample(bench: Bench, model: Model, subject: str, split: str) -> Sample:
 
 
 def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
-    """Return reconstruction errors, sharpness, variance shares and label measures."""
+    """Return reconstruction errors, sharpness, variance shares, also of strokes, and label measures."""
     draws = sample.draws
     return {
         **reconstruction(draws.x, draws.x_hat, bench.mean_image),
@@ -141,7 +145,16 @@ def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
         **variance_shares(draws.x_hat, "pixel"),
         **_measure_features(bench, sample),
         **_measure_labels(bench, sample),
+        **measure_strokes(bench, draws.x_hat),
     }
+
+
+def measure_strokes(bench: Bench, x_hat: Tensor, suffix: str = "") -> dict[str, Estimate]:
+    """Return the shares of slant and thickness of decodes (N, 4, ...), undefined where the data are not strokes."""
+    if bench.data.name in STROKE_DATA:
+        return stroke_shares(x_hat, suffix)
+    names = [f"{name}{suffix}" for name in STROKES]
+    return dict.fromkeys(names, undefined("the data are not drawn in strokes", len(x_hat), "fraction"))
 
 
 def has_labels(bench: Bench) -> bool:
@@ -229,7 +242,7 @@ def _measure_labels(bench: Bench, sample: Sample) -> dict[str, Estimate]:
         return dict.fromkeys(LABELS, invalid(BROKEN_IMAGES, len(sample.phi), "fraction"))
     labels = bench.classifier.logits_of_features(sample.phi).argmax(-1)
     decoded = bench.classifier.logits_of_features(sample.phi_hat).argmax(-1)
-    found = label_split(decoded, bench.data.num_classes)
+    found = label_split(decoded, bench.data.num_classes) | label_shares(decoded, bench.data.num_classes, "label")
     found["label_preservation"] = label_preservation(labels, decoded)
     accuracy = bench.classifier.accuracy
     if accuracy >= REQUIRED_ACCURACY:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from analysis.measures import clustering, controls
 from analysis.measures.bench import (
+    LABEL_SHARES,
     Bench,
     Sample,
     Table,
@@ -26,9 +27,13 @@ from analysis.measures.information import cluster_label_information
 from analysis.measures.labels import chance_preservation
 from analysis.measures.measurement import Estimate
 from analysis.measures.reconstruction import mean_image_reconstruction
+from analysis.measures.strokes import STROKES
 from analysis.measures.variance_split import SHARES
 
-CONTROL_MEASURES = (*SHARES, "label_preservation", "mse_mean", "r2_mean", "label_information")
+CONTROL_MEASURES = (
+    *(*SHARES, *LABEL_SHARES, *STROKES),
+    *("label_preservation", "mse_mean", "r2_mean", "label_information"),
+)
 """The measures of an untrained network; one with a categorical code has `CLUSTER_MEASURES` besides."""
 
 CLUSTER_MEASURES = ("clustering_error", "clustering_error_exemplar", "ami")

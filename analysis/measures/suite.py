@@ -32,6 +32,7 @@ from analysis.measures.bench import (
     measure_information,
     measure_label_information,
     measure_prior_accuracy,
+    measure_strokes,
     take_sample,
 )
 from analysis.measures.calibration import dispersion_ratio, energy_score
@@ -48,7 +49,7 @@ from analysis.measures.measurement import Estimate, Measurement, invalid, undefi
 from analysis.measures.points import CENTRES, POINTS, measure_data, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
-from analysis.measures.strokes import STROKE_DATA, STROKES, stroke_shares
+from analysis.measures.strokes import STROKES
 from analysis.measures.subjects import kmeans_codes, measure_controls
 from analysis.measures.translation import translation_suite
 from analysis.measures.variance_split import SHARES, variance_shares
@@ -58,10 +59,10 @@ if TYPE_CHECKING:
     from iae_models.data import ImageData
 
 RECONSTRUCTIONS = (
-    *("mse_single", "mse_mean", "r2_mean", "sharpness", *SHARES, *LABELS),
+    *("mse_single", "mse_mean", "r2_mean", "sharpness", *SHARES, *LABELS, *STROKES),
     *("dispersion_ratio", "dispersion_ratio_feature", "energy_score_pixel", "energy_score_feature", "critic_accuracy"),
 )
-PRIOR_SHARES = (*(f"{name}_prior" for name in SHARES), *STROKES)
+PRIOR_SHARES = tuple(f"{name}_prior" for name in (*SHARES, *STROKES))
 GAUSSIAN_CODES = ("information_low", "information_high", "prior_moment_kl")
 CATEGORICAL_CODES = (
     *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami", "label_information_gain"),
@@ -166,7 +167,7 @@ def _measure_prior_shares(bench: Bench, model: Model) -> Table:
     for split in LIMITS:
         stream = bench.stream(f"model/{split}/prior")
         x_hat = decode(model, model.sample_prior(NUM_PRIOR_CODES, stream), stream)
-        table[split] = variance_shares(x_hat, "pixel_prior") | _stroke_shares(bench, x_hat)
+        table[split] = variance_shares(x_hat, "pixel_prior") | measure_strokes(bench, x_hat, "_prior")
         table[split] |= _feature_shares(bench, x_hat)
     return table
 
@@ -177,12 +178,6 @@ def _feature_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
         return dict.fromkeys(names, bench.without_classifier(len(x_hat), "fraction"))
     phi_hat = bench.classifier.features(x_hat.flatten(0, 1))
     return variance_shares(phi_hat.view(*x_hat.shape[:2], -1), "feature_prior")
-
-
-def _stroke_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
-    if bench.data.name in STROKE_DATA:
-        return stroke_shares(x_hat)
-    return dict.fromkeys(STROKES, undefined("the data are not drawn in strokes", unit="fraction"))
 
 
 def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:

@@ -10,6 +10,7 @@ from analysis import measure
 from analysis.full_measure_names import FULL_MEASURES, GROUPS, measure_info
 from analysis.measure import main
 from analysis.measures import critic, joint_test, prior_match
+from analysis.measures.factors import FACTORS
 from analysis.measures.full import MEASURED
 from analysis.results import load_results
 from iae_models.config import config_key, flatten, run_config, run_key
@@ -82,7 +83,7 @@ def test_every_run_has_every_group_and_known_measures(made):
                 assert measure_info(item["name"]) is not None, item["name"]
                 assert item["split"] == "test" and item["status"] in ("ok", "saturated", "undefined"), (name, item)
     found = {item["name"] for group in read(folder, keys["z=3 n=4"])["groups"].values() for item in group["measures"]}
-    assert set(FULL_MEASURES) - {"factor_split", "factor_preservation", "domain_accuracy"} <= found
+    assert set(FULL_MEASURES) - {*FACTORS, "domain_accuracy"} <= found
 
 
 def test_values_hang_together(made):

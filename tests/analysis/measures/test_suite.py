@@ -256,9 +256,9 @@ def test_a_model_that_nothing_pulls_to_the_prior_is_not_judged_on_the_priors_ima
     plain = linear_gaussian(code_dim=5)
     moved = _Case3(plain)
     found = {item.name: item for item in quick_suite(moved, moved, few_digits, some_classifier(), 0)}
-    for name in ("share_z_pixel_prior", "share_z_slant"):
+    for name in ("share_z_pixel_prior", "share_z_slant_prior"):
         assert (found[name].status, found[name].reason) == ("undefined", NO_SAMPLES)
-    assert found["share_z_pixel"].value is not None
+    assert found["share_z_pixel"].value is not None and found["share_z_slant"].value is not None
 
     def fidelity(model):
         run = FullBench(model, model, few_digits, some_classifier(), 0, tmp_path)

@@ -147,6 +147,21 @@ POINT_MEASURES: dict[str, MeasureInfo] = {
         "lower",
         undefined=POINTS,
     ),
+    "data_kl": MeasureInfo(
+        "KL(p(x) ‖ data)",
+        "nat",
+        "Divergence of generated points from the data, both blurred by 0.1.",
+        "floor",
+        undefined=POINTS,
+    ),
+    "bound_kl": MeasureInfo(
+        "KL(p(x, z) ‖ data q(z|x))",
+        "nat",
+        "Divergence of generated points with their codes from data with inferred ones, both blurred by 0.1: an upper "
+        "bound of that of p(x) from the data, and of p(z) from q(z).",
+        "lower",
+        undefined=(*GAUSSIAN, *POINTS),
+    ),
     "joint_kl": MeasureInfo(
         "KL(p(z|x) ‖ q(z|x)), generated",
         "nat",

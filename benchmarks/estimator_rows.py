@@ -83,6 +83,10 @@ def posteriors(num: int) -> Iterator[Row]:
 
         truth = 0.5 * math.erfc(distance / 2 / math.sqrt(2))
         yield Row("overlap", f"two normal classes {distance:g} apart, d = 2", num, truth, overlap)
+
+
+def joints(num: int) -> Iterator[Row]:
+    """Yield divergences of points with their codes, both blurred."""
     size = 10 * num
     for noise, recognised in ((0.5, 0.5), (0.5, 1.0), (0.1, 0.5), (0.5, 0.1)):
 
@@ -97,10 +101,24 @@ def posteriors(num: int) -> Iterator[Row]:
         task = f"z = .8 x + noise of sd {noise:g}, recognised with sd {recognised:g}, blur .1"
         yield Row("KL(p(z|x) ‖ q(z|x)), generated", task, size, truth, joint)
 
+    for width in (1.0, 1.5):
 
-def _blurred(deviation: float) -> Tensor:
-    blur = points.BLUR**2
-    return torch.tensor([[1 + blur, 0.8], [0.8, 0.64 + deviation**2 + blur]], dtype=torch.float64)
+        def bound(generator: torch.Generator, width: float = width) -> Estimate:
+            def pairs(width: float) -> tuple[Tensor, Tensor]:
+                x = width * normal(num, 2, generator)
+                return x, 0.8 * x + 0.5 * normal(num, 2, generator)
+
+            return exact(points.joint_divergence(pairs(1.0), pairs(width), generator), num, "nat")
+
+        truth = 2 * gaussian.divergence(_blurred(0.5), _blurred(0.5, width))
+        task = f"z = .8 x + noise of sd .5, data {width:g} times as wide, blur .1"
+        yield Row("KL(p(x, z) ‖ data q(z|x))", task, num, truth, bound)
+
+
+def _blurred(deviation: float, width: float = 1.0) -> Tensor:
+    blur, square = points.BLUR**2, width**2
+    entries = [[square + blur, 0.8 * square], [0.8 * square, 0.64 * square + deviation**2 + blur]]
+    return torch.tensor(entries, dtype=torch.float64)
 
 
 def clusters(num: int) -> Iterator[Row]:
@@ -277,6 +295,6 @@ def equations(num: int) -> Iterator[Row]:
 
 
 PARTS: tuple[Callable[[int], Iterator[Row]], ...] = (
-    *(posteriors, clusters, fidelity, calibration, critics, sweep, equations),
+    *(posteriors, joints, clusters, fidelity, calibration, critics, sweep, equations),
 )
 """The tables of this file, each for one sample size."""

@@ -21,6 +21,8 @@ same code, c the measuring classifier and φ its penultimate features.
     samples          pictures
     bench            images, classifier and streams that all subjects of a suite share
     subjects         the controls' part of the suite
+    translation      models whose code is an image of a second domain
+    identity         does a translation keep the label that both domains have
     suite            all of it for one run
 
 And, for what a run is too short for (`python -m analysis.measure`):

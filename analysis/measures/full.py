@@ -35,6 +35,7 @@ from analysis.measures.critic import Pairs
 from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.factors import factor_classifiers, measure_factors
 from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
+from analysis.measures.identity import domain_readers
 from analysis.measures.information import information_bracket
 from analysis.measures.labels import label_preservation
 from analysis.measures.maps import share_maps
@@ -351,7 +352,9 @@ def _factors(run: FullBench) -> Found:
 def _translations(run: FullBench) -> Found:
     data, stream = run.bench.data, run.bench.stream
     maps = full_translation.translation_maps(run.model, data, stream)
-    tables = full_translation.translations(run.model, run.untrained, data, run.replicate)
+    with torch.inference_mode(False):
+        readers = domain_readers(data, run.classifiers)
+    tables = full_translation.translations(run.model, run.untrained, data, run.replicate, readers)
     return Found(tables, arrays={name: values.cpu() for name, values in maps.items()})
 
 

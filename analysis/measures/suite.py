@@ -39,6 +39,7 @@ from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
 from analysis.measures.draws import BROKEN_CODES, NO_SAMPLES, Model, all_finite, decode, infer
+from analysis.measures.identity import Readers
 from analysis.measures.information import (
     NUM_ENCODER_DRAWS,
     cluster_entropy,
@@ -88,6 +89,7 @@ def quick_suite(
     replicate: int,
     num_labels: int = 0,
     only: Collection[str] | None = None,
+    readers: Readers | None = None,
 ) -> list[Measurement]:
     """Measure a trained model and its controls.
 
@@ -100,6 +102,7 @@ def quick_suite(
         num_labels: Labels that the model has learnt.
         only: Names of measures that are wanted of the model on validation images, without controls; None for all. They
             have the values that they have among all.
+        readers: What labels of both domains are read off with, where the code is an image of a second one.
 
     Returns:
         For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it, and
@@ -107,7 +110,7 @@ def quick_suite(
         `TRANSLATION` instead.
     """
     if model.code == "image":
-        return translation_suite(model, untrained, data, replicate, only)
+        return translation_suite(model, untrained, data, replicate, only, readers)
     with torch.inference_mode():
         bench = make_bench(data, classifier, replicate)
         if only is not None:

@@ -133,7 +133,7 @@ def clusters(num: int) -> Iterator[Row]:
                 return labels, torch.where(torch.rand(num, generator=generator) < wrong, noise, kept)
 
             def ami(generator: torch.Generator, draw: Callable[..., tuple[Tensor, Tensor]] = draw) -> Estimate:
-                return clustering.adjusted_mutual_information(*draw(generator))
+                return clustering.agreement(*draw(generator), "ami")
 
             def error(
                 generator: torch.Generator, draw: Callable[..., tuple[Tensor, Tensor]] = draw, size: int = size

@@ -38,6 +38,18 @@ LABEL_SHARES = ("share_z_label", "share_n_label", "share_zn_label")
 LABELS = ("label_preservation", "label_agreement", "tau_z", *LABEL_SHARES)
 """The measures that believe the classifier's labels."""
 
+NOT_ONE_TO_ONE = "there are not as many categories as classes"
+
+MAP_RULES = {
+    "clustering_error": clustering.majority_map,
+    "clustering_error_exemplar": clustering.exemplar_map,
+    "clustering_error_hungarian": clustering.hungarian_map,
+}
+"""How the map of each clustering error is fitted."""
+
+CLUSTER_MEASURES = (*MAP_RULES, *clustering.AGREEMENTS)
+"""How clusters agree with labels."""
+
 Table = dict[str, dict[str, Estimate]]
 """Estimates by split and name."""
 
@@ -181,23 +193,31 @@ def measure_label_information(bench: Bench, model: Model, train_z: Tensor, z: Te
 
 
 def measure_clusters(bench: Bench, codes: dict[str, Tensor]) -> Table:
-    """Return clustering errors and ami of codes with shape (N, K), by split.
+    """Return `CLUSTER_MEASURES` of codes with shape (N, K), by split.
 
     The maps are fitted on validation images; to be scored on these, on the other half of them.
     """
     labels = {split: y for split, (_, y) in bench.held_out.items()}
     fit, num_classes = (codes["validation"], labels["validation"]), bench.data.num_classes
-    rules = {"clustering_error": clustering.majority_map, "clustering_error_exemplar": clustering.exemplar_map}
     table: Table = {split: {} for split in codes}
     if not has_labels(bench):
-        none = dict.fromkeys((*rules, "ami"), undefined(NO_LABELS, 0, "fraction"))
-        return {split: dict(none) for split in codes}
-    for name, rule in rules.items():
-        table["validation"][name] = clustering.cross_fitted_error(*fit, num_classes, rule)
-        table["test"][name] = clustering.clustering_error(*fit, codes["test"], labels["test"], num_classes, rule)
+        return {split: dict.fromkeys(CLUSTER_MEASURES, undefined(NO_LABELS, 0, "fraction")) for split in codes}
+    none = {split: not_one_to_one(bench, z.shape[1], len(z)) for split, z in codes.items()}
+    for name, rule in MAP_RULES.items():
+        if name not in none["test"]:
+            table["validation"][name] = clustering.cross_fitted_error(*fit, num_classes, rule)
+            table["test"][name] = clustering.clustering_error(*fit, codes["test"], labels["test"], num_classes, rule)
     for split, z in codes.items():
-        table[split]["ami"] = clustering.adjusted_mutual_information(labels[split], z.argmax(1))
+        table[split] |= {name: clustering.agreement(labels[split], z.argmax(1), name) for name in clustering.AGREEMENTS}
+        table[split] |= none[split]
     return table
+
+
+def not_one_to_one(bench: Bench, num_categories: int, num: int) -> dict[str, Estimate]:
+    """Return the measures of clusters that are undefined for want of a cluster for each class; none where it is not."""
+    if num_categories == bench.data.num_classes:
+        return {}
+    return {"clustering_error_hungarian": undefined(NOT_ONE_TO_ONE, num, "fraction")}
 
 
 def measure_critic(bench: Bench, model: Model, subject: str, samples: dict[str, Sample]) -> Table:

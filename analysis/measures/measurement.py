@@ -50,8 +50,8 @@ class Measurement:
     Attributes:
         name: The measure, as in `suite`.
         split: "validation" or "test".
-        subject: "model", "untrained", "pca", "kmeans", "mean_image", "chance", "real" (the data themselves) or
-            "shuffled".
+        subject: "model", "untrained", "pca", "kmeans", "mean_image", "chance", "floor" (clusters of the prior's
+            masses), "real" (the data themselves) or "shuffled".
     """
 
     name: str

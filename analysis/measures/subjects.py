@@ -1,4 +1,4 @@
-"""The subjects beside the trained model: untrained network, PCA, k-means, mean image and chance."""
+"""The subjects beside the trained model: untrained network, PCA, k-means, the prior's floor, mean image and chance."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from analysis.measures.bench import (
     take_sample,
 )
 from analysis.measures.calibration import dispersion_ratio
+from analysis.measures.clustering_floor import clustering_floor
 from analysis.measures.draws import Model, infer
 from analysis.measures.information import cluster_label_information
 from analysis.measures.labels import chance_preservation
@@ -29,14 +30,13 @@ from analysis.measures.measurement import Estimate
 from analysis.measures.reconstruction import mean_image_reconstruction
 from analysis.measures.strokes import STROKES
 from analysis.measures.variance_split import SHARES
+from iae_models.priors import CategoricalPrior
 
 CONTROL_MEASURES = (
     *(*SHARES, *LABEL_SHARES, *STROKES),
     *("label_preservation", "mse_mean", "r2_mean", "label_information"),
 )
 """The measures of an untrained network; one with a categorical code has `CLUSTER_MEASURES` besides."""
-
-CLUSTER_MEASURES = ("clustering_error", "clustering_error_exemplar", "ami")
 
 PCA_MEASURES = (*CONTROL_MEASURES, "critic_accuracy", "dispersion_ratio", "rate", "prior_accuracy")
 """The measures of PCA, which no adversary has trained: what they are worth anchors those of a trained model."""
@@ -59,6 +59,8 @@ def measure_controls(bench: Bench, fixed: Bench, model: Model, untrained: Model)
         tables["pca"] = _measure_pca(fixed, model.code_dim)
     if model.code == "categorical" and has_labels(bench):
         tables["kmeans"] = _measure_kmeans(fixed, model.code_dim)
+        if isinstance(model.prior, CategoricalPrior):
+            tables["floor"] = _measure_floor(fixed, model.prior.probabilities)
     return tables | {"mean_image": _measure_mean_image(fixed), "chance": _measure_chance(fixed)}
 
 
@@ -122,6 +124,12 @@ def _measure_kmeans(bench: Bench, num_clusters: int) -> Table:
     for split, (_, y) in bench.held_out.items():
         table[split]["label_information"] = cluster_label_information(y, codes[split].argmax(1))
     return table
+
+
+@lru_cache(maxsize=CACHED)
+def _measure_floor(bench: Bench, probabilities: tuple[float, ...]) -> Table:
+    """Return the error of the best clusters of the prior's masses."""
+    return {split: {"clustering_error": clustering_floor(y, probabilities)} for split, (_, y) in bench.held_out.items()}
 
 
 @lru_cache(maxsize=CACHED)

@@ -17,6 +17,7 @@ from torch.nn.functional import one_hot
 
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures.bench import (
+    CLUSTER_MEASURES,
     LABELS,
     LIMITS,
     NO_LABELS,
@@ -33,6 +34,7 @@ from analysis.measures.bench import (
     measure_label_information,
     measure_prior_accuracy,
     measure_strokes,
+    not_one_to_one,
     take_sample,
 )
 from analysis.measures.calibration import dispersion_ratio, energy_score
@@ -66,7 +68,7 @@ RECONSTRUCTIONS = (
 PRIOR_SHARES = tuple(f"{name}_prior" for name in (*SHARES, *STROKES))
 GAUSSIAN_CODES = ("information_low", "information_high", "prior_moment_kl")
 CATEGORICAL_CODES = (
-    *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami", "label_information_gain"),
+    *("prior_kl", *CLUSTER_MEASURES, "label_information_gain"),
     *("used_clusters", "code_entropy", "confidence"),
     *RECOGNITION,
 )
@@ -203,7 +205,7 @@ def _measure_codes(bench: Bench, model: Model, num_labels: int) -> Table:
     train_z = infer(model, bench.train_x, bench.stream("model/codes"))
     codes = {split: infer(model, x, bench.stream(f"model/{split}/codes")) for split, (x, _) in bench.held_out.items()}
     if not all_finite(train_z, *codes.values()):
-        broken = {split: _broken_code(model, len(z)) for split, z in codes.items()}
+        broken = {split: _broken_code(bench, model, len(z)) for split, z in codes.items()}
         if model.code == "gaussian":
             return broken
         recognised = measure_recognition(bench, model, codes, num_labels)
@@ -234,10 +236,11 @@ def _measure_gain(bench: Bench, split: str, z: Tensor) -> Estimate:
     return label_information_gain(bench.held_out[split][1], z.argmax(1), others.argmax(1))
 
 
-def _broken_code(model: Model, num: int) -> dict[str, Estimate]:
+def _broken_code(bench: Bench, model: Model, num: int) -> dict[str, Estimate]:
     """Return the estimates of a code that is not finite: some of its measures, those of clusters, would not notice."""
     others = CATEGORICAL_CODES if model.code == "gaussian" else (*GAUSSIAN_CODES, *RECOGNITION)
-    return {name: invalid(BROKEN_CODES, num, KNOWN[name].unit) for name in CODES if name not in others}
+    broken = {name: invalid(BROKEN_CODES, num, KNOWN[name].unit) for name in CODES if name not in others}
+    return broken | (not_one_to_one(bench, model.code_dim, num) if model.code == "categorical" else {})
 
 
 def _measure_gaussian_codes(bench: Bench, model: Model, train_z: Tensor, codes: dict[str, Tensor]) -> Table:

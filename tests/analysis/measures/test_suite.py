@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 from functools import cache
 
@@ -7,11 +8,11 @@ import torch
 
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures import critic, prior_match
-from analysis.measures.bench import LABELS
+from analysis.measures.bench import CLUSTER_MEASURES, LABELS, NOT_ONE_TO_ONE
 from analysis.measures.draws import NO_SAMPLES
 from analysis.measures.full import FullBench, full_suite
 from analysis.measures.points import POINTS
-from analysis.measures.subjects import CLUSTER_MEASURES, CONTROL_MEASURES, PCA_MEASURES
+from analysis.measures.subjects import CONTROL_MEASURES, PCA_MEASURES
 from analysis.measures.suite import CODES, MEASURES, PRIOR_SHARES, quick_suite
 from analysis.measures.translation import TRANSLATION
 from iae_models.config import flatten, run_config
@@ -84,7 +85,7 @@ def test_every_measure_is_there_with_its_unit(config, measured):
         for name in MEASURES:
             info = KNOWN[name]
             item = found["model", split, name]
-            expected = any(fields[rule.field] == rule.value for rule in info.undefined)
+            expected = any(fields[rule.field] == rule.value for rule in info.undefined) or item.reason == NOT_ONE_TO_ONE
             assert (item.status == "undefined") == expected, (name, item.reason)
             assert expected or (item.unit, item.n > 0) == (info.unit, True)
     json.dumps([dataclasses.asdict(item) for item in found.values()], allow_nan=False)
@@ -115,11 +116,22 @@ def test_controls_stand_beside_the_model(measured):
     assert names(gaussian, "untrained") == set(CONTROL_MEASURES)
     assert names(gaussian, "pca") == set(PCA_MEASURES)
     assert names(categorical, "untrained") == {*CONTROL_MEASURES, *CLUSTER_MEASURES}
-    assert names(categorical, "kmeans") == {"clustering_error", "clustering_error_exemplar", "ami", "label_information"}
+    assert names(categorical, "kmeans") == {*CLUSTER_MEASURES, "label_information"}
+    # seven equal clusters of ten equal classes
+    assert names(categorical, "floor") == {"clustering_error"}
+    assert categorical["floor", "test", "clustering_error"].value == pytest.approx(0.3, abs=0.02)
     assert names(gaussian, "mean_image") == {"mse_single", "mse_mean", "r2_mean"}
     assert names(gaussian, "chance") == {"clustering_error", "label_preservation"}
-    assert not names(gaussian, "kmeans")
+    assert not names(gaussian, "kmeans") | names(gaussian, "floor")
     assert not names(categorical, "pca")
+
+
+def test_a_one_to_one_error_needs_as_many_categories_as_classes(few_digits, some_classifier, measured):
+    config = {"model.code": "categorical", "model.num_categories": 10}
+    found = measure(config, few_digits, some_classifier())
+    for key in itertools.product(("model", "untrained", "kmeans"), ("validation", "test")):
+        assert 0 < found[*key, "clustering_error_hungarian"].value < 1
+        assert measured("categorical")[*key, "clustering_error_hungarian"].reason == NOT_ONE_TO_ONE
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from analysis.measures import clustering, critic
 from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier, training_of
@@ -235,11 +236,20 @@ def measure_critic(bench: Bench, model: Model, subject: str, samples: dict[str, 
 def measure_prior_accuracy(
     bench: Bench, model: Model, subject: str, train_z: Tensor, codes: dict[str, Tensor]
 ) -> Table:
-    """Return the accuracies of a classifier that tells codes with shape (N, code_dim) from the prior's, by split."""
+    """Return the accuracies of a classifier that tells codes with shape (N, code_dim) from the prior's, by split.
+
+    Categorical codes enter as the one-hot of their largest entry.
+    """
     stream = bench.stream(f"{subject}/prior")
+    if model.code == "categorical":
+        train_z, codes = _one_hot(train_z), {split: _one_hot(z) for split, z in codes.items()}
     train = (train_z, model.sample_prior(len(train_z), stream))
     pairs = {split: (z, model.sample_prior(len(z), stream)) for split, z in codes.items()}
     return {split: {"prior_accuracy": value} for split, value in prior_accuracy(train, pairs, stream).items()}
+
+
+def _one_hot(codes: Tensor) -> Tensor:
+    return one_hot(codes.argmax(1), codes.shape[1]).float()
 
 
 def measure_information(bench: Bench, subject: str, train_z: Tensor, codes: dict[str, Tensor]) -> Table:
@@ -267,5 +277,4 @@ def _measure_labels(bench: Bench, sample: Sample) -> dict[str, Estimate]:
     accuracy = bench.classifier.accuracy
     if accuracy >= REQUIRED_ACCURACY:
         return found
-    reason = f"the measuring classifier is right on {accuracy:.3f} of validation images only; its errors count as noise"
-    return {name: item if item.value is None else item.saturated(reason) for name, item in found.items()}
+    return {name: item.misread("the label", accuracy) for name, item in found.items()}

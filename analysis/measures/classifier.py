@@ -51,7 +51,7 @@ class Training:
         steps: Steps of 64 images.
         shift: Training images are moved by up to so many pixels in each direction.
         required: Validation accuracy below which what the classifier says is refused. Between this and
-            `REQUIRED_ACCURACY` the measures of labels are marked as bounds, for its errors count as the noise's.
+            `REQUIRED_ACCURACY` the measures of labels are marked as read with error, which may raise or lower them.
     """
 
     steps: int

@@ -9,8 +9,9 @@ factors. Then, as for labels,
     factor_preservation  P[c_f(x̂) = c_f(x)]
 
 A half-hidden digit cannot be read as well as a label. A classifier that is right on 80 to 95 % of validation images
-gives values that are marked as bounds, for its errors are not the code's doing and count as the noise's; below that it
-is refused.
+gives values that are marked as read with error; below that it is refused. Such a value is no bound: errors that follow
+the noise lower τ_z, and a classifier that takes one value of the factor for another does not see that the noise
+exchanges them, which raises it.
 """
 
 from __future__ import annotations
@@ -68,8 +69,7 @@ def _measure(sample: Sample, classifier: Classifier) -> dict[str, Estimate]:
     }
     if classifier.accuracy >= REQUIRED_ACCURACY:
         return found
-    reason = f"the factor is read with accuracy {classifier.accuracy:.3f} only"
-    return {name: item if item.value is None else item.saturated(reason) for name, item in found.items()}
+    return {name: item.misread("the factor", classifier.accuracy) for name, item in found.items()}
 
 
 def _labelled(data: ImageData, factor: str) -> ImageData:

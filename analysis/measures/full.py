@@ -20,16 +20,16 @@ from analysis.measures import controls, full_translation, joint_test
 from analysis.measures.bench import (
     Bench,
     Sample,
+    fixed_bench,
     has_labels,
     make_bench,
     measure_clusters,
     measure_critic,
-    measure_decoder,
     measure_label_information,
     measure_prior_accuracy,
     take_sample,
 )
-from analysis.measures.calibration import dispersion_ratio, energy_score
+from analysis.measures.calibration import energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.critic import Pairs
 from analysis.measures.draws import Model, generate, infer, own_codes
@@ -42,8 +42,11 @@ from analysis.measures.maps import share_maps
 from analysis.measures.measurement import Estimate, Measurement
 from analysis.measures.mmd import squared_mmd
 from analysis.measures.nearest import nearest_label_information
+from analysis.measures.prior_match import prior_moment_kl
 from analysis.measures.rate_distortion import rate_distortion
 from analysis.measures.reconstruction import reconstruction
+from analysis.measures.subjects import measure_cluster_controls
+from analysis.measures.suite import measure_categorical_code, measure_prior_shares, measure_sample
 
 if TYPE_CHECKING:
     from iae_models.data import ImageData
@@ -91,6 +94,8 @@ class FullBench:
         untrained: The same network before its first step.
         replicate: Seeds all draws.
         bench: Images, classifier and streams; its held-out part is all of both splits.
+        fixed: The same with streams that no run changes.
+        control: The same as `bench` on fewer images, for controls.
         classifiers: Folder where the classifiers of factors are stored.
     """
 
@@ -105,7 +110,8 @@ class FullBench:
     ) -> None:
         self.model, self.untrained, self.classifiers, self.replicate = model, untrained, classifiers, replicate
         quick = make_bench(data, classifier, replicate)
-        everything = {name: (getattr(data, name).images(), getattr(data, name).y) for name in ("validation", "test")}
+        self.fixed = _fixed(data, classifier)
+        everything = self.fixed.held_out
         part = slice(joint_test.NUM_TRAIN)
         self.bench = replace(quick, held_out=everything, train_x=data.train.images(part), train_y=data.train.y[part])
         few = {name: (x[:NUM_CONTROL], y[:NUM_CONTROL]) for name, (x, y) in everything.items()}
@@ -138,6 +144,13 @@ class FullBench:
         return infer(self.model, self.bench.held_out["test"][0], self.bench.stream("model/test/codes"))
 
 
+@lru_cache(maxsize=1)
+def _fixed(data: ImageData, classifier: Classifier | None) -> Bench:
+    """Return the bench of all images, kept as `fixed_bench` is, and what no run changes is measured on it once."""
+    everything = {name: (getattr(data, name).images(), getattr(data, name).y) for name in ("validation", "test")}
+    return replace(fixed_bench(data, classifier), held_out=everything)
+
+
 def full_suite(run: FullBench, group: str) -> Found:
     """Measure one group of a run.
 
@@ -154,12 +167,15 @@ def full_suite(run: FullBench, group: str) -> Found:
 
 
 def _decoder(run: FullBench) -> Found:
+    values: Values = {}
+    if "sample" in run.model.capabilities:
+        values = measure_prior_shares(run.bench, run.model, "test", len(run.bench.held_out["test"][1]))
     if not run.decodes:
-        return Found({})
+        return Found({"model": values})
     sample, control = run.sample, take_sample(run.control, run.untrained, "untrained", "test")
     tables = {
-        "model": _sample_values(run.bench, run.model, sample),
-        "untrained": _sample_values(run.control, run.untrained, control),
+        "model": values | measure_sample(run.bench, run.model, sample),
+        "untrained": measure_sample(run.control, run.untrained, control),
         "shuffled": _shuffled(run.bench, sample),
     }
     maps = share_maps(sample.draws.x_hat) if sample.draws.x.dim() == 4 else {}
@@ -167,15 +183,6 @@ def _decoder(run: FullBench) -> Found:
     if run.bench.classifier is not None and sample.phi is not None and sample.phi_hat is not None:
         arrays["confusion"] = _confusion(run.bench, sample).cpu()
     return Found(tables, arrays=arrays)
-
-
-def _sample_values(bench: Bench, model: Model, sample: Sample) -> Values:
-    x, x_hat = sample.draws.x, sample.draws.x_hat
-    return {
-        **measure_decoder(bench, sample),
-        "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
-        **_energy_scores(bench, sample, x_hat, sample.phi_hat),
-    }
 
 
 def _energy_scores(bench: Bench, sample: Sample, x_hat: Tensor, phi_hat: Tensor | None) -> Values:
@@ -255,6 +262,8 @@ def _information(run: FullBench) -> Found:
     if run.model.code == "categorical":
         validation = infer(run.model, bench.held_out["validation"][0], bench.stream("model/validation/codes"))
         values |= measure_clusters(bench, {"validation": validation, "test": run.z})["test"]
+        values |= measure_categorical_code(bench, run.fixed, run.model, "test", run.z)
+        tables |= {name: table["test"] for name, table in measure_cluster_controls(run.fixed, run.model).items()}
     else:
         if run.model.encoder_noise_dim == 0:
             queries, others = run.z[:NUM_QUERIES], torch.cat([run.z[NUM_QUERIES:], run.train_z])
@@ -298,12 +307,14 @@ def _rate_distortion(run: FullBench) -> Found:
 
 
 def _prior(run: FullBench) -> Found:
-    if not run.encodes or run.model.code != "gaussian":
+    if not run.encodes:
         return Found({})
-    stream = run.bench.stream("model/prior/mmd")
-    accuracy = measure_prior_accuracy(run.bench, run.model, "model", run.train_z, {"test": run.z})["test"]
-    mmd = squared_mmd(run.z, run.model.sample_prior(len(run.z), stream))
-    return Found({"model": accuracy | {"prior_mmd": mmd}})
+    values = measure_prior_accuracy(run.bench, run.model, "model", run.train_z, {"test": run.z})["test"]
+    if run.model.code == "gaussian":
+        stream = run.bench.stream("model/prior/mmd")
+        values["prior_mmd"] = squared_mmd(run.z, run.model.sample_prior(len(run.z), stream))
+        values["prior_moment_kl"] = prior_moment_kl(run.z)
+    return Found({"model": values})
 
 
 def _fidelity(run: FullBench) -> Found:

@@ -57,11 +57,17 @@ def measure_controls(bench: Bench, fixed: Bench, model: Model, untrained: Model)
     tables = {"untrained": _measure_network(bench, untrained, "untrained")}
     if model.code == "gaussian" and model.code_dim and "infer" in model.capabilities:
         tables["pca"] = _measure_pca(fixed, model.code_dim)
-    if model.code == "categorical" and has_labels(bench):
+    return tables | measure_cluster_controls(fixed, model) | {"mean_image": _measure_mean_image(fixed)}
+
+
+def measure_cluster_controls(fixed: Bench, model: Model) -> dict[str, Table]:
+    """Return the tables of "chance" and, beside categories, of "kmeans" and "floor"."""
+    tables = {"chance": _measure_chance(fixed)}
+    if model.code == "categorical" and has_labels(fixed):
         tables["kmeans"] = _measure_kmeans(fixed, model.code_dim)
         if isinstance(model.prior, CategoricalPrior):
             tables["floor"] = _measure_floor(fixed, model.prior.probabilities)
-    return tables | {"mean_image": _measure_mean_image(fixed), "chance": _measure_chance(fixed)}
+    return tables
 
 
 @lru_cache(maxsize=CACHED)

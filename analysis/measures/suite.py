@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures.bench import (
@@ -139,11 +138,11 @@ def _measure_model(
     infers, generates = "infer" in model.capabilities, "generate" in model.capabilities
     found = []
     if "sample" in model.capabilities and wanted & set(PRIOR_SHARES):
-        found.append(_measure_prior_shares(bench, model))
+        found.append({split: measure_prior_shares(bench, model, split, NUM_PRIOR_CODES) for split in LIMITS})
     if generates and (infers or model.code_dim == 0) and wanted & set(RECONSTRUCTIONS):
         samples = {split: take_sample(bench, model, "model", split) for split in splits}
         if wanted & set(RECONSTRUCTIONS) - {"critic_accuracy"}:
-            found.append({split: _measure_sample(bench, model, sample) for split, sample in samples.items()})
+            found.append({split: measure_sample(bench, model, sample) for split, sample in samples.items()})
         if "critic_accuracy" in wanted:
             found.append(measure_critic(bench, model, "model", samples))
     if infers and model.code_dim > 0 and wanted & set(CODES):
@@ -167,14 +166,12 @@ def _skipped(name: str, model: Model) -> Estimate:
     return undefined("the model cannot " + " and ".join(sorted({"infer", "generate"} - model.capabilities)))
 
 
-def _measure_prior_shares(bench: Bench, model: Model) -> Table:
-    table: Table = {}
-    for split in LIMITS:
-        stream = bench.stream(f"model/{split}/prior")
-        x_hat = decode(model, model.sample_prior(NUM_PRIOR_CODES, stream), stream)
-        table[split] = variance_shares(x_hat, "pixel_prior") | measure_strokes(bench, x_hat, "_prior")
-        table[split] |= _feature_shares(bench, x_hat)
-    return table
+def measure_prior_shares(bench: Bench, model: Model, split: str, num: int) -> dict[str, Estimate]:
+    """Return `PRIOR_SHARES` of decodes of `num` codes from the prior."""
+    stream = bench.stream(f"model/{split}/prior")
+    x_hat = decode(model, model.sample_prior(num, stream), stream)
+    shares = variance_shares(x_hat, "pixel_prior") | measure_strokes(bench, x_hat, "_prior")
+    return shares | _feature_shares(bench, x_hat)
 
 
 def _feature_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
@@ -185,7 +182,8 @@ def _feature_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
     return variance_shares(phi_hat.view(*x_hat.shape[:2], -1), "feature_prior")
 
 
-def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
+def measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
+    """Return `RECONSTRUCTIONS` but for the critic."""
     x, x_hat = sample.draws.x, sample.draws.x_hat
     unit = "feature (Euclidean norm)"
     feature, ratio = bench.without_classifier(len(x), unit), bench.without_classifier(len(x), "ratio")
@@ -213,26 +211,23 @@ def _measure_codes(bench: Bench, model: Model, num_labels: int) -> Table:
     if model.code == "categorical":
         table, recognised = measure_clusters(bench, codes), measure_recognition(bench, model, codes, num_labels)
         table = {split: values | recognised[split] for split, values in table.items()}
-        one_hot_codes = {split: _one_hot(z) for split, z in codes.items()}
-        accuracies = measure_prior_accuracy(bench, model, "model", _one_hot(train_z), one_hot_codes)
     else:
         table = _measure_gaussian_codes(bench, model, train_z, codes)
-        accuracies = measure_prior_accuracy(bench, model, "model", train_z, codes)
+    accuracies = measure_prior_accuracy(bench, model, "model", train_z, codes)
     for split, z in codes.items():
         if model.code == "categorical":
-            table[split] |= _measure_categorical_code(model, z)
-            table[split]["label_information_gain"] = _measure_gain(bench, split, z)
+            fixed = fixed_bench(bench.data, bench.classifier)
+            table[split] |= measure_categorical_code(bench, fixed, model, split, z)
         y = bench.held_out[split][1]
         table[split]["label_information"] = measure_label_information(bench, model, train_z, z, y)
         table[split] |= accuracies[split]
     return table
 
 
-def _measure_gain(bench: Bench, split: str, z: Tensor) -> Estimate:
-    """Return what categorical codes with shape (N, K) say of the label beyond k-means with as many clusters."""
+def _measure_gain(bench: Bench, fixed: Bench, split: str, z: Tensor) -> Estimate:
     if not has_labels(bench):
         return undefined(NO_LABELS, len(z), "nat")
-    others = kmeans_codes(fixed_bench(bench.data, bench.classifier), z.shape[1])[split]
+    others = kmeans_codes(fixed, z.shape[1])[split]
     return label_information_gain(bench.held_out[split][1], z.argmax(1), others.argmax(1))
 
 
@@ -259,15 +254,20 @@ def _measure_stochastic_encoder(bench: Bench, model: Model, split: str) -> dict[
     return bracket | {"rate": bracket["information_low"]}
 
 
-def _measure_categorical_code(model: Model, z: Tensor) -> dict[str, Estimate]:
+def measure_categorical_code(bench: Bench, fixed: Bench, model: Model, split: str, z: Tensor) -> dict[str, Estimate]:
+    """Return use and rate of codes with shape (N, K), their match to the prior, and what they say beyond k-means.
+
+    Args:
+        bench: What the model is measured on.
+        fixed: The same images with streams that no run changes, for k-means with as many clusters.
+        model: The model.
+        split: Whose codes they are.
+        z: The codes.
+    """
     rate = cluster_entropy(z.argmax(1))
     if model.encoder_noise_dim:
         rate = rate.saturated("an upper bound: the encoder is stochastic")
-    values = cluster_use(z) | {"rate": rate}
+    values = cluster_use(z) | {"rate": rate, "label_information_gain": _measure_gain(bench, fixed, split, z)}
     if isinstance(model.prior, CategoricalPrior):
         values["prior_kl"] = prior_kl(z.argmax(1), torch.tensor(model.prior.probabilities, device=z.device))
     return values
-
-
-def _one_hot(codes: Tensor) -> Tensor:
-    return one_hot(codes.argmax(1), codes.shape[1]).float()

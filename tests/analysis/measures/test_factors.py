@@ -74,8 +74,8 @@ def test_the_code_decides_its_lamp_and_the_noise_the_other(lamps, classifiers):
         assert shares["z"].low - 0.02 <= found[f"factor_split/{lamp}"].value <= shares["z"].high + 0.02
 
 
-@pytest.mark.parametrize(("accuracy", "status"), [(0.96, "ok"), (0.9, "saturated"), (0.7, "refused")])
-def test_a_poor_reader_gives_a_bound_or_nothing(lamps, classifiers, accuracy, status):
+@pytest.mark.parametrize(("accuracy", "status"), [(0.96, "ok"), (0.9, "misread"), (0.7, "refused")])
+def test_a_poor_reader_gives_a_marked_value_or_nothing(lamps, classifiers, accuracy, status):
     doubtful = {name: dataclasses.replace(item, validation_accuracy=accuracy) for name, item in classifiers.items()}
     found = measure(lamps, doubtful)
     assert {item.status for item in found.values()} == {status}

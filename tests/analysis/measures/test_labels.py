@@ -47,6 +47,17 @@ def test_without_code_labels_agree_by_chance(generator):
     assert preservation.low <= chance_preservation(labels).value <= preservation.high
 
 
+def test_an_error_of_the_classifier_may_raise_a_value_or_lower_it(generator):
+    """The noise exchanges labels 0 and 1, and leaves 2 and 3: what is read of it is a bound in neither direction."""
+    labels = torch.arange(4000) % 4
+    flipped = torch.rand(4000, 4, generator=generator) < 0.5
+    decoded = torch.where((labels < 2)[:, None] & flipped, 1 - labels[:, None], labels[:, None])
+    true = label_split(decoded, 4)["tau_z"].value
+    merged = label_split(decoded.clamp_min(1), 4)["tau_z"].value
+    noisy = label_split(noisy_channel(decoded.flatten(), 0.2, 4, 1, generator).view(4000, 4), 4)["tau_z"].value
+    assert noisy < true - 0.1 and merged == pytest.approx(1)
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.5, 1.0])
 def test_shares_of_a_label_that_the_noise_may_replace(kept, generator):
     """With probability `kept`, which the noise draws, the code's label; else the noise's own: κ², 1 − κ, κ (1 − κ)."""

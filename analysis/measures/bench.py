@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from analysis.measures import clustering, critic
+from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier, training_of
 from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Draws, Model, all_finite, draw, generate, infer
 from analysis.measures.information import cluster_label_information, code_label_information, information_bracket
@@ -159,6 +160,23 @@ def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
         **_measure_features(bench, sample),
         **_measure_labels(bench, sample),
         **measure_strokes(bench, draws.x_hat),
+    }
+
+
+def measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
+    """Return what `measure_decoder` does, and how the draws scatter: dispersion ratios and energy scores."""
+    x, x_hat = sample.draws.x, sample.draws.x_hat
+    unit = "feature (Euclidean norm)"
+    feature, ratio = bench.without_classifier(len(x), unit), bench.without_classifier(len(x), "ratio")
+    if sample.phi is not None and sample.phi_hat is not None:
+        feature = energy_score(sample.phi, sample.phi_hat, unit)
+        ratio = dispersion_ratio(sample.phi, sample.phi_hat, model.noise_dim)
+    return {
+        **measure_decoder(bench, sample),
+        "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
+        "dispersion_ratio_feature": ratio,
+        "energy_score_pixel": energy_score(x, x_hat, "intensity (Euclidean norm)"),
+        "energy_score_feature": feature,
     }
 
 

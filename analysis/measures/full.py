@@ -27,6 +27,7 @@ from analysis.measures.bench import (
     measure_critic,
     measure_label_information,
     measure_prior_accuracy,
+    measure_sample,
     take_sample,
 )
 from analysis.measures.calibration import energy_score
@@ -36,7 +37,7 @@ from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.factors import factor_classifiers, measure_factors
 from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
 from analysis.measures.identity import domain_readers
-from analysis.measures.information import information_bracket
+from analysis.measures.information import cluster_label_information, information_bracket
 from analysis.measures.labels import label_preservation
 from analysis.measures.maps import share_maps
 from analysis.measures.measurement import Estimate, Measurement
@@ -46,7 +47,7 @@ from analysis.measures.prior_match import prior_moment_kl
 from analysis.measures.rate_distortion import rate_distortion
 from analysis.measures.reconstruction import reconstruction
 from analysis.measures.subjects import measure_cluster_controls
-from analysis.measures.suite import measure_categorical_code, measure_prior_shares, measure_sample
+from analysis.measures.suite import measure_categorical_code, measure_prior_shares
 
 if TYPE_CHECKING:
     from iae_models.data import ImageData
@@ -227,10 +228,20 @@ def _calibration(run: FullBench) -> Found:
     values["joint_accuracy"] = joint_test.joint_accuracy(train, held_out, run.bench.stream("model/joint"))
     if run.encodes:
         values["joint_power"] = joint_test.joint_power(train, held_out, run.bench.stream("model/power"))
-    tables = {"model": values}
+    tables = {"model": values, "untrained": _untrained_critics(run)}
     if run.encodes and run.model.code == "gaussian":
         tables["pca"] = {"joint_accuracy": _pca_joint_accuracy(run.bench.data, run.model.code_dim)}
     return Found(tables)
+
+
+def _untrained_critics(run: FullBench) -> Values:
+    """Return what both critics make of the untrained network, on as many images as other controls have."""
+    bench, model = run.control, run.untrained
+    sample = take_sample(bench, model, "untrained", "test")
+    values = measure_critic(bench, model, "untrained", {"test": sample})["test"]
+    train = _training_pairs(run.bench, model, None, "untrained")
+    held_out = Pairs(sample.draws.x, sample.draws.z, sample.draws.x_hat[:, :2])
+    return values | {"joint_accuracy": joint_test.joint_accuracy(train, held_out, bench.stream("untrained/joint"))}
 
 
 def _training_pairs(bench: Bench, model: Model, z: Tensor | None, subject: str) -> Pairs:
@@ -263,6 +274,9 @@ def _information(run: FullBench) -> Found:
         validation = infer(run.model, bench.held_out["validation"][0], bench.stream("model/validation/codes"))
         values |= measure_clusters(bench, {"validation": validation, "test": run.z})["test"]
         values |= measure_categorical_code(bench, run.fixed, run.model, "test", run.z)
+        if has_labels(bench):
+            shuffled_y = _permuted(bench, y)
+            tables["shuffled"] = {"label_information": cluster_label_information(shuffled_y, run.z.argmax(1))}
         tables |= {name: table["test"] for name, table in measure_cluster_controls(run.fixed, run.model).items()}
     else:
         if run.model.encoder_noise_dim == 0:

@@ -21,22 +21,20 @@ from analysis.measures.bench import (
     LIMITS,
     NO_LABELS,
     Bench,
-    Sample,
     Table,
     fixed_bench,
     has_labels,
     make_bench,
     measure_clusters,
     measure_critic,
-    measure_decoder,
     measure_information,
     measure_label_information,
     measure_prior_accuracy,
+    measure_sample,
     measure_strokes,
     not_one_to_one,
     take_sample,
 )
-from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
 from analysis.measures.draws import BROKEN_CODES, NO_SAMPLES, Model, all_finite, decode, infer
@@ -180,23 +178,6 @@ def _feature_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
         return dict.fromkeys(names, bench.without_classifier(len(x_hat), "fraction"))
     phi_hat = bench.classifier.features(x_hat.flatten(0, 1))
     return variance_shares(phi_hat.view(*x_hat.shape[:2], -1), "feature_prior")
-
-
-def measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
-    """Return `RECONSTRUCTIONS` but for the critic."""
-    x, x_hat = sample.draws.x, sample.draws.x_hat
-    unit = "feature (Euclidean norm)"
-    feature, ratio = bench.without_classifier(len(x), unit), bench.without_classifier(len(x), "ratio")
-    if sample.phi is not None and sample.phi_hat is not None:
-        feature = energy_score(sample.phi, sample.phi_hat, unit)
-        ratio = dispersion_ratio(sample.phi, sample.phi_hat, model.noise_dim)
-    return {
-        **measure_decoder(bench, sample),
-        "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
-        "dispersion_ratio_feature": ratio,
-        "energy_score_pixel": energy_score(x, x_hat, "intensity (Euclidean norm)"),
-        "energy_score_feature": feature,
-    }
 
 
 def _measure_codes(bench: Bench, model: Model, num_labels: int) -> Table:

@@ -12,7 +12,7 @@ from analysis.measures.bench import CLUSTER_MEASURES, LABELS, NOT_ONE_TO_ONE
 from analysis.measures.draws import NO_SAMPLES
 from analysis.measures.full import FullBench, full_suite
 from analysis.measures.points import POINTS
-from analysis.measures.subjects import CONTROL_MEASURES, PCA_MEASURES
+from analysis.measures.subjects import CONTROL_MEASURES, KMEANS_MEASURES, PCA_MEASURES
 from analysis.measures.suite import CODES, MEASURES, PRIOR_SHARES, quick_suite
 from analysis.measures.translation import TRANSLATION
 from iae_models.config import flatten, run_config
@@ -116,7 +116,12 @@ def test_controls_stand_beside_the_model(measured):
     assert names(gaussian, "untrained") == set(CONTROL_MEASURES)
     assert names(gaussian, "pca") == set(PCA_MEASURES)
     assert names(categorical, "untrained") == {*CONTROL_MEASURES, *CLUSTER_MEASURES}
-    assert names(categorical, "kmeans") == {*CLUSTER_MEASURES, "label_information"}
+    assert names(categorical, "kmeans") == set(KMEANS_MEASURES)
+    assert 0 < categorical["kmeans", "test", "r2_mean"].value < 1
+    assert categorical["kmeans", "test", "share_z_pixel"].value == pytest.approx(1)
+    for found in (gaussian, categorical):
+        lacking = {name for name in CONTROL_MEASURES if found["untrained", "test", name].value is None}
+        assert not lacking
     # seven equal clusters of ten equal classes
     assert names(categorical, "floor") == {"clustering_error"}
     assert categorical["floor", "test", "clustering_error"].value == pytest.approx(0.3, abs=0.02)

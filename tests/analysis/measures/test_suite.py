@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from analysis.measure_names import MEASURES as KNOWN
-from analysis.measures import critic, prior_match
+from analysis.measures import critic, draws, prior_match
 from analysis.measures.bench import CLUSTER_MEASURES, LABELS, NOT_ONE_TO_ONE
 from analysis.measures.draws import NO_SAMPLES
 from analysis.measures.full import FullBench, full_suite
@@ -154,6 +154,18 @@ def test_same_replicate_same_bits(few_digits, some_classifier, measured):
     assert measure(CONFIGS["gaussian"], few_digits, some_classifier()) == first
     assert torch.equal(torch.get_rng_state(), state)
     assert measure(CONFIGS["gaussian"], few_digits, some_classifier(), replicate=1) != first
+
+
+@pytest.mark.parametrize("config", ["gaussian", "categorical"])
+def test_no_value_depends_on_the_size_of_a_chunk(config, few_digits, some_classifier, measured, monkeypatch):
+    """Network, classifier and strokes take chunks; all streams are drawn at once. What is left is rounding."""
+    monkeypatch.setattr(draws, "CHUNK", 37)
+    found = measure(CONFIGS[config], few_digits, some_classifier())
+    for key, whole in measured(config).items():
+        assert found[key].status == whole.status
+        if whole.value is not None:
+            # an image in hundreds may be on a border between two classes, or right or wrong, by rounding
+            assert found[key].value == pytest.approx(whole.value, rel=2e-3, abs=0.01), key
 
 
 def test_no_replicate_changes_what_no_run_changes(few_digits, some_classifier):

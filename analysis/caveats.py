@@ -178,6 +178,7 @@ def _undefined(analysis: Analysis) -> list[str]:
         "undefined": "undefined by construction",
         "refused": "refused",
         "saturated": "saturated, a bound and not a value",
+        "misread": "read with error, neither exact nor a bound",
     }
     for status, text in words.items():
         chosen = table[table["status"] == status]

@@ -41,6 +41,16 @@ CLUSTER_MEASURES: dict[str, MeasureInfo] = {
         undefined=CATEGORICAL,
         across_k=FALLS,
     ),
+    "clustering_error_hungarian": MeasureInfo(
+        "clustering error, one to one",
+        "fraction",
+        "Clustering error of the best map of clusters to labels of their own, where there are as many categories as "
+        "classes; undefined elsewhere.",
+        "lower",
+        uses_labels=True,
+        undefined=CATEGORICAL,
+        across_k="has a value only where there are as many categories as classes",
+    ),
     "ami": MeasureInfo(
         "adjusted mutual information",
         "fraction",
@@ -49,6 +59,24 @@ CLUSTER_MEASURES: dict[str, MeasureInfo] = {
         uses_labels=True,
         undefined=CATEGORICAL,
         across_k="is divided by the mean entropy of labels and categories, so it favours as many categories as classes",
+    ),
+    "nmi": MeasureInfo(
+        "normalized mutual information",
+        "fraction",
+        "Mutual information of cluster and label over the mean of their entropies. Not comparable across K.",
+        "higher",
+        uses_labels=True,
+        undefined=CATEGORICAL,
+        across_k="is not adjusted for chance, which gives more to more categories, and is divided by their entropy",
+    ),
+    "ari": MeasureInfo(
+        "adjusted Rand index",
+        "fraction",
+        "Agreement of cluster and label over pairs of images, adjusted for chance. Not comparable across K.",
+        "higher",
+        uses_labels=True,
+        undefined=CATEGORICAL,
+        across_k="counts images of one class in different categories as wrong, so it favours as many as classes",
     ),
     "label_information_gain": MeasureInfo(
         "I(y; k) beyond k-means",
@@ -146,6 +174,21 @@ POINT_MEASURES: dict[str, MeasureInfo] = {
         "KL(p(x) ‖ data), which does not see points off the modes.",
         "lower",
         undefined=POINTS,
+    ),
+    "data_kl": MeasureInfo(
+        "KL(p(x) ‖ data)",
+        "nat",
+        "Divergence of generated points from the data, both blurred by 0.1.",
+        "floor",
+        undefined=POINTS,
+    ),
+    "bound_kl": MeasureInfo(
+        "KL(p(x, z) ‖ data q(z|x))",
+        "nat",
+        "Divergence of generated points with their codes from data with inferred ones, both blurred by 0.1: an upper "
+        "bound of that of p(x) from the data, and of p(z) from q(z).",
+        "lower",
+        undefined=(*GAUSSIAN, *POINTS),
     ),
     "joint_kl": MeasureInfo(
         "KL(p(z|x) ‖ q(z|x)), generated",

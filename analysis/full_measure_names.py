@@ -5,7 +5,7 @@ They are computed after a study by `analysis.measure` and cannot be objectives o
 
 from __future__ import annotations
 
-from analysis.measure_info import MeasureInfo
+from analysis.measure_info import DECIDED_BY, MeasureInfo
 from analysis.measure_names import MEASURES
 
 GROUPS: dict[str, str] = {
@@ -18,7 +18,7 @@ GROUPS: dict[str, str] = {
     "prior": "q(z) against p(z): classifier and kernel two-sample tests; or codes against images of their domain",
     "fidelity": "Fréchet distance in the classifier's features, density and coverage, beside the floor of real images; "
     "sharpness of samples",
-    "factors": "τ_z of every known factor of the images",
+    "factors": "variance shares of every known factor of the images",
 }
 """What of the full suite can be asked for by itself."""
 
@@ -113,6 +113,16 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
         "higher",
         uses_labels=True,
     ),
+    **{
+        f"share_{part}_factor": MeasureInfo(
+            f"S_{part}",
+            "fraction",
+            f"Share of the variance of a known factor, read off the image by a classifier, that {who}; S_z is τ_z.",
+            "neither",
+            uses_labels=True,
+        )
+        for part, who in DECIDED_BY.items()
+    },
 }
 """Every measure of the full suite that no run has by itself, by name; factors add theirs after a slash."""
 

@@ -58,6 +58,13 @@ GAUSSIAN_ONLY = UndefinedWhere("model.code", "categorical", "it is a measure of 
 NO_LABELS = UndefinedWhere("data.num_labels", 0, "no labels are learnt, so categories are not classes")
 NO_VOTES = UndefinedWhere("model.encoder_noise_dim", 0, "without encoder noise all votes are the same")
 
+DECIDED_BY = {
+    "z": "the code decides alone",
+    "n": "the noise decides alone",
+    "zn": "code and noise decide only together",
+}
+"""Whose share of a variance S_z, S_n and S_zn are, as the end of "share of the variance that …"."""
+
 FALLS = "falls as the number of categories grows, whatever is learnt"
 RISES = "rises with the number of categories for any clusters that follow the images, those of k-means too"
 AT_MOST_LN_K = "is at most the logarithm of the number of categories"

@@ -13,6 +13,7 @@ from analysis.cluster_measure_names import CLUSTER_MEASURES, POINT_MEASURES
 from analysis.measure_info import (
     AT_MOST_LN_K,
     CODE,
+    DECIDED_BY,
     GAUSSIAN,
     NO_NOISE,
     PIXELS,
@@ -114,26 +115,29 @@ _VECTORS: dict[str, MeasureInfo] = {
             "neither",
             uses_labels=True,
         )
-        for part, who in (
-            ("z", "the code decides alone"),
-            ("n", "the noise decides alone"),
-            ("zn", "code and noise decide only together"),
-        )
+        for part, who in DECIDED_BY.items()
     },
     **{
-        f"share_{part}_{style}": MeasureInfo(
-            f"S_{part}, {style}",
+        f"share_{part}_{style}{suffix}": MeasureInfo(
+            f"S_{part}, {style}{label}",
             "fraction",
-            f"Share of the variance of generated digits' {style} that {who}, codes drawn from the prior.",
+            f"Share of the variance of generated digits' {style} that {who}, codes drawn from {source}.",
             "neither",
             undefined=STROKES,
         )
+        for suffix, label, source in (("", "", "q(z)"), ("_prior", ", prior", "the prior"))
         for style in ("slant", "thickness")
-        for part, who in (
-            ("z", "the code decides alone"),
-            ("n", "the noise decides alone"),
-            ("zn", "code and noise decide only together"),
+        for part, who in DECIDED_BY.items()
+    },
+    **{
+        f"share_{part}_label": MeasureInfo(
+            f"S_{part}, label",
+            "fraction",
+            f"Share of the variance of the classifier's class of generated images that {who}; S_z is τ_z.",
+            "neither",
+            uses_labels=True,
         )
+        for part, who in DECIDED_BY.items()
     },
     "label_preservation": MeasureInfo(
         "label preservation",

@@ -13,8 +13,9 @@ import pyarrow as pa
 
 MEASURE_COLUMNS = ("run", "name", "split", "subject", "value", "low", "high", "n", "unit", "status", "reason", "suite")
 
-USABLE = ("ok", "saturated")
-"""Statuses of a measure whose value enters means. A saturated one is a bound, and is counted where it is shown."""
+USABLE = ("ok", "saturated", "misread")
+"""Statuses of a measure whose value enters means. A saturated one is a bound, and is counted where it is shown; a
+misread one is what a classifier that is often wrong makes of it."""
 
 _PART = 8192
 """Rows after which what JSON was read into makes room for columns: its objects are many, and far apart in memory."""

@@ -40,16 +40,16 @@ FACES = tuple(
 )
 CLUSTERS = (
     *("clustering_error", "used_clusters", "confidence", "dispersion_ratio"),
-    *("share_n_slant", "share_zn_slant", "share_n_thickness", "share_zn_thickness"),
+    *("share_n_slant_prior", "share_zn_slant_prior", "share_n_thickness_prior", "share_zn_thickness_prior"),
 )
-MIXTURE = ("component_information", "off_modes", "component_spread", "component_kl")
+MIXTURE = ("component_information", "off_modes", "component_spread", "component_kl", "data_kl")
 POSTERIORS = (
-    *("off_modes", "component_kl", "joint_kl", "data_posterior_kl", "code_kl"),
+    *("off_modes", "component_kl", "data_kl", "bound_kl", "joint_kl", "data_posterior_kl", "code_kl"),
     *("posterior_overlap", "true_overlap"),
 )
 
 TRANSLATIONS = (
-    *("image_retrieval", "image_retrieval_noisy", "code_retrieval"),
+    *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "identity_preservation"),
     *("cycle_error", "decoder_diversity", "encoder_diversity"),
 )
 CLASS_PRIOR = "the prior has the class frequencies of all training labels"

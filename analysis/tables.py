@@ -51,9 +51,10 @@ CRITICS = ("joint_accuracy", "critic_accuracy")
 RUN_TABLE_MEASURES = (
     *(*HEADLINE, "sharpness", "dispersion_ratio", "critic_accuracy", "clustering_error", "classification_error"),
     *("frechet_samples", "sharpness_samples"),
-    *("component_information", "off_modes", "component_spread", "component_kl"),
-    *("joint_kl", "data_posterior_kl", "code_kl", "posterior_overlap", "true_overlap"),
-    *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "decoder_diversity", "encoder_diversity"),
+    *("component_information", "off_modes", "component_spread", "component_kl", "data_kl"),
+    *("bound_kl", "joint_kl", "data_posterior_kl", "code_kl", "posterior_overlap", "true_overlap"),
+    *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "identity_preservation"),
+    *("decoder_diversity", "encoder_diversity"),
 )
 """The measures that a report lists for each run, those that some run has a value of."""
 

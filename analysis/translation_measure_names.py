@@ -27,6 +27,19 @@ TRANSLATION_MEASURES: dict[str, MeasureInfo] = {
             UndefinedWhere("data.name", name, "nothing is paired") for name, info in DATASETS.items() if not info.paired
         ),
     ),
+    "identity_preservation": MeasureInfo(
+        "identity preservation",
+        "fraction",
+        "Share of inferred codes to which a classifier of their domain gives the label that one of the other domain "
+        "gives the image.",
+        "higher",
+        uses_labels=True,
+        undefined=tuple(
+            UndefinedWhere("data.name", name, "the domains have no labels in common")
+            for name, info in DATASETS.items()
+            if not (info.code_shape and info.num_classes)
+        ),
+    ),
     "cycle_error": MeasureInfo(
         "cycle error",
         "intensity per pixel",

@@ -83,6 +83,10 @@ def posteriors(num: int) -> Iterator[Row]:
 
         truth = 0.5 * math.erfc(distance / 2 / math.sqrt(2))
         yield Row("overlap", f"two normal classes {distance:g} apart, d = 2", num, truth, overlap)
+
+
+def joints(num: int) -> Iterator[Row]:
+    """Yield divergences of points with their codes, both blurred."""
     size = 10 * num
     for noise, recognised in ((0.5, 0.5), (0.5, 1.0), (0.1, 0.5), (0.5, 0.1)):
 
@@ -97,14 +101,28 @@ def posteriors(num: int) -> Iterator[Row]:
         task = f"z = .8 x + noise of sd {noise:g}, recognised with sd {recognised:g}, blur .1"
         yield Row("KL(p(z|x) ‖ q(z|x)), generated", task, size, truth, joint)
 
+    for width in (1.0, 1.5):
 
-def _blurred(deviation: float) -> Tensor:
-    blur = points.BLUR**2
-    return torch.tensor([[1 + blur, 0.8], [0.8, 0.64 + deviation**2 + blur]], dtype=torch.float64)
+        def bound(generator: torch.Generator, width: float = width) -> Estimate:
+            def pairs(width: float) -> tuple[Tensor, Tensor]:
+                x = width * normal(num, 2, generator)
+                return x, 0.8 * x + 0.5 * normal(num, 2, generator)
+
+            return exact(points.joint_divergence(pairs(1.0), pairs(width), generator), num, "nat")
+
+        truth = 2 * gaussian.divergence(_blurred(0.5), _blurred(0.5, width))
+        task = f"z = .8 x + noise of sd .5, data {width:g} times as wide, blur .1"
+        yield Row("KL(p(x, z) ‖ data q(z|x))", task, num, truth, bound)
+
+
+def _blurred(deviation: float, width: float = 1.0) -> Tensor:
+    blur, square = points.BLUR**2, width**2
+    entries = [[square + blur, 0.8 * square], [0.8 * square, 0.64 * square + deviation**2 + blur]]
+    return torch.tensor(entries, dtype=torch.float64)
 
 
 def clusters(num: int) -> Iterator[Row]:
-    """Yield AMI and the clustering error of symmetric channels, and the entropy of few votes."""
+    """Yield agreements and the clustering error of symmetric channels, and the entropy of few votes."""
     for size in (10, 30):
         for wrong in (0.2, 1.0):
 
@@ -113,9 +131,6 @@ def clusters(num: int) -> Iterator[Row]:
                 noise = torch.randint(size, (num,), generator=generator)
                 kept = labels + 10 * torch.randint(size // 10, (num,), generator=generator)
                 return labels, torch.where(torch.rand(num, generator=generator) < wrong, noise, kept)
-
-            def ami(generator: torch.Generator, draw: Callable[..., tuple[Tensor, Tensor]] = draw) -> Estimate:
-                return clustering.adjusted_mutual_information(*draw(generator))
 
             def error(
                 generator: torch.Generator, draw: Callable[..., tuple[Tensor, Tensor]] = draw, size: int = size
@@ -128,7 +143,18 @@ def clusters(num: int) -> Iterator[Row]:
             left = (1 - right) / 9
             information = math.log(10) + right * math.log(right) + (9 * left * math.log(left) if left else 0.0)
             task = f"symmetric channel, K = {size}, {wrong:.0%} at random"
-            yield Row("AMI", task, num, information / (0.5 * math.log(10 * size)), ami)
+            normalized = information / (0.5 * math.log(10 * size))
+            # Σ p(y, k)² of a class's own clusters and of the others, and the same of independent ones
+            pairs, chance = (right**2 + 9 * left**2) / size, 1 / (10 * size)
+            rand = (pairs - chance) / (0.5 * (1 / 10 + 1 / size) - chance)
+            for name, truth in (("ami", normalized), ("nmi", normalized), ("ari", rand)):
+
+                def agreement(
+                    generator: torch.Generator, draw: Callable[..., tuple[Tensor, Tensor]] = draw, name: str = name
+                ) -> Estimate:
+                    return clustering.agreement(*draw(generator), name)
+
+                yield Row(name.upper(), task, num, truth, agreement)
             yield Row("clustering error", task, num, 1 - right, error)
     for shares in ((0.1,) * 10, (0.5, 0.3, 0.2), (0.95, 0.05)):
 
@@ -189,18 +215,19 @@ def calibration(num: int) -> Iterator[Row]:
 def critics(num: int) -> Iterator[Row]:
     """Yield both critics on a linear-Gaussian decoder; with a wrong spread, against the best possible accuracy."""
     free = 10
-    for spread in (1.0, 1.5, 2.0):
+    for spread, ignores in ((1.0, False), (1.5, False), (2.0, False), (1.0, True)):
 
-        def pairs(generator: torch.Generator, spread: float = spread) -> Pairs:
+        def pairs(generator: torch.Generator, spread: float = spread, ignores: bool = ignores) -> Pairs:
             directions = torch.linalg.qr(torch.randn(196, 5 + free, generator=torch.Generator().manual_seed(0))).Q
             z = normal(num, 5, generator)
 
-            def images(width: float) -> Tensor:
-                components = torch.cat([z, width * normal(num, free, generator)], 1)
+            def images(width: float, code: Tensor) -> Tensor:
+                components = torch.cat([code, width * normal(num, free, generator)], 1)
                 pixels: Tensor = 0.5 + (components @ directions.T).view(num, 1, 14, 14)
                 return pixels
 
-            return Pairs(images(1.0), z, torch.stack([images(spread) for _ in range(2)], 1))
+            codes = (normal(num, 5, generator) if ignores else z for _ in range(2))
+            return Pairs(images(1.0, z), z, torch.stack([images(spread, code) for code in codes], 1))
 
         def small(generator: torch.Generator, pairs: Callable[..., Pairs] = pairs) -> Estimate:
             return critic_accuracy(pairs(generator), {"test": pairs(generator)}, generator)["test"]
@@ -208,11 +235,13 @@ def critics(num: int) -> Iterator[Row]:
         def large(generator: torch.Generator, pairs: Callable[..., Pairs] = pairs) -> Estimate:
             return joint_accuracy(pairs(generator), pairs(generator), generator)
 
-        best = 0.5
+        # where the code is ignored, the five directions in which x is z tell everything
+        best = 1.0 if ignores else 0.5
         if spread > 1:
             edge = free * math.log(spread**2) / (1 - 1 / spread**2)
             best = 0.5 * float(chi2.cdf(edge, free) + chi2.sf(edge / spread**2, free))
-        task = f"decoder {spread:g} times as wide as the data in {free} directions; truth: the best critic"
+        words = "that ignores its code" if ignores else f"{spread:g} times as wide as the data in {free} directions"
+        task = f"decoder {words}; truth: the best critic"
         yield Row("critic accuracy", task, num, best, small, FEW)
         yield Row("joint test accuracy", task, num, best, large, FEW)
 
@@ -277,6 +306,6 @@ def equations(num: int) -> Iterator[Row]:
 
 
 PARTS: tuple[Callable[[int], Iterator[Row]], ...] = (
-    *(posteriors, clusters, fidelity, calibration, critics, sweep, equations),
+    *(posteriors, joints, clusters, fidelity, calibration, critics, sweep, equations),
 )
 """The tables of this file, each for one sample size."""

@@ -20,6 +20,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from analysis.measures.classifier import Classifier, classifier_for
+from analysis.measures.identity import Readers, domain_readers
 from analysis.measures.point_samples import point_panels
 from analysis.measures.samples import sample_panels
 from analysis.measures.source import measures_hash
@@ -199,6 +200,18 @@ def _classifier(name: str, root: str | None, device: str, folder: Path) -> Class
     return classifier_for(data_of(name, root, device), folder) if info.holds_images and info.num_classes else None
 
 
+def _readers(config: RunConfig, place: WorkerSettings) -> Readers | None:
+    """Return what labels of both domains are read off with, where the code is an image of the second."""
+    if config.model.code != "image":
+        return None
+    return _readers_of(config.data.name, place.data_root, place.device, StudyFolder(Path(place.study)).classifiers)
+
+
+@lru_cache(maxsize=1)
+def _readers_of(name: str, root: str | None, device: str, folder: Path) -> Readers | None:
+    return domain_readers(data_of(name, root, device), folder)
+
+
 def _measure(
     run: RunFolder, state: Any, data: ImageData, config: RunConfig, replicate: int, place: WorkerSettings
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
@@ -209,7 +222,10 @@ def _measure(
     folder = StudyFolder(Path(place.study)).classifiers
     classifier = _classifier(config.data.name, place.data_root, place.device, folder)
     measures = [
-        asdict(item) for item in quick_suite(model, untrained, data, classifier, replicate, config.data.num_labels)
+        asdict(item)
+        for item in quick_suite(
+            model, untrained, data, classifier, replicate, config.data.num_labels, readers=_readers(config, place)
+        )
     ]
     panels, sheet = _pictures(model, data, replicate)
     with atomic_path(run.samples) as temporary, temporary.open("wb") as file:
@@ -238,7 +254,9 @@ def _objectives(
 ) -> dict[str, float | None]:
     folder = StudyFolder(Path(place.study)).classifiers
     classifier = _classifier(config.data.name, place.data_root, place.device, folder)
-    return measure_objectives(place.judge_by, state, data, classifier, replicate, config.data.num_labels)
+    return measure_objectives(
+        place.judge_by, state, data, classifier, replicate, config.data.num_labels, _readers(config, place)
+    )
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from study.records import RunFolder, read_json, write_json
 
 if TYPE_CHECKING:
     from analysis.measures.classifier import Classifier
+    from analysis.measures.identity import Readers
     from iae_models.data import ImageData
     from iae_models.training import Progress, TrainState
 
@@ -127,6 +128,7 @@ def measure_objectives(
     classifier: Classifier | None,
     replicate: int,
     num_labels: int,
+    readers: Readers | None = None,
 ) -> dict[str, float | None]:
     """Measure a model in the middle of its training, on validation images, and leave it as it is.
 
@@ -137,7 +139,7 @@ def measure_objectives(
     from iae_models.training import evaluation_model
 
     model = evaluation_model(state, data)
-    found = quick_suite(model, model, data, classifier, replicate, num_labels, only=names)
+    found = quick_suite(model, model, data, classifier, replicate, num_labels, only=names, readers=readers)
     values = {item.name: item.value for item in found if item.split == "validation" and item.subject == "model"}
     return {name: values.get(name) for name in names}
 

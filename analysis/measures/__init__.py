@@ -13,7 +13,8 @@ same code, c the measuring classifier and φ its penultimate features.
     critic           can a fresh critic tell (x, ẑ) from (x̂, ẑ): the label-free objective
     information      I(x; ẑ + σξ), the rate of a categorical code, I(y; ẑ)
     prior_match      is q(z) = p(z)
-    clustering       error of the map from clusters to labels, adjusted mutual information, use of the clusters
+    clustering       errors of maps from clusters to labels, agreement of the two, use of the clusters
+    clustering_floor the error of the best clusters of the prior's masses
     classifier       the measuring classifier
     controls         PCA as a linear autoencoder, k-means
     two_sample       the small network behind critic and prior_match
@@ -21,6 +22,8 @@ same code, c the measuring classifier and φ its penultimate features.
     samples          pictures
     bench            images, classifier and streams that all subjects of a suite share
     subjects         the controls' part of the suite
+    translation      models whose code is an image of a second domain
+    identity         does a translation keep the label that both domains have
     suite            all of it for one run
 
 And, for what a run is too short for (`python -m analysis.measure`):

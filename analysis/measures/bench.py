@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from analysis.measures import clustering, critic
+from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import REQUIRED_ACCURACY, Classifier, training_of
 from analysis.measures.draws import BROKEN_CODES, BROKEN_IMAGES, Draws, Model, all_finite, draw, generate, infer
 from analysis.measures.information import cluster_label_information, code_label_information, information_bracket
-from analysis.measures.labels import label_preservation, label_split
+from analysis.measures.labels import label_preservation, label_shares, label_split
 from analysis.measures.measurement import Estimate, invalid, refused, undefined
 from analysis.measures.prior_match import prior_accuracy
 from analysis.measures.reconstruction import reconstruction
 from analysis.measures.sharpness import sharpness
+from analysis.measures.strokes import STROKE_DATA, STROKES, stroke_shares
 from analysis.measures.variance_split import SHARES, variance_shares
 from iae_models.config import stream_seed
 
@@ -31,8 +34,23 @@ LIMITS = {"validation": 1000, "test": 2000}
 NO_CLASSIFIER = "the data have no measuring classifier"
 NO_LABELS = "the data have no labels"
 
-LABELS = ("label_preservation", "label_agreement", "tau_z")
+LABEL_SHARES = ("share_z_label", "share_n_label", "share_zn_label")
+"""The names of the shares of the one-hot label's variance; τ_z estimates the first from more pairs."""
+
+LABELS = ("label_preservation", "label_agreement", "tau_z", *LABEL_SHARES)
 """The measures that believe the classifier's labels."""
+
+NOT_ONE_TO_ONE = "there are not as many categories as classes"
+
+MAP_RULES = {
+    "clustering_error": clustering.majority_map,
+    "clustering_error_exemplar": clustering.exemplar_map,
+    "clustering_error_hungarian": clustering.hungarian_map,
+}
+"""How the map of each clustering error is fitted."""
+
+CLUSTER_MEASURES = (*MAP_RULES, *clustering.AGREEMENTS)
+"""How clusters agree with labels."""
 
 Table = dict[str, dict[str, Estimate]]
 """Estimates by split and name."""
@@ -138,7 +156,7 @@ def take_sample(bench: Bench, model: Model, subject: str, split: str) -> Sample:
 
 
 def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
-    """Return reconstruction errors, sharpness, variance shares and label measures."""
+    """Return reconstruction errors, sharpness, variance shares, also of strokes, and label measures."""
     draws = sample.draws
     return {
         **reconstruction(draws.x, draws.x_hat, bench.mean_image),
@@ -146,7 +164,33 @@ def measure_decoder(bench: Bench, sample: Sample) -> dict[str, Estimate]:
         **variance_shares(draws.x_hat, "pixel"),
         **_measure_features(bench, sample),
         **_measure_labels(bench, sample),
+        **measure_strokes(bench, draws.x_hat),
     }
+
+
+def measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
+    """Return what `measure_decoder` does, and how the draws scatter: dispersion ratios and energy scores."""
+    x, x_hat = sample.draws.x, sample.draws.x_hat
+    unit = "feature (Euclidean norm)"
+    feature, ratio = bench.without_classifier(len(x), unit), bench.without_classifier(len(x), "ratio")
+    if sample.phi is not None and sample.phi_hat is not None:
+        feature = energy_score(sample.phi, sample.phi_hat, unit)
+        ratio = dispersion_ratio(sample.phi, sample.phi_hat, model.noise_dim)
+    return {
+        **measure_decoder(bench, sample),
+        "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
+        "dispersion_ratio_feature": ratio,
+        "energy_score_pixel": energy_score(x, x_hat, "intensity (Euclidean norm)"),
+        "energy_score_feature": feature,
+    }
+
+
+def measure_strokes(bench: Bench, x_hat: Tensor, suffix: str = "") -> dict[str, Estimate]:
+    """Return the shares of slant and thickness of decodes (N, 4, ...), undefined where the data are not strokes."""
+    if bench.data.name in STROKE_DATA:
+        return stroke_shares(x_hat, suffix)
+    names = [f"{name}{suffix}" for name in STROKES]
+    return dict.fromkeys(names, undefined("the data are not drawn in strokes", len(x_hat), "fraction"))
 
 
 def has_labels(bench: Bench) -> bool:
@@ -173,23 +217,31 @@ def measure_label_information(bench: Bench, model: Model, train_z: Tensor, z: Te
 
 
 def measure_clusters(bench: Bench, codes: dict[str, Tensor]) -> Table:
-    """Return clustering errors and ami of codes with shape (N, K), by split.
+    """Return `CLUSTER_MEASURES` of codes with shape (N, K), by split.
 
     The maps are fitted on validation images; to be scored on these, on the other half of them.
     """
     labels = {split: y for split, (_, y) in bench.held_out.items()}
     fit, num_classes = (codes["validation"], labels["validation"]), bench.data.num_classes
-    rules = {"clustering_error": clustering.majority_map, "clustering_error_exemplar": clustering.exemplar_map}
     table: Table = {split: {} for split in codes}
     if not has_labels(bench):
-        none = dict.fromkeys((*rules, "ami"), undefined(NO_LABELS, 0, "fraction"))
-        return {split: dict(none) for split in codes}
-    for name, rule in rules.items():
-        table["validation"][name] = clustering.cross_fitted_error(*fit, num_classes, rule)
-        table["test"][name] = clustering.clustering_error(*fit, codes["test"], labels["test"], num_classes, rule)
+        return {split: dict.fromkeys(CLUSTER_MEASURES, undefined(NO_LABELS, 0, "fraction")) for split in codes}
+    none = {split: not_one_to_one(bench, z.shape[1], len(z)) for split, z in codes.items()}
+    for name, rule in MAP_RULES.items():
+        if name not in none["test"]:
+            table["validation"][name] = clustering.cross_fitted_error(*fit, num_classes, rule)
+            table["test"][name] = clustering.clustering_error(*fit, codes["test"], labels["test"], num_classes, rule)
     for split, z in codes.items():
-        table[split]["ami"] = clustering.adjusted_mutual_information(labels[split], z.argmax(1))
+        table[split] |= {name: clustering.agreement(labels[split], z.argmax(1), name) for name in clustering.AGREEMENTS}
+        table[split] |= none[split]
     return table
+
+
+def not_one_to_one(bench: Bench, num_categories: int, num: int) -> dict[str, Estimate]:
+    """Return the measures of clusters that are undefined for want of a cluster for each class; none where it is not."""
+    if num_categories == bench.data.num_classes:
+        return {}
+    return {"clustering_error_hungarian": undefined(NOT_ONE_TO_ONE, num, "fraction")}
 
 
 def measure_critic(bench: Bench, model: Model, subject: str, samples: dict[str, Sample]) -> Table:
@@ -207,11 +259,20 @@ def measure_critic(bench: Bench, model: Model, subject: str, samples: dict[str, 
 def measure_prior_accuracy(
     bench: Bench, model: Model, subject: str, train_z: Tensor, codes: dict[str, Tensor]
 ) -> Table:
-    """Return the accuracies of a classifier that tells codes with shape (N, code_dim) from the prior's, by split."""
+    """Return the accuracies of a classifier that tells codes with shape (N, code_dim) from the prior's, by split.
+
+    Categorical codes enter as the one-hot of their largest entry.
+    """
     stream = bench.stream(f"{subject}/prior")
+    if model.code == "categorical":
+        train_z, codes = _one_hot(train_z), {split: _one_hot(z) for split, z in codes.items()}
     train = (train_z, model.sample_prior(len(train_z), stream))
     pairs = {split: (z, model.sample_prior(len(z), stream)) for split, z in codes.items()}
     return {split: {"prior_accuracy": value} for split, value in prior_accuracy(train, pairs, stream).items()}
+
+
+def _one_hot(codes: Tensor) -> Tensor:
+    return one_hot(codes.argmax(1), codes.shape[1]).float()
 
 
 def measure_information(bench: Bench, subject: str, train_z: Tensor, codes: dict[str, Tensor]) -> Table:
@@ -234,10 +295,9 @@ def _measure_labels(bench: Bench, sample: Sample) -> dict[str, Estimate]:
         return dict.fromkeys(LABELS, invalid(BROKEN_IMAGES, len(sample.phi), "fraction"))
     labels = bench.classifier.logits_of_features(sample.phi).argmax(-1)
     decoded = bench.classifier.logits_of_features(sample.phi_hat).argmax(-1)
-    found = label_split(decoded, bench.data.num_classes)
+    found = label_split(decoded, bench.data.num_classes) | label_shares(decoded, bench.data.num_classes, "label")
     found["label_preservation"] = label_preservation(labels, decoded)
     accuracy = bench.classifier.accuracy
     if accuracy >= REQUIRED_ACCURACY:
         return found
-    reason = f"the measuring classifier is right on {accuracy:.3f} of validation images only; its errors count as noise"
-    return {name: item if item.value is None else item.saturated(reason) for name, item in found.items()}
+    return {name: item.misread("the label", accuracy) for name, item in found.items()}

@@ -2,7 +2,10 @@
 
     clustering_error           1 − accuracy of the map that sends each cluster to its most frequent label
     clustering_error_exemplar  the same for the map that sends it to the label of the image which it holds most surely
+    clustering_error_hungarian the same for the best one-to-one map, where there are as many clusters as classes
     ami                        adjusted mutual information of clusters and labels
+    nmi                        normalized mutual information, I(y; k) over the mean of H(y) and H(k)
+    ari                        adjusted Rand index: pairs of images that are together in both, or in neither
     used_clusters              clusters that hold at least one image
     code_entropy               H(k) / ln K
     confidence                 mean largest entry of ẑ
@@ -11,7 +14,9 @@ A map is never scored on the images that it was fitted on. None of these is comp
 
 References:
     Makhzani et al. (2015), Adversarial autoencoders, section 6 (the exemplar rule). https://arxiv.org/abs/1511.05644
+    Kuhn (1955), The Hungarian method for the assignment problem.
     Vinh, Epps and Bailey (2010), Information theoretic measures for clusterings comparison.
+    Hubert and Arabie (1985), Comparing partitions.
 """
 
 from __future__ import annotations
@@ -21,7 +26,8 @@ import warnings
 from collections.abc import Callable
 
 import torch
-from sklearn.metrics import adjusted_mutual_info_score
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -34,10 +40,17 @@ MapRule = Callable[[Tensor, Tensor, int], Tensor]
 """From codes (N, K), labels (N,) and the number of classes to the label of each cluster, with shape (K,)."""
 
 
+AGREEMENTS: dict[str, Callable[..., float]] = {
+    "ami": adjusted_mutual_info_score,
+    "nmi": normalized_mutual_info_score,
+    "ari": adjusted_rand_score,
+}
+"""Scores of labels and clusters, in that order, that need no map between them."""
+
+
 def majority_map(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Send each cluster to its most frequent label, and an empty one to the most frequent label of all."""
-    members = one_hot(codes.argmax(1), codes.shape[1]).double()
-    counts = members.T @ one_hot(labels, num_classes).double()
+    counts = _counts(codes, labels, num_classes)
     overall = labels.bincount(minlength=num_classes).argmax()
     return torch.where(counts.sum(1) > 0, counts.argmax(1), overall)
 
@@ -46,6 +59,12 @@ def exemplar_map(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Send each cluster to the label of the image with the largest entry for it."""
     del num_classes
     return labels[codes.argmax(0)]
+
+
+def hungarian_map(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Send each cluster to a label of its own so that as many images as possible are right, for K = num_classes."""
+    _, label_of_cluster = linear_sum_assignment(_counts(codes, labels, num_classes).cpu().numpy(), maximize=True)
+    return torch.from_numpy(label_of_cluster).to(labels.device)
 
 
 def clustering_error(
@@ -93,17 +112,17 @@ def chance_error(fit_labels: Tensor, labels: Tensor) -> Estimate:
     return intervals.mean_fraction(labels != fit_labels.bincount().argmax())
 
 
-def adjusted_mutual_information(labels: Tensor, clusters: Tensor) -> Estimate:
-    """Return the AMI of labels and clusters, both int64 with shape (N,), with a jackknife interval."""
+def agreement(labels: Tensor, clusters: Tensor, name: str) -> Estimate:
+    """Return one of `AGREEMENTS` of labels and clusters, both int64 with shape (N,), with a jackknife interval."""
     y, k = labels.cpu().numpy(), clusters.cpu().numpy()
 
-    def ami(index: Tensor) -> float:
+    def score(index: Tensor) -> float:
         with warnings.catch_warnings():
             # scikit-learn takes many clusters for a regression target and says so
             warnings.simplefilter("ignore", UserWarning)
-            return float(adjusted_mutual_info_score(y[index.numpy()], k[index.numpy()]))
+            return float(AGREEMENTS[name](y[index.numpy()], k[index.numpy()]))
 
-    return intervals.group_jackknife(ami, len(labels), "fraction")
+    return intervals.group_jackknife(score, len(labels), "fraction")
 
 
 def cluster_use(codes: Tensor) -> dict[str, Estimate]:
@@ -118,3 +137,9 @@ def cluster_use(codes: Tensor) -> dict[str, Estimate]:
         "code_entropy": intervals.scaled(cluster_entropy(clusters), 1 / math.log(size), "fraction"),
         "confidence": intervals.mean_fraction(codes.max(1).values),
     }
+
+
+def _counts(codes: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Return how many images of each label each cluster holds, with shape (K, classes)."""
+    members = one_hot(codes.argmax(1), codes.shape[1]).double()
+    return members.T @ one_hot(labels, num_classes).double()

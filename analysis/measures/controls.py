@@ -4,7 +4,7 @@
 scaled to unit variance, and the noise the others, each drawn from its own normal distribution. For Gaussian data it
 is the optimum of an implicit autoencoder. Its images are not clipped to [0, 1].
 
-**k-means** is the categorical code of the same size, on pixels.
+**k-means** is the categorical code of the same size, on pixels; its decoder, without noise, gives the centre.
 
 References:
     Tipping and Bishop (1999), Probabilistic principal component analysis.
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from iae_models.priors import GaussianPrior
+from iae_models.priors import CategoricalPrior, GaussianPrior
 
 if TYPE_CHECKING:
     from iae_models.data import Split
@@ -81,6 +81,49 @@ class PrincipalComponents:
         return torch.zeros(num, 0, device=generator.device)
 
 
+class Clusters:
+    """k-means as a model with a categorical code and no noise.
+
+    Attributes:
+        capabilities: Both "infer" and "generate".
+        code: "categorical".
+        code_dim: Number of clusters.
+        noise_dim: 0.
+        encoder_noise_dim: 0.
+        prior: Equal use of the clusters.
+    """
+
+    capabilities = frozenset({"infer", "generate"})
+    code = "categorical"
+    noise_dim = encoder_noise_dim = 0
+
+    def __init__(self, centres: Tensor, shape: tuple[int, ...]) -> None:
+        """Build the model from centres (K, D) of images with shape (C, H, W)."""
+        self._centres, self._shape = centres, shape
+        self.code_dim = len(centres)
+        self.prior = CategoricalPrior((1 / self.code_dim,) * self.code_dim)
+
+    def infer(self, x: Tensor, eps: Tensor) -> Tensor:
+        """Return −distance to each centre, with shape (N, K), of images (N, C, H, W): the largest names the cluster."""
+        del eps
+        return -torch.cdist(x.flatten(1), self._centres)
+
+    def generate(self, z: Tensor, n: Tensor) -> Tensor:
+        """Return the centres with shape (N, C, H, W) of codes (N, K)."""
+        del n
+        return self._centres[z.argmax(1)].view(len(z), *self._shape)
+
+    def sample_prior(self, num: int, generator: torch.Generator) -> Tensor:
+        """Draw one-hot codes, with shape (num, K)."""
+        return self.prior.sample(num, generator)
+
+    def sample_noise(self, num: int, generator: torch.Generator) -> Tensor:
+        """Return the empty noise of a deterministic decoder, with shape (num, 0)."""
+        return torch.zeros(num, 0, device=generator.device)
+
+    sample_encoder_noise = sample_noise
+
+
 def principal_components(train: Split, code_dim: int) -> PrincipalComponents:
     """Fit PCA with `code_dim` components to training images; fewer where they vary in fewer directions."""
     pixels = train.x[0].numel()
@@ -99,16 +142,11 @@ def principal_components(train: Split, code_dim: int) -> PrincipalComponents:
     return PrincipalComponents(mean, axes, deviations, min(code_dim, rank))
 
 
-def kmeans(train: Split, num_clusters: int, generator: torch.Generator) -> Tensor:
-    """Return the cluster centres with shape (K, D) of the better of two k-means++ starts on training images."""
+def kmeans(train: Split, num_clusters: int, generator: torch.Generator) -> Clusters:
+    """Fit k-means to training images: the better of two k-means++ starts."""
     x = train.images(slice(NUM_TRAIN)).flatten(1)
     runs = [_lloyd(x, _spread_centres(x, num_clusters, generator)) for _ in range(KMEANS_STARTS)]
-    return min(runs, key=lambda run: run[1])[0]
-
-
-def kmeans_codes(x: Tensor, centres: Tensor) -> Tensor:
-    """Return −distance to each centre, with shape (N, K), of images (N, C, H, W): the largest names the cluster."""
-    return -torch.cdist(x.flatten(1), centres)
+    return Clusters(min(runs, key=lambda run: run[1])[0], tuple(train.x.shape[1:]))
 
 
 def _lloyd(x: Tensor, centres: Tensor) -> tuple[Tensor, float]:

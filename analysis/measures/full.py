@@ -21,30 +21,35 @@ from analysis.measures.bench import (
     Bench,
     Sample,
     all_held_out,
+    fixed_bench,
     has_labels,
     make_bench,
     measure_critic,
-    measure_decoder,
     measure_label_information,
     measure_prior_accuracy,
+    measure_sample,
     take_sample,
 )
-from analysis.measures.calibration import dispersion_ratio, energy_score
+from analysis.measures.calibration import energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.critic import Pairs
 from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.factors import factor_classifiers, measure_factors
 from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
 from analysis.measures.full_clusters import full_clusters
-from analysis.measures.information import information_bracket
+from analysis.measures.identity import domain_readers
+from analysis.measures.information import cluster_label_information, information_bracket
 from analysis.measures.labels import label_preservation
 from analysis.measures.maps import share_maps
 from analysis.measures.measurement import Estimate, Measurement
 from analysis.measures.mmd import squared_mmd
 from analysis.measures.nearest import nearest_label_information
+from analysis.measures.prior_match import prior_moment_kl
 from analysis.measures.rate_distortion import rate_distortion
 from analysis.measures.reconstruction import reconstruction
 from analysis.measures.sharpness import sharpness
+from analysis.measures.subjects import measure_cluster_controls
+from analysis.measures.suite import measure_categorical_code, measure_prior_shares
 
 if TYPE_CHECKING:
     from iae_models.data import ImageData
@@ -92,6 +97,8 @@ class FullBench:
         untrained: The same network before its first step.
         replicate: Seeds all draws.
         bench: Images, classifier and streams; its held-out part is all of both splits.
+        fixed: The same with streams that no run changes.
+        control: The same as `bench` on fewer images, for controls.
         classifiers: Folder where the classifiers of factors are stored.
         num_labels: Labels that the model has learnt.
     """
@@ -109,7 +116,8 @@ class FullBench:
         self.model, self.untrained, self.classifiers, self.replicate = model, untrained, classifiers, replicate
         self.num_labels = num_labels
         quick = make_bench(data, classifier, replicate)
-        everything = all_held_out(data)
+        self.fixed = _fixed(data, classifier)
+        everything = self.fixed.held_out
         part = slice(joint_test.NUM_TRAIN)
         self.bench = replace(quick, held_out=everything, train_x=data.train.images(part), train_y=data.train.y[part])
         few = {name: (x[:NUM_CONTROL], y[:NUM_CONTROL]) for name, (x, y) in everything.items()}
@@ -142,6 +150,12 @@ class FullBench:
         return infer(self.model, self.bench.held_out["test"][0], self.bench.stream("model/test/codes"))
 
 
+@lru_cache(maxsize=1)
+def _fixed(data: ImageData, classifier: Classifier | None) -> Bench:
+    """Return the bench of all images, kept as `fixed_bench` is, and what no run changes is measured on it once."""
+    return replace(fixed_bench(data, classifier), held_out=all_held_out(data))
+
+
 def full_suite(run: FullBench, group: str) -> Found:
     """Measure one group of a run.
 
@@ -158,12 +172,15 @@ def full_suite(run: FullBench, group: str) -> Found:
 
 
 def _decoder(run: FullBench) -> Found:
+    values: Values = {}
+    if "sample" in run.model.capabilities:
+        values = measure_prior_shares(run.bench, run.model, "test", len(run.bench.held_out["test"][1]))
     if not run.decodes:
-        return Found({})
+        return Found({"model": values})
     sample, control = run.sample, take_sample(run.control, run.untrained, "untrained", "test")
     tables = {
-        "model": _sample_values(run.bench, run.model, sample),
-        "untrained": _sample_values(run.control, run.untrained, control),
+        "model": values | measure_sample(run.bench, run.model, sample),
+        "untrained": measure_sample(run.control, run.untrained, control),
         "shuffled": _shuffled(run.bench, sample),
     }
     maps = share_maps(sample.draws.x_hat) if sample.draws.x.dim() == 4 else {}
@@ -171,15 +188,6 @@ def _decoder(run: FullBench) -> Found:
     if run.bench.classifier is not None and sample.phi is not None and sample.phi_hat is not None:
         arrays["confusion"] = _confusion(run.bench, sample).cpu()
     return Found(tables, arrays=arrays)
-
-
-def _sample_values(bench: Bench, model: Model, sample: Sample) -> Values:
-    x, x_hat = sample.draws.x, sample.draws.x_hat
-    return {
-        **measure_decoder(bench, sample),
-        "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
-        **_energy_scores(bench, sample, x_hat, sample.phi_hat),
-    }
 
 
 def _energy_scores(bench: Bench, sample: Sample, x_hat: Tensor, phi_hat: Tensor | None) -> Values:
@@ -224,10 +232,20 @@ def _calibration(run: FullBench) -> Found:
     values["joint_accuracy"] = joint_test.joint_accuracy(train, held_out, run.bench.stream("model/joint"))
     if run.encodes:
         values["joint_power"] = joint_test.joint_power(train, held_out, run.bench.stream("model/power"))
-    tables = {"model": values}
+    tables = {"model": values, "untrained": _untrained_critics(run)}
     if run.encodes and run.model.code == "gaussian":
         tables["pca"] = {"joint_accuracy": _pca_joint_accuracy(run.bench.data, run.model.code_dim)}
     return Found(tables)
+
+
+def _untrained_critics(run: FullBench) -> Values:
+    """Return what both critics make of the untrained network, on as many images as other controls have."""
+    bench, model = run.control, run.untrained
+    sample = take_sample(bench, model, "untrained", "test")
+    values = measure_critic(bench, model, "untrained", {"test": sample})["test"]
+    train = _training_pairs(run.bench, model, None, "untrained")
+    held_out = Pairs(sample.draws.x, sample.draws.z, sample.draws.x_hat[:, :2])
+    return values | {"joint_accuracy": joint_test.joint_accuracy(train, held_out, bench.stream("untrained/joint"))}
 
 
 def _training_pairs(bench: Bench, model: Model, z: Tensor | None, subject: str) -> Pairs:
@@ -259,8 +277,12 @@ def _information(run: FullBench) -> Found:
     if run.model.code == "categorical":
         validation = infer(run.model, bench.held_out["validation"][0], bench.stream("model/validation/codes"))
         codes = {"validation": validation, "test": run.z}
-        clusters = full_clusters(bench, run.model, run.untrained, codes, run.num_labels)
-        tables = clusters | {"model": values | clusters["model"]}
+        tables |= full_clusters(bench, run.model, run.untrained, codes, run.num_labels)
+        tables["model"] |= values | measure_categorical_code(bench, run.fixed, run.model, "test", run.z)
+        if has_labels(bench):
+            shuffled_y = _permuted(bench, y)
+            tables["shuffled"] = {"label_information": cluster_label_information(shuffled_y, run.z.argmax(1))}
+        tables |= {name: table["test"] for name, table in measure_cluster_controls(run.fixed, run.model).items()}
     else:
         if run.model.encoder_noise_dim == 0:
             queries, others = run.z[:NUM_QUERIES], torch.cat([run.z[NUM_QUERIES:], run.train_z])
@@ -304,12 +326,14 @@ def _rate_distortion(run: FullBench) -> Found:
 
 
 def _prior(run: FullBench) -> Found:
-    if not run.encodes or run.model.code != "gaussian":
+    if not run.encodes:
         return Found({})
-    stream = run.bench.stream("model/prior/mmd")
-    accuracy = measure_prior_accuracy(run.bench, run.model, "model", run.train_z, {"test": run.z})["test"]
-    mmd = squared_mmd(run.z, run.model.sample_prior(len(run.z), stream))
-    return Found({"model": accuracy | {"prior_mmd": mmd}})
+    values = measure_prior_accuracy(run.bench, run.model, "model", run.train_z, {"test": run.z})["test"]
+    if run.model.code == "gaussian":
+        stream = run.bench.stream("model/prior/mmd")
+        values["prior_mmd"] = squared_mmd(run.z, run.model.sample_prior(len(run.z), stream))
+        values["prior_moment_kl"] = prior_moment_kl(run.z)
+    return Found({"model": values})
 
 
 def _fidelity(run: FullBench) -> Found:
@@ -362,7 +386,9 @@ def _factors(run: FullBench) -> Found:
 def _translations(run: FullBench) -> Found:
     data, stream = run.bench.data, run.bench.stream
     maps = full_translation.translation_maps(run.model, data, stream)
-    tables = full_translation.translations(run.model, run.untrained, data, run.replicate)
+    with torch.inference_mode(False):
+        readers = domain_readers(data, run.classifiers)
+    tables = full_translation.translations(run.model, run.untrained, data, run.replicate, readers)
     return Found(tables, arrays={name: values.cpu() for name, values in maps.items()})
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
-from analysis.measures.bench import Bench, all_held_out, fixed_bench, has_labels, measure_clusters
+from analysis.measures.bench import Bench, has_labels, measure_clusters
 from analysis.measures.draws import Model, infer
 from analysis.measures.measurement import Estimate
 from analysis.measures.recognition import measure_recognition
-from analysis.measures.subjects import kmeans_codes
-
-if TYPE_CHECKING:
-    from iae_models.data import ImageData
 
 
 def full_clusters(
@@ -36,12 +28,4 @@ def full_clusters(
         stream = bench.stream("untrained/clusters")
         before = {split: infer(untrained, x, stream) for split, (x, _) in bench.held_out.items()}
         tables["untrained"] = measure_clusters(bench, before)["test"]
-        tables["kmeans"] = _kmeans(bench.data, model.code_dim)
     return tables
-
-
-@lru_cache(maxsize=32)
-def _kmeans(data: ImageData, num_clusters: int) -> dict[str, Estimate]:
-    """Return the clusters of k-means with as many of them, which no run changes."""
-    bench = replace(fixed_bench(data, None), held_out=all_held_out(data))
-    return measure_clusters(bench, kmeans_codes(bench, num_clusters))["test"]

@@ -16,6 +16,7 @@ from torch import Tensor
 from analysis.measures import joint_test
 from analysis.measures.critic import Pairs, pool
 from analysis.measures.draws import Model, decode, in_chunks
+from analysis.measures.identity import Readers
 from analysis.measures.maps import share_maps
 from analysis.measures.measurement import Estimate
 from analysis.measures.translation import measure_translation
@@ -29,10 +30,14 @@ NUM_MAPPED = 2000
 Stream = Callable[[str], torch.Generator]
 
 
-def translations(model: Model, untrained: Model, data: ImageData, replicate: int) -> dict[str, dict[str, Estimate]]:
+def translations(
+    model: Model, untrained: Model, data: ImageData, replicate: int, readers: Readers | None
+) -> dict[str, dict[str, Estimate]]:
     """Return the measures of translation on all test images, by subject and name."""
-    networks = {"model": model, "untrained": untrained}
-    return {name: measure_translation(network, data, "test", replicate, None) for name, network in networks.items()}
+    return {
+        name: measure_translation(network, data, "test", replicate, None, readers)
+        for name, network in (("model", model), ("untrained", untrained))
+    }
 
 
 def translation_maps(model: Model, data: ImageData, stream: Stream) -> dict[str, Tensor]:

@@ -14,16 +14,19 @@ of ε; the lower bound leaves out the draw that made z̃_j, the upper bound keep
 **Rate.** For a Gaussian code with a deterministic encoder it is information_low; for a categorical code the entropy
 of argmax ẑ.
 
-**I(y; ẑ).** Categorical: the contingency table of labels and argmax codes. Continuous: H(y) minus the held-out
-cross-entropy of a probe, a mixture of a linear and a nearest-neighbour classifier, which is a lower bound.
-Entropies carry Miller and Madow's correction (occupied cells − 1) / 2n. A table of labels and many clusters is too
-sparse for it; its entropies are Grassberger's. What these leave of I(y; k) under random permutations of the labels is
-subtracted, times 1 − I / H(y): all of it where cluster and label are independent, nothing where the one decides the
-other. Between the two the value stays too large, by up to .05 nats for 30 clusters and .1 for 50 of 1,000 images with
-ten labels. The gain over k-means at the same number of clusters is the difference of two such values: 0 is k-means.
+**I(y; ẑ).** Categorical: H(y) + H(k) − H(y, k) of the contingency table of labels and argmax codes. Continuous: H(y)
+minus the held-out cross-entropy of a probe, a mixture of a linear and a nearest-neighbour classifier, which is a lower
+bound. H(y) of the latter and the rate carry Miller and Madow's correction (occupied cells − 1) / 2n. I(y; k) does not:
+a table of labels and many clusters has too few images in a cell for it, so its three entropies are Grassberger's. What
+these leave of I(y; k) under random permutations of the labels is subtracted, times 1 − I / H(y): all of it where
+cluster and label are independent, nothing where the one decides the other. Between the two the value stays too large,
+by up to .05 nats for 30 clusters and .1 for 50 of 1,000 images with ten labels. The gain over k-means at the same
+number of clusters is the difference of two such values: 0 is k-means.
 
 References:
     Poole et al. (2019), On variational bounds of mutual information. https://arxiv.org/abs/1905.06922
+    McAllester and Stratos (2020), Formal limitations on the measurement of mutual information (why no lower bound from
+    n images can be much above ln n). https://arxiv.org/abs/1811.04251
     Miller (1955), Note on the bias of information estimates.
     Grassberger (2003), Entropy estimates from insufficient samplings. https://arxiv.org/abs/physics/0307138
     Vinh, Epps and Bailey (2010), Information theoretic measures for clusterings comparison (adjustment for chance).

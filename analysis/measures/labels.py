@@ -3,8 +3,11 @@
     label_preservation  P[c(x̂) = c(x)]
     label_agreement     AG = P[c(x̂) = c(x̂') | ẑ], two draws for one code
     tau_z               (AG − AG0) / (1 − AG0), AG0 = P[c(x̂) = c(x̂'')] for independent codes
+    share_z, share_n, share_zn
+                        `variance_split` of the one-hot label: who decides its variance ½ E‖e − e''‖² = 1 − AG0
 
-τ_z is S_z of the one-hot label, unbiased from two draws. In a calibrated decoder preservation equals agreement.
+τ_z is S_z of the one-hot label, unbiased from two draws and with AG0 from all pairs of images; S_z takes it from
+neighbours, whose squares S_n and S_zn need. In a calibrated decoder preservation equals agreement.
 
 Reference: Goodman and Kruskal (1954), Measures of association for cross classifications (τ).
 """
@@ -16,6 +19,7 @@ from torch.nn.functional import one_hot
 
 from analysis.measures import intervals
 from analysis.measures.measurement import Estimate, exact, undefined
+from analysis.measures.variance_split import variance_shares
 
 
 def label_preservation(labels: Tensor, decoded: Tensor) -> Estimate:
@@ -48,6 +52,17 @@ def label_split(decoded: Tensor, num_classes: int) -> dict[str, Estimate]:
     slope = (agreement - mean) / (1 - chance) - influence * (1 - mean) / (1 - chance) ** 2
     tau = intervals.linearized((mean - chance) / (1 - chance), slope, "fraction", neighbours=True)
     return result | {"tau_z": tau}
+
+
+def label_shares(decoded: Tensor, num_classes: int, suffix: str) -> dict[str, Estimate]:
+    """Return share_z, share_n and share_zn of the one-hot label, each with the suffix; they sum to 1.
+
+    Args:
+        decoded: Labels c(x̂) of the four draws in the design of `draws`, int64 with shape (N, 4).
+        num_classes: Number of classes.
+        suffix: What the label says, such as "label".
+    """
+    return variance_shares(one_hot(decoded, num_classes), suffix)
 
 
 def _chance_agreement(frequencies: Tensor) -> tuple[float, Tensor]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Status = Literal["ok", "undefined", "saturated", "refused", "invalid"]
+Status = Literal["ok", "undefined", "saturated", "misread", "refused", "invalid"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Estimate:
         high: Its upper end, or None.
         n: Number of images (or codes) it was measured on.
         unit: Its unit; "fraction" for what lies in [0, 1].
-        status: "ok"; "saturated" where the value is only a bound; "undefined" where there is none by construction;
+        status: "ok"; "saturated" where the value is only a bound; "misread" where an instrument that is often wrong
+            gave it, which may be too large or too small; "undefined" where there is none by construction;
             "refused" where an instrument is too bad; "invalid" where the value or what it is made of is not finite.
         reason: Why the status is not "ok".
     """
@@ -36,6 +37,16 @@ class Estimate:
         """Return the same value, marked as a bound."""
         return replace(self, status="saturated", reason=reason)
 
+    def misread(self, what: str, accuracy: float) -> Estimate:
+        """Return the same value, if there is one, marked as read by a classifier of this validation accuracy."""
+        if self.value is None:
+            return self
+        reason = (
+            f"{what} is read with an error of {1 - accuracy:.3f} on validation images, which hides changes of it or "
+            "adds some: the value is neither exact nor a bound, and compares with those of the same classifier"
+        )
+        return replace(self, status="misread", reason=reason)
+
     def named(self, name: str, split: str, subject: str) -> Measurement:
         """Return the measurement with this value."""
         return Measurement(
@@ -50,8 +61,8 @@ class Measurement:
     Attributes:
         name: The measure, as in `suite`.
         split: "validation" or "test".
-        subject: "model", "untrained", "pca", "kmeans", "mean_image", "chance", "real" (the data themselves) or
-            "shuffled".
+        subject: "model", "untrained", "pca", "kmeans", "mean_image", "chance", "floor" (clusters of the prior's
+            masses), "real" (the data themselves) or "shuffled".
     """
 
     name: str

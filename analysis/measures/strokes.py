@@ -1,8 +1,7 @@
 """Style of a drawn digit: how far it leans, and how thick its strokes are.
 
-They are scalars of an image, so variance splits of them say who decides style. The split is of codes drawn from the
-prior: for clusters, S_n is style that the noise carries across all columns of Figure 6 alike, and S_zn what it does in
-one column and not in another.
+They are scalars of an image, so variance splits of them say who decides style. For clusters, S_n is style that the
+noise carries across all columns of Figure 6 alike, and S_zn what it does in one column and not in another.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from analysis.measures.draws import in_chunks
 from analysis.measures.measurement import Estimate
 from analysis.measures.variance_split import variance_shares
 
@@ -17,16 +17,20 @@ STROKE_DATA = ("embedded_digits", "mnist")
 """Data sets of bright strokes on a black ground."""
 
 STROKES = tuple(f"share_{part}_{style}" for style in ("slant", "thickness") for part in ("z", "n", "zn"))
-"""The names of the shares of both styles."""
+"""The names of the shares of both styles, of codes drawn from q(z); those of the prior end in `_prior`."""
 
 
-def stroke_shares(x_hat: Tensor) -> dict[str, Estimate]:
-    """Return the shares of slant and thickness, for decodes (N, 4, 1, H, W) in the design of `draws`."""
-    images = x_hat.flatten(0, 1)
-    styles = {"slant": slant(images), "thickness": thickness(images)}
+def stroke_shares(x_hat: Tensor, suffix: str = "") -> dict[str, Estimate]:
+    """Return the shares of slant and thickness, for decodes (N, 4, 1, H, W) in the design of `draws`.
+
+    Args:
+        x_hat: The decodes.
+        suffix: What the names end in: "_prior" for codes drawn from the prior.
+    """
     shares: dict[str, Estimate] = {}
-    for name, values in styles.items():
-        shares |= variance_shares(values.view(*x_hat.shape[:2], 1), name)
+    for name, style in (("slant", slant), ("thickness", thickness)):
+        values = in_chunks(style, x_hat.flatten(0, 1))
+        shares |= variance_shares(values.view(*x_hat.shape[:2], 1), f"{name}{suffix}")
     return shares
 
 

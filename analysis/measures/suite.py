@@ -13,31 +13,32 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures.bench import (
+    CLUSTER_MEASURES,
     LABELS,
     LIMITS,
     NO_LABELS,
     Bench,
-    Sample,
     Table,
     fixed_bench,
     has_labels,
     make_bench,
     measure_clusters,
     measure_critic,
-    measure_decoder,
     measure_information,
     measure_label_information,
     measure_prior_accuracy,
+    measure_sample,
+    measure_strokes,
+    not_one_to_one,
     take_sample,
 )
-from analysis.measures.calibration import dispersion_ratio, energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
 from analysis.measures.draws import BROKEN_CODES, NO_SAMPLES, Model, all_finite, decode, infer
+from analysis.measures.identity import Readers
 from analysis.measures.information import (
     NUM_ENCODER_DRAWS,
     cluster_entropy,
@@ -48,7 +49,7 @@ from analysis.measures.measurement import Estimate, Measurement, invalid, undefi
 from analysis.measures.points import CENTRES, POINTS, measure_data, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
-from analysis.measures.strokes import STROKE_DATA, STROKES, stroke_shares
+from analysis.measures.strokes import STROKES
 from analysis.measures.subjects import kmeans_codes, measure_controls
 from analysis.measures.translation import translation_suite
 from analysis.measures.variance_split import SHARES, variance_shares
@@ -58,13 +59,13 @@ if TYPE_CHECKING:
     from iae_models.data import ImageData
 
 RECONSTRUCTIONS = (
-    *("mse_single", "mse_mean", "r2_mean", "sharpness", *SHARES, *LABELS),
+    *("mse_single", "mse_mean", "r2_mean", "sharpness", *SHARES, *LABELS, *STROKES),
     *("dispersion_ratio", "dispersion_ratio_feature", "energy_score_pixel", "energy_score_feature", "critic_accuracy"),
 )
-PRIOR_SHARES = (*(f"{name}_prior" for name in SHARES), *STROKES)
+PRIOR_SHARES = tuple(f"{name}_prior" for name in (*SHARES, *STROKES))
 GAUSSIAN_CODES = ("information_low", "information_high", "prior_moment_kl")
 CATEGORICAL_CODES = (
-    *("prior_kl", "clustering_error", "clustering_error_exemplar", "ami", "label_information_gain"),
+    *("prior_kl", *CLUSTER_MEASURES, "label_information_gain"),
     *("used_clusters", "code_entropy", "confidence"),
     *RECOGNITION,
 )
@@ -87,6 +88,7 @@ def quick_suite(
     replicate: int,
     num_labels: int = 0,
     only: Collection[str] | None = None,
+    readers: Readers | None = None,
 ) -> list[Measurement]:
     """Measure a trained model and its controls.
 
@@ -99,6 +101,7 @@ def quick_suite(
         num_labels: Labels that the model has learnt.
         only: Names of measures that are wanted of the model on validation images, without controls; None for all. They
             have the values that they have among all.
+        readers: What labels of both domains are read off with, where the code is an image of a second one.
 
     Returns:
         For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it, and
@@ -106,7 +109,7 @@ def quick_suite(
         `TRANSLATION` instead.
     """
     if model.code == "image":
-        return translation_suite(model, untrained, data, replicate, only)
+        return translation_suite(model, untrained, data, replicate, only, readers)
     with torch.inference_mode():
         bench = make_bench(data, classifier, replicate)
         if only is not None:
@@ -133,11 +136,11 @@ def _measure_model(
     infers, generates = "infer" in model.capabilities, "generate" in model.capabilities
     found = []
     if "sample" in model.capabilities and wanted & set(PRIOR_SHARES):
-        found.append(_measure_prior_shares(bench, model))
+        found.append({split: measure_prior_shares(bench, model, split, NUM_PRIOR_CODES) for split in LIMITS})
     if generates and (infers or model.code_dim == 0) and wanted & set(RECONSTRUCTIONS):
         samples = {split: take_sample(bench, model, "model", split) for split in splits}
         if wanted & set(RECONSTRUCTIONS) - {"critic_accuracy"}:
-            found.append({split: _measure_sample(bench, model, sample) for split, sample in samples.items()})
+            found.append({split: measure_sample(bench, model, sample) for split, sample in samples.items()})
         if "critic_accuracy" in wanted:
             found.append(measure_critic(bench, model, "model", samples))
     if infers and model.code_dim > 0 and wanted & set(CODES):
@@ -161,14 +164,12 @@ def _skipped(name: str, model: Model) -> Estimate:
     return undefined("the model cannot " + " and ".join(sorted({"infer", "generate"} - model.capabilities)))
 
 
-def _measure_prior_shares(bench: Bench, model: Model) -> Table:
-    table: Table = {}
-    for split in LIMITS:
-        stream = bench.stream(f"model/{split}/prior")
-        x_hat = decode(model, model.sample_prior(NUM_PRIOR_CODES, stream), stream)
-        table[split] = variance_shares(x_hat, "pixel_prior") | _stroke_shares(bench, x_hat)
-        table[split] |= _feature_shares(bench, x_hat)
-    return table
+def measure_prior_shares(bench: Bench, model: Model, split: str, num: int) -> dict[str, Estimate]:
+    """Return `PRIOR_SHARES` of decodes of `num` codes from the prior."""
+    stream = bench.stream(f"model/{split}/prior")
+    x_hat = decode(model, model.sample_prior(num, stream), stream)
+    shares = variance_shares(x_hat, "pixel_prior") | measure_strokes(bench, x_hat, "_prior")
+    return shares | _feature_shares(bench, x_hat)
 
 
 def _feature_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
@@ -179,33 +180,11 @@ def _feature_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
     return variance_shares(phi_hat.view(*x_hat.shape[:2], -1), "feature_prior")
 
 
-def _stroke_shares(bench: Bench, x_hat: Tensor) -> dict[str, Estimate]:
-    if bench.data.name in STROKE_DATA:
-        return stroke_shares(x_hat)
-    return dict.fromkeys(STROKES, undefined("the data are not drawn in strokes", unit="fraction"))
-
-
-def _measure_sample(bench: Bench, model: Model, sample: Sample) -> dict[str, Estimate]:
-    x, x_hat = sample.draws.x, sample.draws.x_hat
-    unit = "feature (Euclidean norm)"
-    feature, ratio = bench.without_classifier(len(x), unit), bench.without_classifier(len(x), "ratio")
-    if sample.phi is not None and sample.phi_hat is not None:
-        feature = energy_score(sample.phi, sample.phi_hat, unit)
-        ratio = dispersion_ratio(sample.phi, sample.phi_hat, model.noise_dim)
-    return {
-        **measure_decoder(bench, sample),
-        "dispersion_ratio": dispersion_ratio(x, x_hat, model.noise_dim),
-        "dispersion_ratio_feature": ratio,
-        "energy_score_pixel": energy_score(x, x_hat, "intensity (Euclidean norm)"),
-        "energy_score_feature": feature,
-    }
-
-
 def _measure_codes(bench: Bench, model: Model, num_labels: int) -> Table:
     train_z = infer(model, bench.train_x, bench.stream("model/codes"))
     codes = {split: infer(model, x, bench.stream(f"model/{split}/codes")) for split, (x, _) in bench.held_out.items()}
     if not all_finite(train_z, *codes.values()):
-        broken = {split: _broken_code(model, len(z)) for split, z in codes.items()}
+        broken = {split: _broken_code(bench, model, len(z)) for split, z in codes.items()}
         if model.code == "gaussian":
             return broken
         recognised = measure_recognition(bench, model, codes, num_labels)
@@ -213,33 +192,31 @@ def _measure_codes(bench: Bench, model: Model, num_labels: int) -> Table:
     if model.code == "categorical":
         table, recognised = measure_clusters(bench, codes), measure_recognition(bench, model, codes, num_labels)
         table = {split: values | recognised[split] for split, values in table.items()}
-        one_hot_codes = {split: _one_hot(z) for split, z in codes.items()}
-        accuracies = measure_prior_accuracy(bench, model, "model", _one_hot(train_z), one_hot_codes)
     else:
         table = _measure_gaussian_codes(bench, model, train_z, codes)
-        accuracies = measure_prior_accuracy(bench, model, "model", train_z, codes)
+    accuracies = measure_prior_accuracy(bench, model, "model", train_z, codes)
     for split, z in codes.items():
         if model.code == "categorical":
-            table[split] |= _measure_categorical_code(model, z)
-            table[split]["label_information_gain"] = _measure_gain(bench, split, z)
+            fixed = fixed_bench(bench.data, bench.classifier)
+            table[split] |= measure_categorical_code(bench, fixed, model, split, z)
         y = bench.held_out[split][1]
         table[split]["label_information"] = measure_label_information(bench, model, train_z, z, y)
         table[split] |= accuracies[split]
     return table
 
 
-def _measure_gain(bench: Bench, split: str, z: Tensor) -> Estimate:
-    """Return what categorical codes with shape (N, K) say of the label beyond k-means with as many clusters."""
+def _measure_gain(bench: Bench, fixed: Bench, split: str, z: Tensor) -> Estimate:
     if not has_labels(bench):
         return undefined(NO_LABELS, len(z), "nat")
-    others = kmeans_codes(fixed_bench(bench.data, bench.classifier), z.shape[1])[split]
+    others = kmeans_codes(fixed, z.shape[1])[split]
     return label_information_gain(bench.held_out[split][1], z.argmax(1), others.argmax(1))
 
 
-def _broken_code(model: Model, num: int) -> dict[str, Estimate]:
+def _broken_code(bench: Bench, model: Model, num: int) -> dict[str, Estimate]:
     """Return the estimates of a code that is not finite: some of its measures, those of clusters, would not notice."""
     others = CATEGORICAL_CODES if model.code == "gaussian" else (*GAUSSIAN_CODES, *RECOGNITION)
-    return {name: invalid(BROKEN_CODES, num, KNOWN[name].unit) for name in CODES if name not in others}
+    broken = {name: invalid(BROKEN_CODES, num, KNOWN[name].unit) for name in CODES if name not in others}
+    return broken | (not_one_to_one(bench, model.code_dim, num) if model.code == "categorical" else {})
 
 
 def _measure_gaussian_codes(bench: Bench, model: Model, train_z: Tensor, codes: dict[str, Tensor]) -> Table:
@@ -258,15 +235,20 @@ def _measure_stochastic_encoder(bench: Bench, model: Model, split: str) -> dict[
     return bracket | {"rate": bracket["information_low"]}
 
 
-def _measure_categorical_code(model: Model, z: Tensor) -> dict[str, Estimate]:
+def measure_categorical_code(bench: Bench, fixed: Bench, model: Model, split: str, z: Tensor) -> dict[str, Estimate]:
+    """Return use and rate of codes with shape (N, K), their match to the prior, and what they say beyond k-means.
+
+    Args:
+        bench: What the model is measured on.
+        fixed: The same images with streams that no run changes, for k-means with as many clusters.
+        model: The model.
+        split: Whose codes they are.
+        z: The codes.
+    """
     rate = cluster_entropy(z.argmax(1))
     if model.encoder_noise_dim:
         rate = rate.saturated("an upper bound: the encoder is stochastic")
-    values = cluster_use(z) | {"rate": rate}
+    values = cluster_use(z) | {"rate": rate, "label_information_gain": _measure_gain(bench, fixed, split, z)}
     if isinstance(model.prior, CategoricalPrior):
         values["prior_kl"] = prior_kl(z.argmax(1), torch.tensor(model.prior.probabilities, device=z.device))
     return values
-
-
-def _one_hot(codes: Tensor) -> Tensor:
-    return one_hot(codes.argmax(1), codes.shape[1]).float()

@@ -7,6 +7,7 @@ With ẑ = f(x, ε) and x̂ = g(ẑ, n), over N held-out images:
                            faint patterns, as cycle costs teach it to, loses it then
     code_retrieval         share of codes whose nearest of the N true ones is their own, where the data are paired
     cycle_error            mean |x − x̂|
+    identity_preservation  share of codes that have their image's label, where both domains have labels: see `identity`
     decoder_diversity      ½ E‖x̂ − x̂'‖² for one code, over ½ E‖x̂ − x̂'‖² for any two: the share that the noise n decides
     encoder_diversity      the same of ẑ for one image, and ε
 
@@ -27,6 +28,7 @@ from torch import Tensor
 
 from analysis.measures import intervals
 from analysis.measures.draws import Model, all_finite, in_chunks
+from analysis.measures.identity import NO_COMMON_LABELS, Readers, chance_identity, identity_preservation
 from analysis.measures.measurement import Estimate, Measurement, exact, invalid, undefined
 from iae_models.config import DATASETS, stream_seed
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from iae_models.data import ImageData
 
 TRANSLATION = (
-    *("image_retrieval", "image_retrieval_noisy", "code_retrieval"),
+    *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "identity_preservation"),
     *("cycle_error", "decoder_diversity", "encoder_diversity"),
 )
 """The names of all measures of a translation."""
@@ -49,7 +51,12 @@ NUM_ROWS, NUM_COLUMNS = 8, 5
 
 
 def translation_suite(
-    model: Model, untrained: Model, data: ImageData, replicate: int, only: Collection[str] | None = None
+    model: Model,
+    untrained: Model,
+    data: ImageData,
+    replicate: int,
+    only: Collection[str] | None = None,
+    readers: Readers | None = None,
 ) -> list[Measurement]:
     """Measure a trained model whose code is an image, the same network before training, and chance.
 
@@ -59,15 +66,16 @@ def translation_suite(
         data: The data set that it was trained on.
         replicate: Seeds all draws.
         only: Names of measures that are wanted of the model on validation images, without controls; None for all.
+        readers: What labels of both domains are read off with; None where they have none in common.
     """
     with torch.inference_mode():
         if only is not None:
-            found = measure_translation(model, data, "validation", replicate)
+            found = measure_translation(model, data, "validation", replicate, readers=readers)
             return [found[name].named(name, "validation", "model") for name in only]
         measured = []
         for split in ("validation", "test"):
             for subject, network in (("model", model), ("untrained", untrained)):
-                values = measure_translation(network, data, split, replicate)
+                values = measure_translation(network, data, split, replicate, readers=readers)
                 measured += [estimate.named(name, split, subject) for name, estimate in values.items()]
             measured += _chance(data, split)
     return measured
@@ -129,7 +137,12 @@ def translation_panels(model: Model, data: ImageData, replicate: int) -> dict[st
 
 
 def measure_translation(
-    model: Model, data: ImageData, split: str, replicate: int, limit: int | None = LIMIT
+    model: Model,
+    data: ImageData,
+    split: str,
+    replicate: int,
+    limit: int | None = LIMIT,
+    readers: Readers | None = None,
 ) -> dict[str, Estimate]:
     """Return all measures of `TRANSLATION` on the first `limit` images of a split, or on all of them."""
     held_out = data.validation if split == "validation" else data.test
@@ -153,6 +166,9 @@ def measure_translation(
         "image_retrieval": retrieval(x_hat, x),
         "image_retrieval_noisy": retrieval(noisy, x),
         "code_retrieval": undefined("nothing is paired", len(x), "fraction") if true is None else retrieval(z, true),
+        "identity_preservation": undefined(NO_COMMON_LABELS, len(x), "fraction")
+        if readers is None
+        else identity_preservation(x, z, readers),
         "cycle_error": intervals.mean((x - x_hat).abs().flatten(1).mean(1), "intensity per pixel"),
         "decoder_diversity": _if(model.noise_dim, lambda: diversity(x_hat, other_x)),
         "encoder_diversity": _if(model.encoder_noise_dim, lambda: diversity(z, other_z)),
@@ -164,6 +180,10 @@ def _if(noise_dim: int, measure: Callable[[], Estimate]) -> Estimate:
 
 
 def _chance(data: ImageData, split: str) -> list[Measurement]:
-    num = min(LIMIT, len(data.validation if split == "validation" else data.test))
+    held_out = data.validation if split == "validation" else data.test
+    num = min(LIMIT, len(held_out))
     names = ("image_retrieval", "image_retrieval_noisy", *(["code_retrieval"] * DATASETS[data.name].paired))
-    return [exact(1 / num, num, "fraction").named(name, split, "chance") for name in names]
+    found = {name: exact(1 / num, num, "fraction") for name in names}
+    if held_out.code_y is not None:
+        found["identity_preservation"] = chance_identity(held_out.y[:LIMIT], held_out.code_y)
+    return [estimate.named(name, split, "chance") for name, estimate in found.items()]

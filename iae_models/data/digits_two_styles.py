@@ -36,7 +36,8 @@ read_mnist = partial(read, digits=mnist.read)
 
 def _domains(name: str, split: Split) -> Split:
     first, second = halves(split.y)
-    return Split(split.x[first], split.y[first], codes=torch.from_numpy(restyled(name, split.x[second].numpy())))
+    codes = torch.from_numpy(restyled(name, split.x[second].numpy()))
+    return Split(split.x[first], split.y[first], codes=codes, code_y=split.y[second])
 
 
 def restyled(name: str, x: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

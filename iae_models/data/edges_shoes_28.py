@@ -23,8 +23,9 @@ def read(root: Path) -> tuple[Split, ...]:
     """Make the three splits from those of Fashion-MNIST; see `fashion_mnist.read`."""
     train, validation, test = (_footwear(split) for split in fashion_mnist.read(root))
     first, second = halves(train.y)
-    unpaired = Split(train.x[first], train.y[first], codes=_edges(train.x[second]))
-    return unpaired, *(Split(split.x, split.y, codes=_edges(split.x)) for split in (validation, test))
+    unpaired = Split(train.x[first], train.y[first], codes=_edges(train.x[second]), code_y=train.y[second])
+    paired = (Split(split.x, split.y, codes=_edges(split.x), code_y=split.y) for split in (validation, test))
+    return unpaired, *paired
 
 
 def _footwear(split: Split) -> Split:

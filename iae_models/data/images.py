@@ -20,12 +20,15 @@ class Split:
         factors: What is known of how each example was made, by name: int64 with shape (N,).
         codes: Images of a second domain with shape (M, C', H, W), uint8, where the data have two. In the training split
             nothing is paired; see `DatasetInfo.paired` for the others.
+        code_y: Class labels of `codes` with shape (M,), int64, of the same classes as `y`; None where they have none.
+            Measures alone use them, so they are no part of the fingerprint.
     """
 
     x: Tensor
     y: Tensor
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     codes: Tensor | None = None
+    code_y: Tensor | None = None
 
     def __post_init__(self) -> None:
         if (self.x.dtype, self.x.ndim) not in ((torch.uint8, 4), (torch.float32, 2)):
@@ -37,6 +40,8 @@ class Split:
             raise ValueError(
                 f"codes must be uint8 with shape (M, C, H, W), but got {self.codes.dtype} {tuple(self.codes.shape)}."
             )
+        if self.code_y is not None and (self.codes is None or self.code_y.shape != self.codes.shape[:1]):
+            raise ValueError(f"code_y must have a label for each of codes, but got shape {tuple(self.code_y.shape)}.")
         for name, values in {"y": self.y, **self.factors}.items():
             if values.dtype != torch.int64 or values.shape != self.x.shape[:1]:
                 raise ValueError(
@@ -65,7 +70,8 @@ class Split:
         """Return the split on another device."""
         factors = {name: values.to(device) for name, values in self.factors.items()}
         codes = None if self.codes is None else self.codes.to(device)
-        return Split(self.x.to(device), self.y.to(device), factors, codes)
+        code_y = None if self.code_y is None else self.code_y.to(device)
+        return Split(self.x.to(device), self.y.to(device), factors, codes, code_y)
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,9 +35,20 @@ def test_the_domains_of_digits_share_no_digit(digits: ImageData) -> None:
     others = [image for image in single.train.x if image.numpy().tobytes() not in plain]
     assert digits.train.codes is not None
     assert len(digits.train.codes) == len(others)
+    # the labels of the second domain are those of the digits that it was made of
+    assert digits.train.code_y is not None
+    whole = {image.numpy().tobytes(): int(label) for image, label in zip(single.train.x, single.train.y, strict=True)}
+    assert digits.train.code_y.tolist() == [whole[image.numpy().tobytes()] for image in others]
     # ink is dark in the second domain and bright in the first
     assert digits.train.code_images().mean() > 0.7
     assert digits.train.images().mean() < 0.2
+
+
+def test_labels_of_the_second_domain_are_one_for_each_image(digits: ImageData) -> None:
+    moved = digits.test.to("cpu")
+    assert moved.code_y is not None and torch.equal(moved.code_y, digits.test.code_y)
+    with pytest.raises(ValueError, match="code_y must have a label for each of codes"):
+        Split(digits.test.x, digits.test.y, codes=digits.test.codes, code_y=moved.code_y[:-1])
 
 
 def test_restyling_shears_rows_and_thickens() -> None:

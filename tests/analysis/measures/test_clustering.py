@@ -5,12 +5,13 @@ import torch
 from torch.nn.functional import one_hot
 
 from analysis.measures.clustering import (
-    adjusted_mutual_information,
+    agreement,
     chance_error,
     cluster_use,
     clustering_error,
     cross_fitted_error,
     exemplar_map,
+    hungarian_map,
     majority_map,
 )
 
@@ -43,8 +44,32 @@ def test_refining_a_perfect_clustering_costs_nothing(generator):
     clusters = labels * 3 + torch.randint(3, (1000,), generator=generator)
     codes = one_hot(clusters, 30).float()
     assert cross_fitted_error(codes, labels, 10).value == 0
-    assert adjusted_mutual_information(labels, clusters).value == pytest.approx(0.81, abs=0.02)
-    assert adjusted_mutual_information(labels, labels).value == pytest.approx(1)
+    assert agreement(labels, clusters, "ami").value == pytest.approx(0.81, abs=0.02)
+    assert agreement(labels, labels, "ami").value == pytest.approx(1)
+
+
+def test_agreement_of_a_refinement_in_closed_form():
+    """Ten classes of 90, each in three clusters of 30."""
+    labels = torch.arange(900) % 10
+    clusters = torch.arange(900) % 30
+    assert agreement(labels, clusters, "nmi").value == pytest.approx(math.log(10) / (0.5 * math.log(300)))
+    together, in_class, pairs = 30 * math.comb(30, 2), 10 * math.comb(90, 2), math.comb(900, 2)
+    chance = together * in_class / pairs
+    truth = (together - chance) / (0.5 * (together + in_class) - chance)
+    assert agreement(labels, clusters, "ari").value == pytest.approx(truth)
+    for name in ("nmi", "ari"):
+        assert agreement(labels, (labels + 3) % 10, name).value == pytest.approx(1)
+
+
+def test_a_one_to_one_map_gives_no_label_twice():
+    """Two clusters of label 0, the smaller of which gets the label that is left."""
+    codes, labels = hard([0] * 6 + [1] * 4 + [2] * 5, 3), torch.tensor([0] * 6 + [0, 0, 0, 1] + [2] * 5)
+    assert majority_map(codes, labels, 3).tolist() == [0, 0, 2]
+    assert hungarian_map(codes, labels, 3).tolist() == [0, 1, 2]
+    assert clustering_error(codes, labels, codes, labels, 3, hungarian_map).value == pytest.approx(3 / 15)
+    permuted = (torch.arange(500) + 3) % 10
+    codes = one_hot(torch.arange(500) % 10, 10).float()
+    assert cross_fitted_error(codes, permuted, 10, hungarian_map).value == 0
 
 
 def test_clusters_without_labels_do_no_better_than_chance(generator):
@@ -55,8 +80,12 @@ def test_clusters_without_labels_do_no_better_than_chance(generator):
     assert cross_fitted_error(codes, labels, 10).high > 0.9
     fitted = majority_map(codes, labels, 10)
     assert (fitted[clusters] != labels).double().mean() < 0.85
-    ami = adjusted_mutual_information(labels, clusters)
+    ami = agreement(labels, clusters, "ami")
     assert ami.low <= 0 <= ami.high
+    ari = agreement(labels, clusters, "ari")
+    assert ari.low <= 0 <= ari.high
+    # not adjusted for chance
+    assert agreement(labels, clusters, "nmi").low > 0.02
     assert chance_error(labels, labels).value == pytest.approx(0.9)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from analysis.measures.calibration import dispersion_ratio
-from analysis.measures.controls import kmeans, kmeans_codes, principal_components
+from analysis.measures.controls import kmeans, principal_components
 from analysis.measures.draws import draw
 from analysis.measures.reconstruction import reconstruction
 from analysis.measures.variance_split import variance_shares
@@ -42,8 +42,16 @@ def test_kmeans_finds_planted_clusters(generator):
     prototypes = torch.rand(6, 1, 8, 8, generator=generator)
     labels = torch.arange(600) % 6
     x = prototypes[labels] + 0.03 * torch.randn(600, 1, 8, 8, generator=generator)
-    centres = kmeans(as_split(x), 6, torch.Generator().manual_seed(0))
-    clusters = kmeans_codes(x, centres).argmax(1)
+    model = kmeans(as_split(x), 6, torch.Generator().manual_seed(0))
+    z = model.infer(x, torch.zeros(600, 0))
+    clusters = z.argmax(1)
     pairs = set(zip(labels.tolist(), clusters.tolist(), strict=True))
     assert len(pairs) == 6
-    assert torch.equal(centres, kmeans(as_split(x), 6, torch.Generator().manual_seed(0)))
+    again = kmeans(as_split(x), 6, torch.Generator().manual_seed(0))
+    assert torch.equal(z, again.infer(x, torch.zeros(600, 0)))
+    # its decoder gives the mean image of the cluster: what it explains is the variance between the prototypes
+    found = draw(model, x, labels, generator)
+    between = (prototypes - prototypes.mean(0)).square().mean().item()
+    explained = reconstruction(found.x, found.x_hat, x.mean(0))["r2_mean"].value
+    assert explained == pytest.approx(between / (between + 0.03**2), abs=0.005)
+    assert variance_shares(found.x_hat, "pixel")["share_z_pixel"].value == pytest.approx(1)

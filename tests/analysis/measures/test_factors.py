@@ -66,10 +66,16 @@ def test_the_code_decides_its_lamp_and_the_noise_the_other(lamps, classifiers):
     assert found["factor_preservation/left"].value == pytest.approx(1, abs=0.02)
     assert found["factor_split/right"].low <= 0 <= found["factor_split/right"].high
     assert found["factor_preservation/right"].value == pytest.approx(1 / 3, abs=0.08)
+    for lamp, decided_by in (("left", "z"), ("right", "n")):
+        shares = {part: found[f"share_{part}_factor/{lamp}"] for part in ("z", "n", "zn")}
+        assert shares[decided_by].value == pytest.approx(1, abs=0.1)
+        assert sum(share.value for share in shares.values()) == pytest.approx(1)
+        # τ_z is from all pairs of images, S_z from neighbours
+        assert shares["z"].low - 0.02 <= found[f"factor_split/{lamp}"].value <= shares["z"].high + 0.02
 
 
-@pytest.mark.parametrize(("accuracy", "status"), [(0.96, "ok"), (0.9, "saturated"), (0.7, "refused")])
-def test_a_poor_reader_gives_a_bound_or_nothing(lamps, classifiers, accuracy, status):
+@pytest.mark.parametrize(("accuracy", "status"), [(0.96, "ok"), (0.9, "misread"), (0.7, "refused")])
+def test_a_poor_reader_gives_a_marked_value_or_nothing(lamps, classifiers, accuracy, status):
     doubtful = {name: dataclasses.replace(item, validation_accuracy=accuracy) for name, item in classifiers.items()}
     found = measure(lamps, doubtful)
     assert {item.status for item in found.values()} == {status}

@@ -10,6 +10,8 @@ from analysis import measure
 from analysis.full_measure_names import FULL_MEASURES, GROUPS, measure_info
 from analysis.measure import main
 from analysis.measures import critic, joint_test, prior_match
+from analysis.measures.bench import CLUSTER_MEASURES
+from analysis.measures.factors import FACTORS
 from analysis.measures.full import MEASURED, FullBench, full_suite
 from analysis.measures.recognition import RECOGNITION
 from analysis.results import load_results
@@ -84,7 +86,26 @@ def test_every_run_has_every_group_and_known_measures(made):
                 assert measure_info(item["name"]) is not None, item["name"]
                 assert item["split"] == "test" and item["status"] in ("ok", "saturated", "undefined"), (name, item)
     found = {item["name"] for group in read(folder, keys["z=3 n=4"])["groups"].values() for item in group["measures"]}
-    assert set(FULL_MEASURES) - {"factor_split", "factor_preservation", "domain_accuracy"} <= found
+    assert set(FULL_MEASURES) - {*FACTORS, "domain_accuracy"} <= found
+
+
+def test_what_a_run_measures_on_few_images_is_measured_on_all(made):
+    folder, keys, _ = made
+    both = {"dispersion_ratio_feature", "share_n_label", "share_z_pixel_prior", "share_zn_thickness_prior", "rate"}
+    expected = {
+        "z=3 n=4": both | {"prior_moment_kl", "prior_accuracy", "share_n_slant"},
+        "K=7 n=4": both | {"label_information_gain", "prior_kl", "prior_accuracy", *CLUSTER_MEASURES, "confidence"},
+    }
+    for label, names in expected.items():
+        measured = [item for group in read(folder, keys[label])["groups"].values() for item in group["measures"]]
+        sizes = {item["name"]: item["n"] for item in measured if item["subject"] == "model"}
+        assert names <= set(sizes) and {sizes[name] for name in names} == {120}
+    controls = {item["subject"] for item in measured if item["name"] == "clustering_error"}
+    assert controls == {"model", "kmeans", "floor", "chance"}
+    shuffled = next(item for item in measured if (item["subject"], item["name"]) == ("shuffled", "label_information"))
+    assert shuffled["low"] - 0.02 <= 0 <= shuffled["high"] + 0.02
+    untrained = {item["name"] for item in measured if item["subject"] == "untrained"}
+    assert {"joint_accuracy", "critic_accuracy"} <= untrained
 
 
 def test_values_hang_together(made):
@@ -113,7 +134,7 @@ def test_the_loader_takes_the_full_value_and_keeps_the_rest(made):
     table = results.measures.set_index(["run", "subject", "name"])
     row = table.loc[(keys["z=3 n=4"], "model", "mse_mean")]
     assert row["suite"] == "full" and row["value"] > 0 and row["n"] == 120
-    row = table.loc[(keys["K=7 n=4"], "model", "rate")]
+    row = table.loc[(keys["z=0 n=4"], "model", "rate")]
     assert row["suite"] == "quick" and row["value"] == -1
     assert set(results.runs["full_hash"]) == {read(folder, keys["z=3 n=4"])["measures_hash"]}
 

@@ -53,7 +53,7 @@ def make_data(num, codes=lambda x: 255 - x):
 
 
 def test_all_test_images_are_translated():
-    found = translations(Negative(), Negative(), make_data(2 * LIMIT + 20), 0)
+    found = translations(Negative(), Negative(), make_data(2 * LIMIT + 20), 0, None)
     assert set(found) == {"model", "untrained"}
     assert (found["model"]["image_retrieval"].value, found["model"]["image_retrieval"].n) == (1, 2 * LIMIT)
     assert found["model"]["cycle_error"].n == 2 * LIMIT + 20

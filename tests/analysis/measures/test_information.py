@@ -23,6 +23,29 @@ def test_bracket_of_a_gaussian_channel(dim, sigma, generator):
     assert found["information_low"].value <= found["information_high"].value
 
 
+@pytest.mark.parametrize("sigma", [0.5, 1.0])
+def test_bracket_of_a_heavy_tailed_code(sigma, generator):
+    """z = g |g|^½, the half-cube map of Czyż et al. (2023): I = h(z̃) − h(σξ), h(z̃) by quadrature over g and z̃."""
+
+    def half_cube(g):
+        return g * g.abs().sqrt()
+
+    g = torch.linspace(-7, 7, 2001, dtype=torch.float64)
+    weights = torch.exp(-0.5 * g.square())
+    weights /= weights.sum()
+    # E z² = E |g|³
+    width = sigma * math.sqrt(2 * math.sqrt(2 / math.pi))
+    t = torch.linspace(-30, 30, 3001, dtype=torch.float64)
+    kernels = torch.exp(-0.5 * ((t[:, None] - half_cube(g)) / width).square())
+    density = kernels @ weights / (width * math.sqrt(2 * math.pi))
+    truth = -torch.xlogy(density, density).sum().item() * 60 / 3000 - 0.5 * math.log(2 * math.pi * math.e * width**2)
+    # of all codes of this variance the normal one says most
+    assert truth < 0.5 * math.log(1 + 1 / sigma**2)
+    found = information_bracket(half_cube(torch.randn(3000, 1, generator=generator)), generator, sigma)
+    assert found["information_low"].low <= truth <= found["information_high"].high
+    assert found["information_low"].value == pytest.approx(truth, abs=0.04)
+
+
 def test_bracket_says_when_it_is_saturated(generator):
     found = information_bracket(torch.randn(500, 20, generator=generator), generator, sigma=0.1)
     for item in found.values():

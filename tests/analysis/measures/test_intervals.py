@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from analysis.measures import intervals
-from analysis.measures.clustering import adjusted_mutual_information
+from analysis.measures.clustering import agreement
 from analysis.measures.fidelity import frechet_distance
 from analysis.measures.information import information_bracket
 from analysis.measures.mmd import squared_mmd
@@ -98,7 +98,7 @@ STRATIFIED = {
     "moments": lambda _, z: prior_moment_kl(z),
     "frechet": lambda _, z: frechet_distance(z, torch.randn(z.shape, generator=torch.Generator().manual_seed(9))),
     "mmd": lambda _, z: squared_mmd(z, torch.ones_like(z)),
-    "ami": lambda labels, z: adjusted_mutual_information(labels, (z[:, 0] > 0).long()),
+    "ami": lambda labels, z: agreement(labels, (z[:, 0] > 0).long(), "ami"),
     "information": lambda _, z: information_bracket(z, torch.Generator().manual_seed(0))["information_low"],
 }
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from analysis.measures.labels import chance_preservation, label_preservation, label_split
+from analysis.measures.labels import chance_preservation, label_preservation, label_shares, label_split
 
 
 def noisy_channel(labels, error, num_classes, draws, generator):
@@ -47,5 +47,36 @@ def test_without_code_labels_agree_by_chance(generator):
     assert preservation.low <= chance_preservation(labels).value <= preservation.high
 
 
+def test_an_error_of_the_classifier_may_raise_a_value_or_lower_it(generator):
+    """The noise exchanges labels 0 and 1, and leaves 2 and 3: what is read of it is a bound in neither direction."""
+    labels = torch.arange(4000) % 4
+    flipped = torch.rand(4000, 4, generator=generator) < 0.5
+    decoded = torch.where((labels < 2)[:, None] & flipped, 1 - labels[:, None], labels[:, None])
+    true = label_split(decoded, 4)["tau_z"].value
+    merged = label_split(decoded.clamp_min(1), 4)["tau_z"].value
+    noisy = label_split(noisy_channel(decoded.flatten(), 0.2, 4, 1, generator).view(4000, 4), 4)["tau_z"].value
+    assert noisy < true - 0.1 and merged == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 1.0])
+def test_shares_of_a_label_that_the_noise_may_replace(kept, generator):
+    """With probability `kept`, which the noise draws, the code's label; else the noise's own: κ², 1 − κ, κ (1 − κ)."""
+    num = 6000
+    code = torch.randint(10, (num,), generator=generator)
+    own = torch.randint(10, (2, num), generator=generator)
+    keeps = torch.rand(2, num, generator=generator) < kept
+    # the design of `draws`: noises a and b of the image, then those of the image before it
+    decoded = torch.stack(
+        [torch.where(keeps[part].roll(by), code, own[part].roll(by)) for by in (0, 1) for part in (0, 1)], 1
+    )
+    shares = label_shares(decoded, 10, "label")
+    for part, truth in (("z", kept**2), ("n", 1 - kept), ("zn", kept * (1 - kept))):
+        assert shares[f"share_{part}_label"].value == pytest.approx(truth, abs=0.03)
+    assert sum(share.value for share in shares.values()) == pytest.approx(1)
+    assert shares["share_z_label"].value == pytest.approx(label_split(decoded, 10)["tau_z"].value, abs=0.02)
+
+
 def test_one_label_only_is_undefined():
     assert label_split(torch.zeros(10, 2, dtype=torch.int64), 10)["tau_z"].status == "undefined"
+    shares = label_shares(torch.zeros(10, 4, dtype=torch.int64), 10, "label")
+    assert {share.status for share in shares.values()} == {"undefined"}

@@ -33,6 +33,28 @@ def test_an_invertible_map_changes_little(generator):
     assert values[0] == pytest.approx(values[1], abs=0.02)
 
 
+def half_cube(z):
+    """Heavier tails: z |z|^½ in each coordinate."""
+    return z * z.abs().sqrt()
+
+
+def spiral(z):
+    """Turn each point by an angle that grows with its distance from the origin."""
+    angle = z.square().sum(1)
+    turned = [z[:, 0] * angle.cos() - z[:, 1] * angle.sin(), z[:, 0] * angle.sin() + z[:, 1] * angle.cos()]
+    return torch.stack(turned, 1)
+
+
+@pytest.mark.parametrize("warp", [half_cube, torch.asinh, spiral])
+def test_a_nonlinear_invertible_map_keeps_the_information(warp, generator):
+    """Tasks of Czyż et al. (2023), Beyond normal: https://arxiv.org/abs/2306.11078. The closed form is that of z."""
+    labels = torch.arange(4000) % 2
+    z = torch.randn(4000, 2, generator=generator)
+    z[:, 0] += 2 * (labels - 0.5)
+    found = nearest_label_information(warp(z), labels)
+    assert found.low - 0.015 <= mixture_information(2.0) <= found.high + 0.015
+
+
 def test_separate_classes_have_the_entropy_of_the_label(generator):
     labels = torch.arange(2000) % 10
     z = 0.01 * torch.randn(2000, 3, generator=generator) + labels[:, None]

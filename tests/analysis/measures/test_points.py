@@ -1,5 +1,6 @@
 """Measures of points against closed forms."""
 
+import dataclasses
 import math
 
 import pytest
@@ -10,6 +11,7 @@ from analysis.measures.bench import make_bench
 from analysis.measures.draws import NO_SAMPLES
 from analysis.measures.point_samples import point_panels
 from analysis.measures.points import (
+    BLUR,
     component_divergence,
     component_spread,
     joint_divergence,
@@ -84,7 +86,7 @@ def test_a_mode_that_nothing_was_generated_on_has_no_posterior():
 @pytest.mark.parametrize(("noise", "recognised"), [(0.5, 0.5), (0.5, 1.0), (0.2, 0.5), (0.0, 0.5)])
 def test_the_divergence_of_blurred_pairs(noise, recognised):
     """x ~ N(0, I), z = .8 x + noise against the same with another noise: a closed form, blur included."""
-    generator, blur, num = torch.Generator().manual_seed(3), 0.1, 20_000
+    generator, blur, num = torch.Generator().manual_seed(3), BLUR, 20_000
 
     def pairs(deviation):
         x, extra = torch.randn(2, num, 2, generator=generator)
@@ -95,7 +97,7 @@ def test_the_divergence_of_blurred_pairs(noise, recognised):
         return torch.tensor(entries, dtype=torch.float64)
 
     truth = 2 * gaussian.divergence(covariance(noise), covariance(recognised))
-    found = joint_divergence(pairs(noise), pairs(recognised), generator, blur)
+    found = joint_divergence(pairs(noise), pairs(recognised), generator)
     assert found == pytest.approx(truth, abs=0.1)
 
 
@@ -120,6 +122,39 @@ class _Smeared:
         return torch.randn(num, 0, generator=generator)
 
     sample_encoder_noise = sample_noise
+
+
+def test_the_bound_is_the_sum_of_its_parts():
+    """p(x, z): z ~ N(0, I), x = z. The data are wider, N(0, σ² I), and q(z|x) is right: all closed forms, blurred."""
+    width, num = 1.5, 4000
+    x = width * torch.randn(num, 2, generator=torch.Generator().manual_seed(4))
+    bench = make_bench(load("four_points"), None, 0)
+    bench = dataclasses.replace(bench, held_out={"test": (x, torch.arange(num) % 4)})
+    found = measure_points(bench, _Smeared())["test"]
+
+    def covariance(variance):
+        return variance * torch.ones(2, 2, dtype=torch.float64) + BLUR**2 * torch.eye(2, dtype=torch.float64)
+
+    bound = 2 * gaussian.divergence(covariance(1), covariance(width**2))
+    data = 2 * gaussian.divergence(covariance(1)[:1, :1], covariance(width**2)[:1, :1])
+    assert found["bound_kl"].value == pytest.approx(bound, abs=0.06)
+    assert found["data_kl"].value == pytest.approx(data, abs=0.05)
+    assert found["bound_kl"].value == pytest.approx(found["data_kl"].value + found["joint_kl"].value, abs=0.1)
+    assert found["code_kl"].value == pytest.approx(data, abs=0.05)
+
+
+def test_a_wrong_posterior_is_in_the_bound_and_not_in_the_data():
+    class Turned(_Smeared):
+        def infer(self, x, eps):
+            return -super().infer(x, eps)
+
+    x = torch.randn(2000, 2, generator=torch.Generator().manual_seed(5))
+    bench = make_bench(load("four_points"), None, 0)
+    bench = dataclasses.replace(bench, held_out={"test": (x, torch.arange(2000) % 4)})
+    found = measure_points(bench, Turned())["test"]
+    assert found["data_kl"].value == pytest.approx(0, abs=0.05)
+    assert found["code_kl"].value == pytest.approx(0, abs=0.05)
+    assert found["bound_kl"].value > 3 and found["joint_kl"].value > 3
 
 
 class _Unregularized(_Smeared):
@@ -166,4 +201,6 @@ def test_the_spread_within_components():
 def test_the_data_have_a_floor_of_points_off_the_modes():
     bench = make_bench(load("seven_gaussians"), None, 0)
     # 3 standard deviations of a normal distribution in the plane
-    assert measure_data(bench)["test"]["off_modes"].value == pytest.approx(math.exp(-4.5), abs=0.006)
+    found = measure_data(bench)["test"]
+    assert found["off_modes"].value == pytest.approx(math.exp(-4.5), abs=0.006)
+    assert found["data_kl"].value == pytest.approx(0, abs=0.05)

@@ -41,3 +41,5 @@ def test_style_of_the_noise_and_of_the_code():
     assert shares["share_n_slant"].value > 0.9
     assert shares["share_z_thickness"].value > 0.9
     assert shares["share_zn_slant"].value < 0.1
+    of_the_prior = stroke_shares(torch.stack([first, second, *rolled], 1), "_prior")
+    assert of_the_prior == {f"{name}_prior": share for name, share in shares.items()}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from analysis.measures import draws
 from analysis.measures.suite import quick_suite
 from analysis.measures.translation import NOISE, TRANSLATION, diversity, retrieval, translation_panels
 from iae_models.data import ImageData, Split
@@ -84,6 +85,13 @@ def test_only_some_are_measured_alike():
     data, model = make_data(), Translation(noise_dim=3)
     (one,) = quick_suite(model, model, data, None, 0, only=["decoder_diversity"])
     assert one == values(model, data)["decoder_diversity"]
+
+
+def test_chunks_change_nothing(monkeypatch):
+    data, model = make_data(), Translation(noise_dim=3, encoder_noise_dim=2)
+    whole = values(model, data)
+    monkeypatch.setattr(draws, "CHUNK", 7)
+    assert values(model, data) == whole
 
 
 def test_diversity_is_the_share_of_the_noise():

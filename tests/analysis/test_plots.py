@@ -153,7 +153,7 @@ def test_subscripts_are_set():
 def test_panels_of_the_controls_share_one_scale(analysis):
     figure = FIGURES["controls"](analysis).figure
     limits = [axes.get_ylim() for axes in figure.axes]
-    assert limits == [(-0.03, 1.03), (-0.03, 1.03), (-0.03, 1.03), (plots.FLOOR, 1.03)] * 2
+    assert limits == [(-0.03, 1.03), (-0.03, 1.03), (plots.FLOOR, 1.03), (-0.03, 1.03)] * 2
 
 
 def point_study(synthetic, folder):

@@ -19,8 +19,8 @@ from analysis.wording import percent
 
 SEED_COLOUR = "#8a8a8a"
 SHOWN_CRITERIA = 4
-SHOWN_MEASURES = 12
-"""Measures of a block that the figure and the open part of the table show, the first of `attribution.ATTRIBUTED`."""
+SHOWN_MEASURES, OPEN_MEASURES = 12, 6
+"""Measures of a block that the figure shows, and the open part of the table, the first of `attribution.ATTRIBUTED`."""
 
 MAX_OUTCOMES = 200
 """Cells whose ends and costs the page lists; outcomes.csv has all of them."""
@@ -30,7 +30,7 @@ SUMMARY_HEAD = ("block", "measure", "mean [seed-level t interval]", "interquarti
 
 def attribution(analysis: Analysis) -> Drawing | str:
     """Draw what each axis, their interactions and the seed explain of each measure, one panel a block."""
-    table = _first_measures(analysis.attribution[analysis.attribution["status"] == "ok"], ["block"])
+    table = _first_measures(analysis.attribution[analysis.attribution["status"] == "ok"], ["block"], SHOWN_MEASURES)
     blocks = list(dict.fromkeys(table["block"]))[:MAX_ROWS]
     if not blocks:
         reasons = list(dict.fromkeys(analysis.attribution["status"]))
@@ -111,17 +111,17 @@ def summary_rows(summary: pd.DataFrame) -> list[list[str]]:
     ]
 
 
-def _first_measures(table: pd.DataFrame, place: list[str]) -> pd.DataFrame:
+def _first_measures(table: pd.DataFrame, place: list[str], most: int) -> pd.DataFrame:
     """Return the rows of the first measures of each block."""
     order = table.groupby(place, dropna=False, sort=False)["name"].transform(lambda names: pd.factorize(names)[0])
-    return table[order < SHOWN_MEASURES] if len(table) else table
+    return table[order < most] if len(table) else table
 
 
 def _summary_html(analysis: Analysis) -> str:
     summary = analysis.summary
     if summary.empty:
         return ""
-    first = _first_measures(summary, ["block", MATCHED])
+    first = _first_measures(summary, ["block", MATCHED], OPEN_MEASURES)
     rest = summary_rows(summary.drop(first.index))
     note = (
         "Cells and runs: those with a value, of those that the study wants; where some are missing, the mean is one "

@@ -83,10 +83,11 @@ def _group_html(code: str, size: float, rows: pd.DataFrame) -> str:
     controls = {name: words for name, words in CONTROLS.items() if rows[name].notna().any()}
     wide = {name: words for name, words in controls.items() if name in WIDE}
     others = {name: words for name, words in controls.items() if name not in WIDE}
+    most = int(rows["trained_cells"].max())
     lines = [
         [
             _measure(str(row["name"])),
-            _with_interval(row, "trained", signed_value=False),
+            _with_interval(row, "trained", signed_value=False) + _fewer(int(row["trained_cells"]), most),
             *(_beside(row, control) for control in wide),
             *(
                 ["\n".join(_beside(row, name, words) for name, words in others.items() if _has(row, name)) or "–"]
@@ -97,7 +98,7 @@ def _group_html(code: str, size: float, rows: pd.DataFrame) -> str:
         for _, row in rows.iterrows()
     ]
     name = f"Categorical codes, K = {size:g}" if math.isfinite(size) else f"{CODE_NAMES.get(code, code)} codes"
-    title = f"{name}, {counted(int(rows['trained_cells'].max()), 'cell')}"
+    title = f"{name}, {counted(most, 'cell')}"
     head = [title, "trained", *wide.values(), *(["others"] if others else [])]
     return html_table(head, lines, 'class="lines cells controls"')
 
@@ -108,6 +109,11 @@ def _measure(name: str) -> str:
     return f"{label_of(name)}\n{better}" if better else label_of(name)
 
 
+def _fewer(count: int, most: int) -> str:
+    """Say over how many cells a mean is, where they are fewer than those beside it."""
+    return f" ({counted(count, 'cell')})" if count < most else ""
+
+
 def _has(row: pd.Series[Any], control: str) -> bool:
     return math.isfinite(row[control])
 
@@ -116,8 +122,7 @@ def _beside(row: pd.Series[Any], control: str, words: str = "") -> str:
     """Write a control's mean, over how many cells where they are fewer, and below it trained minus control."""
     if not _has(row, control):
         return "–"
-    count = row[f"minus_{control}_cells"]
-    fewer = f" ({counted(int(count), 'cell')})" if count < row["trained_cells"] else ""
+    fewer = _fewer(int(row[f"minus_{control}_cells"]), int(row["trained_cells"]))
     value = f"{words} {number(row[control])}{fewer}".strip()
     return f"{value}\n{_with_interval(row, f'minus_{control}', signed_value=True)}"
 

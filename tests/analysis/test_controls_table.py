@@ -60,3 +60,11 @@ def test_fidelity_stands_beside_real_images(analysis):
     ]
     text = cell_table_html(replace(analysis, cells=pd.concat([analysis.cells, *parts])), "fidelity")
     assert "Fidelity, in the measuring classifier" in text and "real data 0.98" in text
+
+
+def test_a_mean_over_fewer_cells_than_its_table_says_so(analysis):
+    joint = analysis.grid[(analysis.grid["name"] == "critic_accuracy") & (analysis.grid["label"] == "z=5 n=10")]
+    found = with_rows(analysis, joint.assign(name="joint_accuracy", value=0.97))
+    table = controls_table(found.grid, analysis.pairs, ["rate", "joint_accuracy"])
+    text = controls_html(replace(analysis, controls=table))
+    assert "Gaussian codes, 6 cells" in text and "0.97 [0.97, 0.97] (1 cell)" in text

@@ -28,7 +28,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "clustering": (
         "Clusters and classes, at each number of categories",
         (
-            *("clustering_error", "clustering_error_exemplar", "clustering_error_hungarian", "label_information"),
+            *("clustering_error", "clustering_error_exemplar", "clustering_error_hungarian"),
             *("label_information_gain", "ami", "nmi", "ari", "used_clusters", "code_entropy", "prior_kl"),
         ),
     ),

@@ -7,6 +7,7 @@ from analysis.cell_tables import TABLES, cell_rows, cell_table_html
 from analysis.controls_table import CONTROLS, controls_table
 from analysis.findings import answers, headline
 from analysis.first_screen import controls_html
+from analysis.measure_names import MEASURES
 
 
 def with_rows(analysis, *tables):
@@ -38,6 +39,8 @@ def test_a_control_that_is_new_has_its_place(analysis):
 def test_a_cell_table_has_a_row_a_cell_and_controls_under_its_values(analysis):
     head, rows, total = cell_rows(analysis, TABLES["clustering"][1])
     assert head == ["cell", "clustering error", "used clusters"] and len(rows) == total == 2
+    known = [MEASURES[name] for name in TABLES["clustering"][1] if name in MEASURES]
+    assert all(any(rule.value == "gaussian" for rule in info.undefined) for info in known), "no row of Gaussian cells"
     name, error, used = rows[0]
     assert name == "K=10 n=10\ncategorical" and used.startswith("9.00 ± ")
     assert error.splitlines()[1:] == ["k-means 0.44", "chance 0.88"]

@@ -23,13 +23,31 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 
+from analysis.cluster_measure_names import POINT_MEASURES
+from analysis.full_measure_names import FULL_MEASURES
+from analysis.matched import MATCHED, at_one_size
+from analysis.measure_names import MEASURES
 from analysis.statistics import estimate, pooled_deviation
+from analysis.translation_measure_names import TRANSLATION_MEASURES
+
+FIRST = (
+    *("share_z_feature", "label_preservation", "r2_mean", "share_z_pixel", "label_information", "rate"),
+    *("joint_accuracy", "critic_accuracy", "prior_accuracy", "dispersion_ratio", "energy_score_feature"),
+    *("clustering_error", "label_information_gain", "frechet_excess"),
+)
+"""The measures that stand before the others."""
+
+ATTRIBUTED = tuple(dict.fromkeys((*FIRST, *TRANSLATION_MEASURES, *POINT_MEASURES, *MEASURES, *FULL_MEASURES)))
+"""The measures whose variance over the grid is split and that blocks are summarized by: all, in the order shown.
+
+A factor's measure has the factor's name after a slash.
+"""
 
 MAX_ORDER = 2
 """Interactions of so many axes have rows of their own; those of more are added up."""
@@ -44,20 +62,31 @@ COLUMNS = (
     *("num_cells", "num_missing", "num_runs", "degrees_of_freedom", "status"),
 )
 
+SUMMARY_COLUMNS = (
+    *("block", MATCHED, "name", "mean", "low", "high", "iqm", "iqm_low", "iqm_high"),
+    *("num_cells", "num_cells_wanted", "num_runs", "num_runs_wanted"),
+)
 
-def variance_attribution(values: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+
+def attributed_names(found: Iterable[str]) -> list[str]:
+    """Return those of some measures that are split and summarized, in the order of `ATTRIBUTED`."""
+    places = {name: ATTRIBUTED.index(base) for name in found if (base := name.partition("/")[0]) in ATTRIBUTED}
+    return sorted(places, key=lambda name: (places[name], name))
+
+
+def variance_attribution(values: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Split the variance of each measure of the trained model in each block of the grid.
 
     Args:
         values: A table of `statistics.joined`, grid runs on one split, without values that are so by identity.
         runs: Rows of `statistics.describe_runs`: where the axes' values are read off.
-        names: The measures.
 
     Returns:
-        One row for each block, measure and part, with the columns above; `part` is "latent_dim", "latent_dim ×
-        noise_dim", "seed", …; `status` is "ok", or says why there is no share.
+        One row for each block, measure of `ATTRIBUTED` and part, with the columns above; `part` is "latent_dim",
+        "latent_dim × noise_dim", "seed", …; `status` is "ok", or says why there is no share.
     """
-    model = values[(values["subject"] == "model") & values["value"].notna() & values["name"].isin(names)]
+    model = values[(values["subject"] == "model") & values["value"].notna()]
+    names = attributed_names(model["name"].unique())
     rows: list[dict[str, object]] = []
     for block, group in model.groupby("block", sort=True):
         wanted = runs[(runs["block"] == block) & (runs["origin"] == "grid")]
@@ -71,27 +100,53 @@ def variance_attribution(values: pd.DataFrame, runs: pd.DataFrame, names: Sequen
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def block_summary(values: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def block_summary(values: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Return mean and interquartile mean of each measure of the trained model over the cells of each block.
+
+    Cells of different numbers of categories are kept apart, see `matched`.
 
     Args:
         values: A table of `statistics.joined`, grid runs on one split, without values that are so by identity.
-        names: The measures.
+        runs: Rows of `statistics.describe_runs`, which say how many cells and runs the grid wants.
 
     Returns:
-        `block`, `name`, `mean` with its seed-level interval `low` and `high`, `iqm` with its bootstrap interval
-        `iqm_low` and `iqm_high`, `num_cells` and `num_runs`.
+        `block`, `num_categories` (NaN of other codes), `name` of each of `ATTRIBUTED`, in this order, `mean` with its
+        seed-level interval `low` and `high`, `iqm` with its bootstrap interval `iqm_low` and `iqm_high`; `num_cells`
+        and `num_runs` that entered, and `num_cells_wanted` and `num_runs_wanted`, of how many.
     """
-    model = values[(values["subject"] == "model") & values["value"].notna() & values["name"].isin(names)]
+    place = ["block", MATCHED]
+    model = at_one_size(values[(values["subject"] == "model") & values["value"].notna()])
+    names = attributed_names(model["name"].unique())
+    model = model[model["name"].isin(names)]
+    wanted = at_one_size(runs[runs["origin"] == "grid"]).groupby(place, dropna=False)
+    counts = {_place(where): (cells["config_key"].nunique(), len(cells)) for where, cells in wanted}
+    groups = model.assign(order=model["name"].map(names.index)).groupby([*place, "order"], sort=True, dropna=False)
     rows = []
-    for (block, name), group in model.groupby(["block", "name"], sort=True):
+    for (block, size, _), group in groups:
         mean = estimate(group, "value")
         iqm = interquartile_mean(group["value"].to_numpy(), group["config_key"].to_numpy())
-        row = {"block": block, "name": name, "mean": mean.mean, "low": mean.low, "high": mean.high}
-        row |= dict(zip(("iqm", "iqm_low", "iqm_high"), iqm, strict=True))
-        rows.append({**row, "num_cells": mean.num_cells, "num_runs": mean.num_runs})
-    columns = ["block", "name", "mean", "low", "high", "iqm", "iqm_low", "iqm_high", "num_cells", "num_runs"]
-    return pd.DataFrame(rows, columns=columns)
+        cells_wanted, runs_wanted = counts.get(_place((block, size)), (mean.num_cells, mean.num_runs))
+        rows.append(
+            {
+                "block": block,
+                MATCHED: size,
+                "name": group["name"].iloc[0],
+                "mean": mean.mean,
+                "low": mean.low,
+                "high": mean.high,
+                **dict(zip(("iqm", "iqm_low", "iqm_high"), iqm, strict=True)),
+                "num_cells": mean.num_cells,
+                "num_cells_wanted": cells_wanted,
+                "num_runs": mean.num_runs,
+                "num_runs_wanted": runs_wanted,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def _place(where: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    """Return the place of a group as a key: NaN is not equal to itself."""
+    return tuple(None if item != item else item for item in where)
 
 
 def interquartile_mean(values: np.ndarray, cells: np.ndarray) -> tuple[float, float, float]:
@@ -192,20 +247,21 @@ def attribute(
     wobble = float((1 / counts).mean())
     found = _components(means[None], sets)[0] - ranks * seed_variance * wobble
     random = np.random.default_rng(0)
-    variances = seed_variance * freedom / random.chisquare(freedom, REPEATS)
-    noise = random.standard_normal((REPEATS, *means.shape)) / np.sqrt(counts)
+    repeats = int(np.clip(DRAWS / means.size, 100, REPEATS))
+    variances = seed_variance * freedom / random.chisquare(freedom, repeats)
+    noise = random.standard_normal((repeats, *means.shape)) / np.sqrt(counts)
     drawn = means + noise * np.sqrt(variances).reshape(-1, *(1,) * means.ndim)
     # the drawn means carry the noise of the means, and their own
     repeated = _components(drawn, sets) - ranks * (seed_variance + variances[:, None]) * wobble
     names = [_name(chosen, axes) for chosen in sets]
     parts = pd.DataFrame([found], columns=names).T.groupby(level=0, sort=False).sum().T
-    repeats = pd.DataFrame(repeated, columns=names).T.groupby(level=0, sort=False).sum().T
-    parts[SEED], repeats[SEED] = seed_variance, variances
+    again = pd.DataFrame(repeated, columns=names).T.groupby(level=0, sort=False).sum().T
+    parts[SEED], again[SEED] = seed_variance, variances
     total = float(parts.iloc[0].sum())
     if not total > 0:
         return pd.DataFrame({"part": list(parts.columns), "variance": parts.iloc[0].to_numpy()})
     found_shares = parts.iloc[0].to_numpy() / total
-    shares = repeats.div(repeats.sum(axis=1), axis=0).clip(0, 1)
+    shares = again.div(again.sum(axis=1), axis=0).clip(0, 1)
     return pd.DataFrame(
         {
             "part": list(parts.columns),

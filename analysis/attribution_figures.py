@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +12,25 @@ from matplotlib.axes import Axes
 from analysis import style
 from analysis.attribution import SEED
 from analysis.drawing import MAX_ROWS, Drawing, add_legend, new_figure, split_words
+from analysis.matched import MATCHED, group_words
+from analysis.outcomes import block_outcomes
 from analysis.tables import Analysis, html_table, label_of, number
-from analysis.wording import counted, percent
+from analysis.wording import percent
 
 SEED_COLOUR = "#8a8a8a"
 SHOWN_CRITERIA = 4
+SHOWN_MEASURES, OPEN_MEASURES = 12, 6
+"""Measures of a block that the figure shows, and the open part of the table, the first of `attribution.ATTRIBUTED`."""
+
+MAX_OUTCOMES = 200
+"""Cells whose ends and costs the page lists; outcomes.csv has all of them."""
+
+SUMMARY_HEAD = ("block", "measure", "mean [seed-level t interval]", "interquartile mean [bootstrap]", "cells", "runs")
 
 
 def attribution(analysis: Analysis) -> Drawing | str:
     """Draw what each axis, their interactions and the seed explain of each measure, one panel a block."""
-    table = analysis.attribution[analysis.attribution["status"] == "ok"]
+    table = _first_measures(analysis.attribution[analysis.attribution["status"] == "ok"], ["block"], SHOWN_MEASURES)
     blocks = list(dict.fromkeys(table["block"]))[:MAX_ROWS]
     if not blocks:
         reasons = list(dict.fromkeys(analysis.attribution["status"]))
@@ -37,6 +47,7 @@ def attribution(analysis: Analysis) -> Drawing | str:
     grid[-1, 0].set_xlabel("share of the variance over cells and seeds")
     add_legend(figure, list(grid.flat))
     lacking = analysis.attribution[analysis.attribution["status"] != "ok"].head(4)
+    categories = any("num_categories" in part for part in parts)
     pairs = zip(lacking["block"], lacking["name"], strict=True)
     left_out = "; ".join(f"{label_of(str(name))} in {block}" for block, name in pairs)
     return Drawing(
@@ -44,6 +55,13 @@ def attribution(analysis: Analysis) -> Drawing | str:
         "What each measure varies with: variance over the grid's cells and seeds, split over the axes, their "
         "interactions and the seed; the parts of a row add up to 1. Lines: their 95 % intervals, with the variance "
         f"between seeds pooled over cells. {split_words(analysis)}"
+        + (
+            " What the number of categories moves by itself, such as a clustering error, is part of its share."
+            if categories
+            else ""
+        )
+        + " Up to "
+        f"{SHOWN_MEASURES} measures a block; attribution.csv has all."
         + (f" Not stated, for cells or seeds are missing: {left_out}." if left_out else ""),
     )
 
@@ -78,42 +96,73 @@ def attribution_html(analysis: Analysis) -> str:
     return "\n".join([_summary_html(analysis), _outcomes_html(analysis), _selection_html(analysis)])
 
 
-def _summary_html(analysis: Analysis) -> str:
-    rows = [
+def summary_rows(summary: pd.DataFrame) -> list[list[str]]:
+    """Write rows of `attribution.block_summary` for people, under the titles `SUMMARY_HEAD`."""
+    return [
         [
-            str(row["block"]),
+            group_words(str(row["block"]), row[MATCHED]),
             label_of(str(row["name"])),
             _between(row["mean"], row["low"], row["high"]),
             _between(row["iqm"], row["iqm_low"], row["iqm_high"]),
-            str(row["num_cells"]),
-            str(row["num_runs"]),
+            f"{row['num_cells']} of {row['num_cells_wanted']}",
+            f"{row['num_runs']} of {row['num_runs_wanted']}",
         ]
-        for _, row in analysis.summary.iterrows()
+        for _, row in summary.iterrows()
     ]
-    head = ["block", "measure", "mean [seed-level t interval]", "interquartile mean [bootstrap]", "cells", "runs"]
-    return f"<h3>Means over the cells of each block</h3>{html_table(head, rows)}" if rows else ""
+
+
+def _first_measures(table: pd.DataFrame, place: list[str], most: int) -> pd.DataFrame:
+    """Return the rows of the first measures of each block."""
+    order = table.groupby(place, dropna=False, sort=False)["name"].transform(lambda names: pd.factorize(names)[0])
+    return table[order < most] if len(table) else table
+
+
+def _summary_html(analysis: Analysis) -> str:
+    summary = analysis.summary
+    if summary.empty:
+        return ""
+    first = _first_measures(summary, ["block", MATCHED], OPEN_MEASURES)
+    rest = summary_rows(summary.drop(first.index))
+    note = (
+        "Cells and runs: those with a value, of those that the study wants; where some are missing, the mean is one "
+        "over the others. Values that noise dimension 0 makes 1 by identity are left out."
+    )
+    more = f"<details><summary>{len(rest)} further rows</summary>{html_table(SUMMARY_HEAD, rest)}</details>"
+    return (
+        f'<h3>Means over the cells of each block</h3><p class="note">{note}</p>'
+        f"{html_table(SUMMARY_HEAD, summary_rows(first))}{more if rest else ''}"
+    )
 
 
 def _outcomes_html(analysis: Analysis) -> str:
-    table = analysis.outcomes
-    rows = []
-    for block, group in table.groupby("block", sort=True):
-        ended = int(group[["num_finished", "num_failed", "num_pruned"]].to_numpy().sum())
-        failed = int(group["num_failed"].sum())
-        rows.append(
-            [
-                str(block) or "–",
-                counted(len(group), "cell"),
-                f"{int(group['num_finished'].sum())} of {int(group['num_runs'].sum())}",
-                f"{failed} of {ended}" + (f" ({percent(failed / ended)})" if ended else ""),
-                _rate(group["dead_clusters"].mean()),
-                _rate(group["ignored_noise"].mean()),
-                number(group["device_hours"].sum()),
-                number(group["disk_mb"].sum(), 0),
-            ]
-        )
-    head = ["block", "cells", "finished", "failed", "dead clusters", "noise ignored", "device hours", "disk, MB"]
-    return f"<h3>How the cells ended, and what they cost</h3>{html_table(head, rows)}" if rows else ""
+    if analysis.outcomes.empty:
+        return ""
+    blocks = block_outcomes(analysis.outcomes)
+    rows = [[str(row["block"]) or "–", str(row["num_cells"]), *_outcome(row)] for _, row in blocks.iterrows()]
+    cells = analysis.outcomes.head(MAX_OUTCOMES)
+    cell_rows = [[str(row["block"]) or "–", str(row["label"]), *_outcome(row)] for _, row in cells.iterrows()]
+    head = ["finished", "failed [95 % Wilson]", "dead clusters", "noise ignored", "device hours", "disk, MB"]
+    title = f"Each cell{f', the first {len(cells)}' if len(cells) < len(analysis.outcomes) else ''}"
+    return (
+        f"<h3>How the cells ended, and what they cost</h3>{html_table(['block', 'cells', *head], rows)}"
+        f"<details><summary>{title}</summary>{html_table(['block', 'cell', *head], cell_rows)}</details>"
+    )
+
+
+def _outcome(row: pd.Series[Any]) -> list[str]:
+    """Write what became of a block or of a cell."""
+    rate = "–"
+    if math.isfinite(row["failure_rate"]):
+        ends = f"{percent(row['failure_low'])}, {percent(row['failure_high'])}"
+        rate = f"{percent(row['failure_rate'])} [{ends}]"
+    return [
+        f"{int(row['num_finished'])} of {int(row['num_runs'])}",
+        rate,
+        _rate(row["dead_clusters"]),
+        _rate(row["ignored_noise"]),
+        number(row["device_hours"], 3 if row["device_hours"] < 0.1 else 2),
+        number(row["disk_mb"], 1),
+    ]
 
 
 def _selection_html(analysis: Analysis) -> str:
@@ -125,15 +174,15 @@ def _selection_html(analysis: Analysis) -> str:
             label_of(str(row["criterion"])),
             str(row["chosen"]),
             f"{number(row['value'])} of {number(row['best_value'])}",
-            number(row["regret"]),
+            _between(row["regret"], row["regret_low"], row["regret_high"]),
             number(row["rank_correlation"]),
         ]
         for _, row in table.iterrows()
     ]
-    head = ["code", "oracle, on test", "chosen by, on validation", "cell", "has", "regret", "rank correlation"]
+    head = ["code", "oracle, on test", "chosen by, on validation", "cell", "has", "regret [95 %]", "rank correlation"]
     title = (
         "Choosing without labels: the measures with the least regret, chosen with the oracle in hand; the best of "
-        "noisy means is best by luck too, so regrets are too large"
+        "noisy means is best by luck too, so regrets are too large; 0.00 without an interval: it chose the best itself"
     )
     return f"<h3>{title}</h3>{html_table(head, rows)}" if rows else ""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from analysis.full_measure_names import measure_info
+from analysis.matched import MATCHED, at_one_size, code_groups
 from analysis.statistics import GridMean, estimate, without_identities
 from analysis.tables import Analysis, number
 from analysis.wording import first_of, listed
@@ -25,14 +28,18 @@ CONTROLS = {
     "pca": "PCA",
     "kmeans": "k-means",
     "chance": "chance",
+    "floor": "the floor",
 }
 BETTER = {"lower": " Lower is better.", "higher": " Higher is better.", "one": " 1 is the best."}
 
 
 def block_answers(analysis: Analysis) -> list[str]:
-    """Return a sentence for each leading measure of the study, in which its blocks stand side by side."""
+    """Return a sentence for each leading measure of the study, in which its blocks stand side by side.
+
+    Of a block with several numbers of categories each is one of its own, beside its own controls.
+    """
     values = without_identities(analysis.grid)
-    values = values[values["value"].notna()]
+    values = at_one_size(values[values["value"].notna()])
     model = values[(values["subject"] == "model") & values["trained_encoder"]]
     names = [name for name in LEADING if (model["name"] == name).any()][:MAX_SENTENCES]
     return [_sentence(name, values[values["name"] == name]) for name in names]
@@ -42,17 +49,28 @@ def _sentence(name: str, values: pd.DataFrame) -> str:
     info = measure_info(name)
     assert info is not None
     model = values[(values["subject"] == "model") & values["trained_encoder"]]
+    parts = []
+    for _, size, group in code_groups(model):
+        same_size = values[values[MATCHED].isna() if math.isnan(size) else values[MATCHED] == size]
+        parts += _at_size(
+            "" if math.isnan(size) else f"K = {size:g}", group, same_size, better_is_less=info.better == "lower"
+        )
+    unit = "" if info.unit in ("fraction", "ratio") else f" ({info.unit})"
+    return f"{info.description.removesuffix('.')}{unit}: {'; '.join(parts)}.{BETTER.get(info.better, '')}"
+
+
+def _at_size(size: str, model: pd.DataFrame, values: pd.DataFrame, *, better_is_less: bool) -> list[str]:
+    """Return the blocks of one number of categories, the better ones first, and the controls beside them."""
     means = {str(block): estimate(group, "value") for block, group in model.groupby("block", sort=False)}
-    order = sorted(means, key=lambda block: means[block].mean, reverse=info.better != "lower")
+    order = sorted(means, key=lambda block: means[block].mean, reverse=not better_is_less)
     parts = [_written(means[block]) + (f" in {block}" if block else "") for block in order]
     beside = [
         f"{words} {_short(values.loc[values['subject'] == control, 'value'].mean())}"
         for control, words in CONTROLS.items()
         if (values["subject"] == control).any()
     ]
-    unit = "" if info.unit in ("fraction", "ratio") else f" ({info.unit})"
-    controls = f"; beside it {listed(beside)}" if beside else ""
-    return f"{info.description.removesuffix('.')}{unit}: {first_of(parts, 8)}{controls}.{BETTER.get(info.better, '')}"
+    blocks = (f"{size}: " if size else "") + first_of(parts, 8)
+    return [blocks, f"beside it {listed(beside)}"] if beside else [blocks]
 
 
 def _written(mean: GridMean) -> str:

@@ -19,8 +19,8 @@ _RETRIEVAL_CAVEAT = (
     "against true ones only where the domains are paired."
 )
 _INTERVAL_CAVEAT = (
-    "Intervals written here are 95 % seed-level intervals: what other seeds would have given. The image-level ones "
-    "(other test images, same networks) are in cells.csv and measures.csv."
+    "Intervals, in brackets or after ±, are 95 % seed-level ones: what other seeds would have given. The image-level "
+    "ones (other test images, same networks) are in cells.csv and measures.csv."
 )
 
 
@@ -187,11 +187,22 @@ def _undefined(analysis: Analysis) -> list[str]:
             chosen = chosen[~chosen["name"].map(_belongs_to_one_code)]
         if len(chosen):
             names = listed([prose(name) for name in sorted(chosen["name"].unique())])
-            count = int(chosen["num_runs"].max())
-            sentences.append(
-                f"{names}: {text} in {counted(count, 'run')} ({chosen['reason'].iloc[0] or 'no reason given'})."
-            )
+            count = _num_runs(analysis, status, set(chosen["name"]))
+            reasons = _reasons(chosen["reason"].tolist())
+            sentences.append(f"{names[:1].upper()}{names[1:]}: {text} in {counted(count, 'run')} ({reasons}).")
     return sentences
+
+
+def _reasons(reasons: list[str]) -> str:
+    """Return the first of some reasons, and say how many others differ, be it in a number."""
+    different = list(dict.fromkeys(reasons))
+    first = different[0] or "no reason given"
+    return first if len(different) == 1 else f"for example: {first}"
+
+
+def _num_runs(analysis: Analysis, status: str, names: set[str]) -> int:
+    values = analysis.values[(analysis.values["split"] == analysis.split) & (analysis.values["subject"] == "model")]
+    return int(values.loc[(values["status"] == status) & values["name"].isin(names), "run"].nunique())
 
 
 def _belongs_to_one_code(name: str) -> bool:

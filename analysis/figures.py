@@ -14,13 +14,14 @@ import pandas as pd
 from analysis import map_plots, plots, style
 from analysis.attribution_figures import attribution
 from analysis.axis_figures import along_axes
+from analysis.calibration import CALIBRATED, CRITICS
 from analysis.drawing import MAX_ROWS, SEED_INTERVAL, Drawing, add_legend, new_figure, seed_words, split_words
 from analysis.full_figures import calibration, confusion, factors, pixel_maps, rate_distortion
 from analysis.point_figures import mixture, posteriors
 from analysis.sample_figures import cluster_columns, generated, reconstructions, translations
 from analysis.search_figures import objective_history, parallel_coordinates, pareto, searched
 from analysis.statistics import estimate
-from analysis.tables import CALIBRATED, HEADLINE, Analysis
+from analysis.tables import HEADLINE, Analysis
 from analysis.timeline import busy_share, lane_timeline
 
 MAX_CURVES = 16
@@ -29,7 +30,7 @@ MAX_CURVES = 16
 MAX_BARS = 30
 """Cells whose shares one figure shows."""
 
-MAP_MEASURES = (*HEADLINE, "critic_accuracy", "dispersion_ratio")
+MAP_MEASURES = (*HEADLINE, *CRITICS, "dispersion_ratio")
 
 
 def training_effect(analysis: Analysis) -> Drawing | str:
@@ -86,7 +87,13 @@ def decomposition_maps(analysis: Analysis) -> Drawing | str:
     for part, family in zip(parts, shown, strict=True):
         grid = part.subplots(rows, columns, squeeze=False)
         for axes, name in zip(grid.flat, names, strict=False):
-            map_plots.heat_map(cells[(cells["family"] == family) & (cells["name"] == name)], axes, name)
+            here = cells[(cells["family"] == family) & (cells["name"] == name)].dropna(
+                subset=["code_size", "noise_dim"]
+            )
+            if here.empty:
+                axes.set_axis_off()
+            else:
+                map_plots.heat_map(here, axes, name)
         for axes in grid.flat[len(names) :]:
             axes.set_axis_off()
         part.supxlabel("noise dimension", fontsize=8)
@@ -149,6 +156,7 @@ def share_bars(analysis: Analysis) -> Drawing | str:
     """Stack the shares of code, noise and interaction for every cell, in pixels and in features."""
     spaces = ("pixel", "feature")
     names = {f"share_{short}_{space}": space for short, _, _ in plots.SHARES for space in spaces}
+    names |= {f"{name}_prior": space for name, space in names.items()}
     cells = analysis.cells
     cells = cells[cells["name"].isin(names) & (cells["subject"] == "model")]
     if cells["mean"].notna().sum() == 0:
@@ -168,17 +176,17 @@ def share_bars(analysis: Analysis) -> Drawing | str:
     add_legend(figure, list(grid.flat))
     return Drawing(
         figure,
-        "Variance of generated images: what the code decides alone (S_z), what the noise decides alone (S_n), and "
-        "what only "
-        f"both decide (S_zn), means over seeds; codes are drawn from q(z). {seed_words(cells)} "
-        f"{split_words(analysis)} "
-        "Intervals are in the maps above and in cells.csv. Without noise S_z is 1 by identity."
+        "Shares of variance, with codes from q(z) and from the prior. Of generated images: what the code decides "
+        "alone (S_z), what the noise decides alone (S_n), and what only both decide (S_zn), means over seeds; bars: "
+        "codes from q(z); black lines: where the same parts end with codes from the prior. "
+        f"{seed_words(cells)} {split_words(analysis)} "
+        "Intervals are in the table below and in cells.csv. Without noise S_z is 1 by identity."
         + (f" {len(shown)} of {len(keys)} cells are shown." if len(shown) < len(keys) else ""),
     )
 
 
 def clustering(analysis: Analysis) -> Drawing | str:
-    """Draw the clustering error against K, beside k-means and chance."""
+    """Draw the clustering error against K, beside every control that was measured."""
     # a Gaussian run has a chance level for clustering errors too, at a code size that is no number of categories
     values = analysis.values[analysis.values["code"] == "categorical"]
     dots = values[

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from analysis.block_findings import block_answers
-from analysis.measure_names import MEASURES
+from analysis.calibration import CRITICS, deciding_values
+from analysis.calibration_findings import calibration_answers, trained_model
+from analysis.controls_table import CONTROLS
+from analysis.effect_findings import cells_words, effect_answers, first_effect
+from analysis.matched import code_groups, some_sizes
 from analysis.outcomes import UNUSED_NOISE
-from analysis.statistics import GridMean, estimate, without_identities
-from analysis.tables import CALIBRATED, COMPARED, HEADLINE, Analysis, count_status, number, prose, signed
-from analysis.wording import counted, listed, percent
+from analysis.statistics import estimate, without_identities
+from analysis.tables import Analysis, count_status, number, prose, signed
+from analysis.wording import between_words, counted, interval, listed, percent
 
-CODE_NAMES = {"gaussian": "Gaussian", "categorical": "categorical"}
+CONTENT = ("share_z_feature", "share_z_pixel")
+"""S_z where it says what of the content a code keeps; in pixels where no classifier has features."""
+
+MAX_SIZES = 4
+"""Numbers of categories whose clustering error is stated; the tables have all of them."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,13 @@ class Figure:
 
 def answers(analysis: Analysis) -> list[str]:
     """Return the sentences that answer the study's question; the first states trained minus frozen encoder."""
-    sentences = _training_effect(analysis)
+    sentences, further = effect_answers(analysis)
+    sentences += _kept(analysis)
+    sentences += calibration_answers(analysis)
+    sentences += further
     sentences += _trends(analysis)
-    sentences += _learnt(analysis)
-    sentences += _noise_use(analysis)
-    sentences += _calibration(analysis)
     sentences += _clustering(analysis)
+    sentences += _learnt(analysis)
     return sentences or ["The finished runs have none of the measures that answers are made of."]
 
 
@@ -42,136 +49,57 @@ def headline(analysis: Analysis) -> list[Figure]:
     """Return the few numbers of the first screen."""
     total = len(analysis.runs)
     figures = [Figure("runs finished", f"{count_status(analysis, 'finished')} / {total}", _run_note(analysis))]
-    for name in ("share_z_pixel", "label_preservation"):
-        for code, effect in _effects(analysis, name)[:1]:
-            note = f"{CODE_NAMES[code]} cells; {_between(effect, sign=True)}".removesuffix("; ")
-            figures.append(Figure(f"{prose(name)}: trained − frozen", signed(effect.mean), note))
-    for name, note in (
-        ("critic_accuracy", "at 0.50 it finds no difference"),
-        ("dispersion_ratio", "1 is calibrated, 0 ignores the noise"),
+    for name in (_content(analysis.pairs), "label_preservation"):
+        effect = first_effect(analysis, name)
+        if effect is not None:
+            cells, mean = effect
+            note = f"{cells}; {between_words(mean, sign=True)}".removesuffix("; ")
+            figures.append(Figure(f"{prose(name)}: trained − frozen", signed(mean.mean), note))
+    deciding = deciding_values(trained_model(analysis))
+    critic = next((name for name in CRITICS if (deciding["name"] == name).any()), CRITICS[-1])
+    for name, values, note in (
+        (critic, deciding[deciding["name"] == critic], "at 0.50 it finds no difference"),
+        ("dispersion_ratio", trained_model(analysis, "dispersion_ratio"), "1 is calibrated, 0 ignores the noise"),
     ):
-        mean = estimate(_model(analysis, name), "value")
+        mean = estimate(values, "value")
         if mean.num_runs:
-            figures.append(Figure(prose(name), number(mean.mean), f"{_between(mean)}; {note}".removeprefix("; ")))
-    cluster = _largest_clustering(analysis)
-    if cluster is not None:
-        size, error, kmeans = cluster
-        figures.append(Figure(f"clustering error, K = {size}", percent(error.mean), f"k-means {percent(kmeans)}"))
+            cells = counted(mean.num_cells, "cell")
+            text = f"{cells}; {between_words(mean)}; {note}".replace("; ; ", "; ")
+            figures.append(Figure(prose(name), number(mean.mean), text))
+    figures += _largest_clustering(analysis)
     return figures
 
 
-def interval(mean: GridMean, sign: bool = False) -> str:
-    """Write a mean with its seed-level interval."""
-    value = signed(mean.mean) if sign else number(mean.mean)
-    between = _between(mean, sign)
-    return f"{value} ({between})" if between else value
+def _content(table: pd.DataFrame) -> str:
+    return next((name for name in CONTENT if (table["name"] == name).any()), CONTENT[-1])
 
 
-def _between(mean: GridMean, sign: bool = False) -> str:
-    write = signed if sign else number
-    return f"95 % interval {write(mean.low)} to {write(mean.high)}" if mean.has_interval else ""
-
-
-def _training_effect(analysis: Analysis) -> list[str]:
-    pairs = analysis.pairs
-    codes = [code for code in ("gaussian", "categorical") if (pairs["code"] == code).any()]
-    if not codes:
-        return [*block_answers(analysis), *_no_control(analysis), *_control_effects(analysis)]
-    sentences: list[str] = []
-    for code in codes:
-        chosen = pairs[(pairs["code"] == code) & pairs["name"].isin(HEADLINE)]
-        effects = {name: estimate(chosen[chosen["name"] == name], "difference") for name in HEADLINE}
-        effects = {name: effect for name, effect in effects.items() if effect.num_runs}
-        if not effects:
+def _kept(analysis: Analysis) -> list[str]:
+    """Say what share of the variance of generated images code and noise decide, at one number of categories each."""
+    values = without_identities(trained_model(analysis))
+    name = _content(values)
+    groups = code_groups(values[values["name"] == name])
+    sizes = some_sizes([size for _, size, _ in groups], MAX_SIZES // 2)
+    parts = []
+    for code, size, group in groups:
+        if math.isfinite(size) and size not in sizes:
             continue
-        parts = [f"{prose(name)} by {interval(effect, sign=True)}" for name, effect in effects.items()]
-        most = max(effects.values(), key=lambda effect: effect.num_runs)
-        lead = f"With {CODE_NAMES[code]} codes, training" if sentences else "Training"
-        sentences.append(
-            f"{lead} the encoder changes {listed(parts)} against a frozen random encoder whose decoder and "
-            "reconstruction discriminator were trained alike: means over "
-            f"{counted(most.num_cells, CODE_NAMES[code] + ' cell')} and "
-            f"{counted(most.num_seeds, 'paired seed')}, {counted(most.num_runs, 'pair')}"
-            f"{'' if most.has_interval else '; no interval, for no cell has two seeds'}."
+        cells = counted(group["config_key"].nunique(), f"{cells_words(code, size)} cell")
+        noise, both = (
+            estimate(_like(values, group, name.replace("_z_", f"_{part}_")), "value") for part in ("n", "zn")
         )
-        sentences += filter(None, [_verdict(effects, chosen), _side_effects(pairs[pairs["code"] == code])])
-    grid = analysis.runs[(analysis.runs["origin"] == "grid") & analysis.runs["trained_encoder"]]
-    # one effect says little of blocks that are different models
-    blocks = block_answers(analysis) if grid["model.variant"].nunique() > 1 else []
-    return [*sentences, *blocks, *_control_effects(analysis)]
-
-
-def _no_control(analysis: Analysis) -> list[str]:
-    if not count_status(analysis, "finished"):
-        return ["No run has finished, so there is nothing to report yet."]
-    # codes that are images have no such control
-    if not analysis.runs["code"].isin(list(CODE_NAMES)).any():
-        return []
-    sentence = (
-        "Trained minus frozen cannot be stated: no finished run has a twin with a frozen random encoder "
-        "(model.train_encoder: false) of the same configuration and seed."
-    )
-    return [sentence]
-
-
-def _verdict(effects: dict[str, GridMean], pairs: pd.DataFrame) -> str:
-    groups: dict[str, list[str]] = {}
-    for name, effect in effects.items():
-        if effect.has_interval:
-            groups.setdefault(_side(effect), []).append(prose(name))
-    sentences = [f"The interval {'; '.join(f'{side} for {listed(names)}' for side, names in groups.items())}."]
-    name = next(iter(effects))
-    means = pairs[pairs["name"] == name].groupby(["config_key", "label"])["difference"].mean().droplevel("config_key")
-    if len(means) > 1:
-        sentences.append(
-            f"Between cells the change of {prose(name)} goes from {signed(means.min())} ({means.idxmin()}) "
-            f"to {signed(means.max())} ({means.idxmax()})."
+        parts.append(
+            f"the code alone decides {interval(estimate(group, 'value'))}, the noise alone {interval(noise)} and only "
+            f"both together {interval(both)} (mean over {cells})"
         )
-    return " ".join(sentences if groups else sentences[1:])
+    space = "the classifier's features" if name == CONTENT[0] else "pixels"
+    lead = "What does the code keep, and what does the noise invent?"
+    return [f"{lead} Of the variance of generated images in {space} {'; '.join(parts)}."] if parts else []
 
 
-def _side(effect: GridMean) -> str:
-    if effect.low > 0:
-        return "lies above 0"
-    return "lies below 0" if effect.high < 0 else "contains 0"
-
-
-def _side_effects(pairs: pd.DataFrame) -> str:
-    """Say what else training the encoder changes, for better or worse."""
-    effects = {name: estimate(pairs[pairs["name"] == name], "difference") for name in COMPARED if name not in HEADLINE}
-    parts = [
-        f"{prose(name)} by {interval(effect, sign=True)}{_judged(name, effect)}"
-        for name, effect in effects.items()
-        if effect.num_runs
-    ]
-    return f"It also changes {listed(parts)}." if parts else ""
-
-
-def _judged(name: str, effect: GridMean) -> str:
-    side = {"lower": -1, "higher": 1}.get(MEASURES[name].better, 0)
-    if not side or not effect.has_interval or effect.low <= 0 <= effect.high:
-        return ""
-    return ", better" if side * effect.mean > 0 else ", worse"
-
-
-def _control_effects(analysis: Analysis) -> list[str]:
-    """Put trained models beside the untrained network and PCA, in every measure that was compared."""
-    table = analysis.controls
-    sentences = []
-    for control, words in (("pca", "PCA of the same dimension"), ("untrained", "the untrained network")):
-        for code in dict.fromkeys(table["code"]) if len(table) else []:
-            rows = table[(table["code"] == code) & table[f"minus_{control}"].notna()]
-            parts = [f"{prose(row['name'])} {_difference(row, control)}" for _, row in rows.iterrows()]
-            if parts:
-                name = CODE_NAMES.get(str(code), str(code))
-                sentences.append(f"In {name} cells, trained minus {words}: {listed(parts)}.")
-    return sentences
-
-
-def _difference(row: pd.Series[Any], control: str) -> str:
-    low, high = row[f"minus_{control}_low"], row[f"minus_{control}_high"]
-    text = signed(row[f"minus_{control}"])
-    return f"{text} ({signed(low)} to {signed(high)})" if math.isfinite(low) else text
+def _like(values: pd.DataFrame, group: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the values of another measure in the runs of a group."""
+    return values[(values["name"] == name) & values["run"].isin(group["run"])]
 
 
 def _learnt(analysis: Analysis) -> list[str]:
@@ -209,118 +137,68 @@ def _learnt(analysis: Analysis) -> list[str]:
 
 def _trends(analysis: Analysis) -> list[str]:
     """Say how S_z moves with the latent dimension, and that its controls move too."""
-    cells = without_identities(analysis.cells)
-    chosen = cells[
-        (cells["name"] == "share_z_pixel") & (cells["family"].str.startswith("gaussian")) & cells["mean"].notna()
-    ]
-    trained = chosen[(chosen["subject"] == "model") & chosen["trained_encoder"]]
+    values = without_identities(analysis.grid)
+    values = values[(values["code"] == "gaussian") & values["value"].notna()]
+    name = _content(values)
+    values = values[values["name"] == name]
+    trained = values[(values["subject"] == "model") & values["trained_encoder"]]
     sizes = sorted(trained["code_size"].unique())
     if len(sizes) < 2:
         return []
     low, high = sizes[0], sizes[-1]
 
     def ends(table: pd.DataFrame) -> str:
-        means = table.groupby("code_size")["mean"].mean()
-        return f"{number(means.get(low))} to {number(means.get(high))}"
+        return " to ".join(interval(estimate(table[table["code_size"] == size], "value")) for size in (low, high))
 
-    sentence = f"From latent dimension {low:g} to {high:g}, S_z in pixels goes from {ends(trained)}"
     others = {
-        "the frozen encoder": chosen[(chosen["subject"] == "model") & ~chosen["trained_encoder"]],
-        "the untrained network": chosen[(chosen["subject"] == "untrained") & chosen["trained_encoder"]],
+        "the frozen encoder": values[(values["subject"] == "model") & ~values["trained_encoder"]],
+        "the untrained network": values[(values["subject"] == "untrained") & values["trained_encoder"]],
+        "PCA": values[(values["subject"] == "pca") & values["trained_encoder"]],
     }
-    parts = [f"{name} from {ends(table)}" for name, table in others.items() if len(table)]
-    return [f"{sentence}; {listed(parts)}." if parts else f"{sentence}."]
-
-
-def _noise_use(analysis: Analysis) -> list[str]:
-    model = _model(analysis, "dispersion_ratio")
-    mean = estimate(model, "value")
-    if not mean.num_runs:
-        return []
-    cells = model.groupby(["config_key", "label"])["value"].mean().reset_index("config_key", drop=True)
-    weak = list(cells[cells < UNUSED_NOISE].index)
-    use = (
-        f"it makes little use of it (ρ < {UNUSED_NOISE}) in {listed(weak[:6])}"
-        + (" and others" if len(weak) > 6 else "")
-        if weak
-        else f"no cell falls below {UNUSED_NOISE}"
-    )
-    sentence = (
-        f"Does the decoder use its noise? The dispersion ratio ρ is {interval(mean)} over "
-        f"{counted(mean.num_cells, 'cell')} with noise (1 is calibrated, 0 ignores the noise), "
-        f"from {number(mean.lowest)} to {number(mean.highest)}; {use}."
-    )
-    return [sentence]
-
-
-def _calibration(analysis: Analysis) -> list[str]:
-    sentences = []
-    mean = estimate(_model(analysis, "critic_accuracy"), "value")
-    if mean.num_runs:
-        cells = _model(analysis, "critic_accuracy").groupby("config_key")["value"].mean()
-        near = int((cells <= CALIBRATED).sum())
-        sentences.append(
-            "Is the split about the data? A fresh critic, which sees images averaged to about 7 × 7, tells (x, ẑ) "
-            f"from (x̂, ẑ) with accuracy {interval(mean)}, from {number(mean.lowest)} to {number(mean.highest)}. At "
-            f"0.50 it finds no difference; {near} of {counted(len(cells), 'cell')} {'has' if near == 1 else 'have'} "
-            f"at most {CALIBRATED}. Where it finds one, the split describes the decoder more than the data."
-        )
-    match = estimate(_model(analysis, "prior_accuracy"), "value")
-    if match.num_runs:
-        sentences.append(
-            f"Does q(z) follow p(z)? A classifier tells them apart with accuracy {interval(match)}, from "
-            f"{number(match.lowest)} to {number(match.highest)} over cells; 0.50 is a match. The further from it, the "
-            "less do samples from the prior say about reconstructions."
-        )
-    return sentences
+    parts = [f"{words} from {ends(table)}" for words, table in others.items() if {low, high} <= set(table["code_size"])]
+    sizes_words = f"From latent dimension {low:g} to {high:g}"
+    sentence = f"What does a larger code keep? {sizes_words}, {prose(name)} goes from {ends(trained)}"
+    return [f"{sentence}; {listed(parts)}. A rise that the controls share is not learnt." if parts else f"{sentence}."]
 
 
 def _clustering(analysis: Analysis) -> list[str]:
     table = analysis.grid[(analysis.grid["name"] == "clustering_error") & analysis.grid["value"].notna()]
     model = table[(table["subject"] == "model") & table["trained_encoder"]]
+    sizes = some_sizes(model["code_size"].dropna().tolist(), MAX_SIZES)
     parts = []
-    for size, group in model.groupby("code_size"):
+    for size in sizes:
+        group = model[model["code_size"] == size]
         error = estimate(group, "value")
-        kmeans = table[(table["subject"] == "kmeans") & (table["code_size"] == size)]["value"].mean()
-        beside = f", k-means {percent(kmeans)}" if math.isfinite(kmeans) else ""
-        spread = f"{percent(group['value'].min())} to {percent(group['value'].max())} over "
-        runs = f"{spread if error.num_runs > 1 else ''}{counted(error.num_runs, 'run')}"
+        spread = f"95 % interval {percent(error.low)} to {percent(error.high)}, " if error.has_interval else ""
+        runs = f"{spread}{counted(error.num_runs, 'run')}"
+        beside = "".join(f", {words} {percent(value)}" for words, value in _error_controls(table, size))
         parts.append(f"{percent(error.mean)} with K = {size:g} ({runs}{beside})")
-    return [f"The {analysis.split} clustering error is {listed(parts)}."] if parts else []
+    more = model["code_size"].nunique() - len(sizes)
+    rest = f" {more} further numbers of categories are in the table." if more > 0 else ""
+    return (
+        [f"Do clusters follow classes? The {analysis.split} clustering error is {listed(parts)}.{rest}"]
+        if parts
+        else []
+    )
 
 
-def _largest_clustering(analysis: Analysis) -> tuple[int, GridMean, float] | None:
+def _error_controls(table: pd.DataFrame, size: float) -> list[tuple[str, float]]:
+    """Return the mean clustering error of each control that was measured at a number of categories."""
+    means = table[(table["code"] == "categorical") & (table["code_size"] == size)].groupby("subject")["value"].mean()
+    return [(words, float(means[name])) for name, words in CONTROLS.items() if name in means]
+
+
+def _largest_clustering(analysis: Analysis) -> list[Figure]:
     table = analysis.grid[(analysis.grid["name"] == "clustering_error") & analysis.grid["value"].notna()]
     model = table[(table["subject"] == "model") & table["trained_encoder"]]
-    if model.empty:
-        return None
-    size = model["code_size"].max()
-    kmeans = table[(table["subject"] == "kmeans") & (table["code_size"] == size)]["value"].mean()
-    # Pool the seeds' variance over all K, and centre it on the largest one.
-    largest = model[model["code_size"] == size]
-    pooled = analysis.cells[
-        (analysis.cells["name"] == "clustering_error")
-        & (analysis.cells["subject"] == "model")
-        & (analysis.cells["config_key"].isin(largest["config_key"]))
-    ]
-    mean = estimate(largest, "value")
-    if len(pooled) == 1:
-        row = pooled.iloc[0]
-        mean = GridMean(
-            row["mean"], row["low"], row["high"], 1, mean.num_runs, mean.num_seeds, 0, mean.lowest, mean.highest
-        )
-    return int(size), mean, float(kmeans)
-
-
-def _effects(analysis: Analysis, name: str) -> list[tuple[str, GridMean]]:
-    """Return trained minus frozen for each kind of code that has pairs."""
-    pairs = analysis.pairs[analysis.pairs["name"] == name]
-    return [(code, estimate(group, "difference")) for code in CODE_NAMES if len(group := pairs[pairs["code"] == code])]
-
-
-def _model(analysis: Analysis, name: str) -> pd.DataFrame:
-    grid = analysis.grid
-    return grid[(grid["name"] == name) & (grid["subject"] == "model") & grid["trained_encoder"] & grid["value"].notna()]
+    sizes = model["code_size"].dropna()
+    if sizes.empty:
+        return []
+    size = sizes.max()
+    error = estimate(model[model["code_size"] == size], "value")
+    spread = f"95 % interval {percent(error.low)} to {percent(error.high)}; " if error.has_interval else ""
+    beside = ", ".join(f"{words} {percent(value)}" for words, value in _error_controls(table, size))
+    return [Figure(f"clustering error, K = {size:g}", percent(error.mean), f"{spread}{beside}".removesuffix("; "))]
 
 
 def _run_note(analysis: Analysis) -> str:

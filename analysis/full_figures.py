@@ -8,9 +8,11 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from analysis import style
 from analysis.drawing import Drawing, add_legend, new_figure, seed_words, wrapped
+from analysis.map_numbers import MAPS, confusion_shares, factor_splits, shown_maps
 from analysis.results import load_curve, load_maps
 from analysis.tables import Analysis
 from analysis.wording import cell_name
@@ -18,13 +20,11 @@ from study.records import RunFolder
 
 Loaded = TypeVar("Loaded")
 
-MAX_CELLS, MAX_ROWS = 8, 30
+MAX_CELLS, MAX_ROWS, MAX_FACTOR_CELLS = 8, 30, 12
 WIDE, WIDE_SHARE = 0.1, 0.05
 """A bracket of the rate is wide above so many nats, or above this share of its upper end if that is more."""
 
 NOT_MEASURED = "No run has been measured with the full suite: python -m analysis.measure does it."
-
-MAPS = {"share_z": "S_z", "share_n": "S_n", "share_zn": "S_zn", "variance": "variance"}
 
 
 def calibration(analysis: Analysis) -> Drawing | str:
@@ -105,14 +105,17 @@ def rate_distortion(analysis: Analysis) -> Drawing | str:
             if name in table:
                 curve_with_band(table, name, axes, colour, label)
         axes.set_xlabel("rate I$_{σ}$ (nat)")
+        axes.set_xscale("symlog", linthresh=1)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_title(title)
         axes.grid(axis="y")
     add_legend(figure, list(grid))
     return Drawing(
         figure,
         "Rate, distortion and fidelity as noise of σ = 4, 2, 1, .5, .25 and .1 code deviations is added to the code, "
-        "from left to right; the code's spread is restored before decoding. Rate: the lower bound; hollow where the "
-        "upper one is far from it, for the images are too few to tell. Bands: 95 % image-level intervals. First seed "
+        "from left to right; the code's spread is restored before decoding. Rate: the upper bound, dotted to the "
+        "lower one; hollow where they are far apart, for the images are too few to tell. Bands: 95 % image-level "
+        "intervals. First seed "
         f"of {len(curves)} cells, 1,000 test images.",
     )
 
@@ -127,8 +130,9 @@ def curve_with_band(table: pd.DataFrame, name: str, axes: Axes, colour: object, 
         colour: Its colour.
         label: Its name.
     """
-    rows = table.dropna(subset=["rate_low", "rate_high", name]).sort_values("rate_low")
-    rate, gap = rows["rate_low"], rows["rate_high"] - rows["rate_low"]
+    rows = table.dropna(subset=["rate_low", "rate_high", name]).sort_values("rate_high")
+    rate, gap = rows["rate_high"], rows["rate_high"] - rows["rate_low"]
+    axes.hlines(rows[name], rows["rate_low"], rate, color=colour, linewidth=0.8, linestyles="dotted")
     axes.plot(rate, rows[name], "-", color=colour, label=label)
     axes.fill_between(rate, rows[f"{name}_low_end"], rows[f"{name}_high_end"], color=colour, alpha=0.15, linewidth=0)
     known = (gap <= np.maximum(WIDE, WIDE_SHARE * rows["rate_high"])).to_numpy()
@@ -138,7 +142,8 @@ def curve_with_band(table: pd.DataFrame, name: str, axes: Axes, colour: object, 
 
 def pixel_maps(analysis: Analysis) -> Drawing | str:
     """Show where in the image the code decides, and where the noise does."""
-    panels = [(label, maps) for label, maps in _measured(analysis, load_maps) if set(MAPS) <= set(maps)]
+    measured = _measured(analysis, load_maps)
+    panels = [(label, shown_maps(maps)) for label, maps in measured if set(MAPS) <= set(maps)]
     if not panels:
         return NOT_MEASURED
     figure = new_figure(1.05 * len(panels) + 0.5)
@@ -147,8 +152,7 @@ def pixel_maps(analysis: Analysis) -> Drawing | str:
         axes.set_title(style.subscripts(title), loc="center")
     for row, (label, maps) in zip(grid, panels, strict=True):
         for axes, name in zip(row, MAPS, strict=True):
-            limit = 1.0 if name != "variance" else max(float(np.nanmax(maps["variance"])), 1e-9)
-            axes.imshow(_mean_of_channels(maps[name]), cmap="cividis", vmin=0, vmax=limit, interpolation="nearest")
+            axes.imshow(maps[name], cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
             axes.set_xticks([])
             axes.set_yticks([])
         row[0].set_ylabel(wrapped(label, 20), rotation=0, ha="right", va="center")
@@ -163,7 +167,8 @@ def pixel_maps(analysis: Analysis) -> Drawing | str:
 
 def confusion(analysis: Analysis) -> Drawing | str:
     """Show which class an image becomes when it is reconstructed."""
-    panels = [(label, maps["confusion"]) for label, maps in _measured(analysis, load_maps) if "confusion" in maps]
+    measured = _measured(analysis, load_maps)
+    panels = [(label, confusion_shares(maps["confusion"])) for label, maps in measured if "confusion" in maps]
     if not panels:
         return NOT_MEASURED
     columns = min(4, len(panels))
@@ -172,11 +177,10 @@ def confusion(analysis: Analysis) -> Drawing | str:
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
-    for axes, (label, counts) in zip(grid.flat, panels, strict=False):
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    for axes, (label, shares) in zip(grid.flat, panels, strict=False):
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_xticks(range(0, len(counts), 3))
-        axes.set_yticks(range(0, len(counts), 3))
+        axes.set_xticks(range(0, len(shares), 3))
+        axes.set_yticks(range(0, len(shares), 3))
         axes.set_title(wrapped(label, 22))
     figure.supxlabel("class of the reconstruction", fontsize=8)
     figure.supylabel("class of the image", fontsize=8)
@@ -190,25 +194,24 @@ def confusion(analysis: Analysis) -> Drawing | str:
 
 def factors(analysis: Analysis) -> Drawing | str:
     """Draw which known factors of the images the code decides."""
-    cells = analysis.cells[analysis.cells["name"].str.startswith("factor_split/") & analysis.cells["mean"].notna()]
-    cells = cells[cells["subject"].isin(["model", "untrained"])]
-    if cells.empty:
+    names, splits = factor_splits(analysis.cells, MAX_FACTOR_CELLS)
+    if splits.empty:
         return "The data have no known factors, or no run has been measured with the full suite."
-    names = sorted(cells["name"].unique())
-    order = (
-        cells[cells["subject"] == "model"].drop_duplicates("config_key").sort_values(["family", "code_size"]).head(12)
-    )
+    order = splits[splits["subject"] == "model"].drop_duplicates("config_key")
     figure = new_figure(0.3 * len(names) + 1.0 + 0.18 * -(-len(order) // 4))
     axes = figure.subplots()
     shades = style.sequence(len(order))
     for index, (colour, (_, cell)) in enumerate(zip(shades, order.iterrows(), strict=True)):
         height = np.arange(len(names)) + 0.3 - 0.6 * index / max(1, len(order) - 1)
-        own, name = cells[cells["config_key"] == cell["config_key"]], cell_name(str(cell["block"]), str(cell["label"]))
+        own, name = (
+            splits[splits["config_key"] == cell["config_key"]],
+            cell_name(str(cell["block"]), str(cell["label"])),
+        )
         for subject, marker in (("model", "o"), ("untrained", "x")):
-            rows = own[own["subject"] == subject].drop_duplicates("name").set_index("name").reindex(names)
+            rows = own[own["subject"] == subject].set_index("factor").reindex(names)
             axes.plot(rows["mean"], height, marker, color=colour, label=name if marker == "o" else "")
             axes.hlines(height, rows["low"], rows["high"], color=colour, linewidth=1)
-    axes.set_yticks(range(len(names)), [name.partition("/")[2] for name in names])
+    axes.set_yticks(range(len(names)), names)
     axes.set_xlim(-0.05, 1.02)
     axes.grid(axis="x")
     axes.set_xlabel(style.subscripts("τ_z") + ": share of the factor that the code decides")
@@ -237,10 +240,3 @@ def _measured(analysis: Analysis, load: Callable[[RunFolder], Loaded]) -> list[t
 
 def _is_hash(value: object) -> bool:
     return isinstance(value, str) and value != ""
-
-
-def _mean_of_channels(values: np.ndarray) -> np.ndarray:
-    """Return the mean over the channels in which a pixel varies, NaN where it varies in none, with shape (H, W)."""
-    known = np.isfinite(values)
-    total: np.ndarray = np.where(known, values, 0).sum(axis=0)
-    return total / np.where(known.any(axis=0), known.sum(axis=0), np.nan)

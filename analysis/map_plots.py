@@ -21,6 +21,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "share_z_feature": (0, 1),
     "label_preservation": (0, 1),
     "r2_mean": (0, 1),
+    "joint_accuracy": (0.5, 1),
     "critic_accuracy": (0.5, 1),
     "dispersion_ratio": (0, 2),
 }
@@ -33,7 +34,7 @@ MAX_WRITTEN, MAX_TICKS = 60, 20
 WIDE_COLUMNS, ROOMY_COLUMNS = 2, 4
 """Columns of a map up to which a cell has room for half width and number of seeds side by side, and for "0." in one."""
 
-COLOURS = {"critic_accuracy": "Oranges", "dispersion_ratio": "PuOr"}
+COLOURS = {"joint_accuracy": "Oranges", "critic_accuracy": "Oranges", "dispersion_ratio": "PuOr"}
 """Colour maps of the calibration measures; the others have shades of blue."""
 
 

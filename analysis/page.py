@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import json
-import math
 import platform
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Template
@@ -16,21 +15,13 @@ from string import Template
 import pandas as pd
 
 from analysis.attribution_figures import attribution_html
-from analysis.caveats import caveats
+from analysis.calibration import CALIBRATED
+from analysis.cell_tables import cell_table_html
 from analysis.drawn import Drawn
-from analysis.findings import answers, headline
+from analysis.first_screen import first_screen, html_list
 from analysis.page_data import embedded
 from analysis.paper_table import paper_html
-from analysis.tables import (
-    CALIBRATED,
-    Analysis,
-    html_table,
-    label_of,
-    number,
-    signed,
-    status_table,
-    typeset,
-)
+from analysis.tables import Analysis, html_table, number, status_table, typeset
 
 EMBEDDED_BYTES = 12_000_000
 """Bytes of figures that the page holds itself, at most; what is beyond is linked. Base64 adds a third."""
@@ -38,7 +29,8 @@ EMBEDDED_BYTES = 12_000_000
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "effect": ("What training adds", ("training_effect",)),
     "decomposition": ("Decomposition", ("decomposition_maps", "controls", "share_bars", "along_axes")),
-    "full": ("Full suite", ("calibration", "rate_distortion", "pixel_maps", "confusion", "factors")),
+    "calibration": ("Calibration", ("calibration",)),
+    "full": ("Full suite", ("rate_distortion", "pixel_maps", "confusion", "factors")),
     "attribution": ("What it depends on", ("attribution",)),
     "clustering": ("Clustering", ("clustering",)),
     "samples": (
@@ -49,6 +41,14 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "search": ("Search", ("objective_history", "importance", "parallel_coordinates", "pareto", "searched")),
 }
 """Sections with figures: anchor, title, and the figures in their order."""
+
+SECTION_TABLES = {
+    "decomposition": "shares",
+    "calibration": "calibration",
+    "full": "fidelity",
+    "clustering": "clustering",
+}
+"""The table of `cell_tables` at the end of a section."""
 
 
 def page(
@@ -77,11 +77,14 @@ def page(
     written["attribution"] += attribution_html(analysis)
     searched = (analysis.runs["origin"] == "search").any()
     written["importance"] += "".join(f'<p class="note">{html.escape(note)}</p>' for note in notes if searched)
-    sections = [("answer", "Answer", _first_screen(analysis)), ("paper", "Paper and ours", paper_html(analysis))]
+    sections = [("answer", "Answer", first_screen(analysis)), ("paper", "Paper and ours", paper_html(analysis))]
     for anchor, (title, names) in SECTIONS.items():
-        if anchor == "full":
+        if anchor == "calibration":
             sections.append(("cells", "Cells", _map_section()))
-        sections.append((anchor, title, "\n".join(written[name] for name in names if written[name])))
+        table = cell_table_html(analysis, SECTION_TABLES[anchor]) if anchor in SECTION_TABLES else ""
+        sections.append(
+            (anchor, title, "\n".join(text for text in (*(written[name] for name in names), table) if text))
+        )
     lacking = [f"{name}: {drawn.note}" for name, drawn in figures.items() if drawn.note]
     sections += [
         ("runs", "Runs", _runs_section()),
@@ -118,66 +121,6 @@ def _figure_html(drawn: Drawn, command: str, *, embed: bool) -> str:
         f"<figcaption><b>{typeset(title)}.</b> {typeset(rest)} {links} "
         f"<code>{html.escape(command)} {drawn.name}</code></figcaption></figure>"
     )
-
-
-def _first_screen(analysis: Analysis) -> str:
-    first, *rest = answers(analysis)
-    numbers = "".join(
-        f"<div><dt>{typeset(item.title)}</dt><dd>{html.escape(item.value)}<small>{typeset(item.note)}</small></dd></div>"
-        for item in headline(analysis)
-    )
-    return "\n".join(
-        [
-            f'<p class="first">{typeset(first)}</p>',
-            _list(rest, "answers"),
-            f'<dl class="numbers">{numbers}</dl>',
-            _controls_html(analysis),
-            f'<div class="caveats"><h3>Before you believe it</h3>{_list(caveats(analysis), "")}</div>',
-        ]
-    )
-
-
-def _controls_html(analysis: Analysis) -> str:
-    if analysis.controls.empty:
-        return ""
-    head = [
-        "code",
-        "measure",
-        "trained",
-        "frozen encoder",
-        "trained − frozen",
-        "untrained",
-        "trained − untrained",
-        "PCA",
-    ]
-    rows = [
-        [
-            str(row["code"]),
-            label_of(str(row["name"])),
-            _with_interval(row, "trained", number),
-            _of_fewer(row, "frozen"),
-            _with_interval(row, "minus_frozen", signed),
-            _of_fewer(row, "untrained"),
-            _with_interval(row, "minus_untrained", signed),
-            _of_fewer(row, "pca"),
-        ]
-        for _, row in analysis.controls.iterrows()
-    ]
-    title = f"Trained beside its controls, {analysis.split} images; [95 % seed-level interval]"
-    return f"<h3>{title}</h3>{html_table(head, rows)}"
-
-
-def _of_fewer(row: pd.Series, control: str) -> str:
-    """Write a control's mean, and over how many cells it is where they are fewer than the trained model's."""
-    count = row[f"minus_{control}_cells"]
-    return number(row[control]) + (f" ({count} cells)" if 0 < count < row["trained_cells"] else "")
-
-
-def _with_interval(row: pd.Series, name: str, write: Callable[[float], str]) -> str:
-    text = write(row[name])
-    if not math.isfinite(row[f"{name}_low"]):
-        return text
-    return f"{text} [{write(row[f'{name}_low'])}, {write(row[f'{name}_high'])}]"
 
 
 def _map_section() -> str:
@@ -230,9 +173,9 @@ def _provenance(analysis: Analysis, tables: Sequence[str], problems: Sequence[st
             + html_table(["status", "measure", "subject", "reason", "runs"], rows)
         )
     if lacking:
-        parts.append(f"<h3>Figures that this study has nothing for</h3>{_list(lacking, '')}")
+        parts.append(f"<h3>Figures that this study has nothing for</h3>{html_list(lacking, '')}")
     if problems:
-        parts.append(f"<h3>Problems with the study's files</h3>{_list(problems[:50], 'problems')}")
+        parts.append(f"<h3>Problems with the study's files</h3>{html_list(problems[:50], 'problems')}")
     return "\n".join(parts)
 
 
@@ -271,7 +214,3 @@ def _mapping(value: object) -> str:
 
 def _text(value: object) -> str:
     return "–" if value is None or value != value else str(value)
-
-
-def _list(items: Sequence[str], name: str) -> str:
-    return f'<ul class="{name}">' + "".join(f"<li>{typeset(item)}</li>" for item in items) + "</ul>" if items else ""

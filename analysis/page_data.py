@@ -42,42 +42,61 @@ def runs(analysis: Analysis) -> dict[str, Any]:
 
 
 def maps(analysis: Analysis) -> list[dict[str, Any]]:
-    """Return the maps of each measure over the grid, one for each family and kind of encoder."""
-    cells = analysis.cells[analysis.cells["subject"] == "model"].dropna(subset=["code_size", "noise_dim"])
+    """Return the maps of each measure over the grid, one for each family and kind of encoder.
+
+    Codes that are images have no size: their cells are the rows of one map, by their names.
+    """
+    cells = analysis.cells[analysis.cells["subject"] == "model"].dropna(subset=["noise_dim"])
+    sized = cells.dropna(subset=["code_size"])
+    return [*_sized_maps(sized), *_unsized_maps(cells[cells["code_size"].isna()])]
+
+
+def _sized_maps(cells: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
     groups = sorted(cells.groupby(["family", "trained_encoder"]), key=lambda item: _rank(*item[0]))
     for (family, trained), group in groups:
-        names = [name for name in map_plots.LIMITS if (group["name"] == name).any()]
-        names += sorted(set(group["name"]) - set(names))
-        sizes, noises = sorted(group["code_size"].unique()), sorted(group["noise_dim"].unique())
-        keys = group.drop_duplicates("config_key")
-        keys = keys[~keys.duplicated(["code_size", "noise_dim"])]
-        places = [[sizes.index(row.code_size), noises.index(row.noise_dim)] for row in keys.itertuples()]
-        wide = {
-            column: group.pivot_table(index="config_key", columns="name", values=column, dropna=False).reindex(
-                keys["config_key"]
-            )
-            for column in ("mean", "low", "num_seeds")
-        }
-        half = wide["mean"] - wide["low"]
-        found.append(
-            {
-                "title": str(family) + (", frozen encoder" if trained is False else ""),
-                "size": "latent dimension" if str(family).startswith("gaussian") else "categories K",
-                "sizes": sizes,
-                "noises": noises,
-                "measures": [_scale(name, group) for name in names],
-                "cells": [str(key) for key in keys["config_key"]],
-                "labels": [str(label) for label in keys["label"]],
-                "places": places,
-                "wanted": [int(count) for count in keys["num_wanted"]],
-                "hatched": [bool(mark) for mark in keys["uncalibrated"]],
-                "means": [_plain(wide["mean"][name]) for name in names],
-                "halves": [_plain(half[name]) for name in names],
-                "seeds": [_plain(wide["num_seeds"][name]) for name in names],
-            }
-        )
+        title = str(family) + (", frozen encoder" if trained is False else "")
+        size = "latent dimension" if str(family).startswith("gaussian") else "categories K"
+        found.append(_map(title, size, group.assign(row=group["code_size"])))
     return found
+
+
+def _unsized_maps(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    if cells.empty:
+        return []
+    names = cells["label"].map(str).where(cells["label"] == cells["block"], cells["block"] + ":" + cells["label"])
+    return [_map("codes that are images", "cell", cells.assign(row=names))]
+
+
+def _map(title: str, size: str, group: pd.DataFrame) -> dict[str, Any]:
+    """Return one map, whose rows are the values of the column `row`, from the bottom up."""
+    names = [name for name in map_plots.LIMITS if (group["name"] == name).any()]
+    names += sorted(set(group["name"]) - set(names))
+    sizes, noises = sorted(group["row"].unique()), sorted(group["noise_dim"].unique())
+    keys = group.drop_duplicates("config_key")
+    keys = keys[~keys.duplicated(["row", "noise_dim"])]
+    wide = {
+        column: group.pivot_table(index="config_key", columns="name", values=column, dropna=False).reindex(
+            keys["config_key"]
+        )
+        for column in ("mean", "low", "num_seeds")
+    }
+    half = wide["mean"] - wide["low"]
+    return {
+        "title": title,
+        "size": size,
+        "sizes": sizes,
+        "noises": noises,
+        "measures": [_scale(name, group) for name in names],
+        "cells": [str(key) for key in keys["config_key"]],
+        "labels": [str(label) for label in keys["label"]],
+        "places": [[sizes.index(row.row), noises.index(row.noise_dim)] for row in keys.itertuples()],
+        "wanted": [int(count) for count in keys["num_wanted"]],
+        "hatched": [bool(mark) for mark in keys["uncalibrated"]],
+        "means": [_plain(wide["mean"][name]) for name in names],
+        "halves": [_plain(half[name]) for name in names],
+        "seeds": [_plain(wide["num_seeds"][name]) for name in names],
+    }
 
 
 def _rank(family: object, trained: object) -> tuple[bool, str, bool]:

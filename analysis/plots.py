@@ -148,7 +148,7 @@ def share_bars(cells: pd.DataFrame, axes: Axes, space: str) -> None:
 
     Args:
         cells: Rows of `statistics.cell_summary` for the three shares of one space, with one split, in the order of the
-            bars, and a column `group`.
+            bars, and a column `group`; with those of codes from the prior, where there are any.
         axes: Where to draw.
         space: "pixel" or "feature".
     """
@@ -167,6 +167,7 @@ def share_bars(cells: pd.DataFrame, axes: Axes, space: str) -> None:
                 ink = "white" if part == "z" else "black"
                 axes.text(place, foot + height / 2, f"{height:.2f}".lstrip("0"), ha="center", va="center", color=ink)
         bottom += heights
+    _prior_ends(x, bars, wide, axes, space)
     for place in x[bottom == 0]:
         axes.add_patch(Rectangle((float(place) - 0.42, 0), 0.84, 1, facecolor="white", hatch="////", linewidth=0))
         axes.text(float(place), 0.5, "–", ha="center", va="center")
@@ -182,17 +183,32 @@ def share_bars(cells: pd.DataFrame, axes: Axes, space: str) -> None:
     )
 
 
+def _prior_ends(x: np.ndarray, bars: pd.DataFrame, wide: pd.DataFrame, axes: Axes, space: str) -> None:
+    """Mark where the parts of code and noise end with codes from the prior, a line at the right of each bar."""
+    columns = [f"share_{part}_{space}_prior" for part in ("z", "n")]
+    if not set(columns) <= set(wide):
+        return
+    ends = wide[columns].reindex(bars["config_key"]).clip(lower=0).cumsum(axis=1, skipna=False)
+    label = "the same, codes from the prior"
+    for column in columns:
+        known = ends[column].notna().to_numpy()
+        if known.any():
+            axes.hlines(
+                ends[column][known], x[known] + 0.28, x[known] + 0.56, color="black", linewidth=1.6, label=label
+            )
+
+
 def clustering(cells: pd.DataFrame, dots: pd.DataFrame, axes: Axes) -> None:
-    """Draw the clustering error against K beside k-means and chance, every seed as a dot.
+    """Draw the clustering error against K beside every control that there is, every seed as a dot.
 
     Args:
         cells: Rows of `statistics.cell_summary` for `clustering_error`.
         dots: Runs of `statistics.joined`, grid and search; searched ones are drawn hollow.
         axes: Where to draw.
     """
-    for subject in ("chance", "kmeans"):
+    for subject in ("chance", "untrained", "kmeans", "floor"):
         name, colour, marker, line = SUBJECTS[subject]
-        means = dots[dots["subject"] == subject].groupby("code_size")["value"].mean()
+        means = dots[(dots["subject"] == subject) & dots["trained_encoder"]].groupby("code_size")["value"].mean()
         if len(means):
             axes.plot(means.index, means, line, marker=marker, color=colour, label=name)
     name, first, marker, _ = SUBJECTS["model"]

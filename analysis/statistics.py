@@ -30,6 +30,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from analysis.matched import MATCHED, at_one_size
+
 Z95 = 1.959964
 """97.5 % quantile of the normal distribution."""
 
@@ -193,7 +195,9 @@ def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
 
 def without_identities(values: pd.DataFrame) -> pd.DataFrame:
     """Leave out what noise dimension 0 makes true by identity: the code then decides all, so S_z and τ_z are 1."""
-    identity = values["name"].str.startswith("share_") | values["name"].isin(["label_agreement", "tau_z"])
+    identity = values["name"].str.startswith(("share_", "factor_split")) | values["name"].isin(
+        ["label_agreement", "tau_z"]
+    )
     left_out = identity & (values["noise_dim"] == 0)
     return values[~left_out] if left_out.any() else values
 
@@ -308,16 +312,17 @@ def estimate(table: pd.DataFrame, column: str) -> GridMean:
 
 
 def paired_summary(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Summarize paired differences over cells and seeds, one row for each code, measure and split.
+    """Summarize paired differences over cells and seeds, one row for each code, number of categories, measure, split.
 
     `cells_low` and `cells_high` bound the mean over cells by a bootstrap over the cells, where there are five or more.
     """
     rows = []
-    for (code, name, split), group in pairs.groupby(["code", "name", "split"], sort=True):
+    groups = at_one_size(pairs).groupby(["code", MATCHED, "name", "split"], sort=True, dropna=False)
+    for (code, size, name, split), group in groups:
         result = estimate(group, "difference")
         cells_low, cells_high = bootstrap_interval(group.groupby("config_key")["difference"].mean().tolist())
         bounds = {"cells_low": cells_low, "cells_high": cells_high}
-        rows.append({"code": code, "name": name, "split": split, **vars(result), **bounds})
+        rows.append({"code": code, MATCHED: size, "name": name, "split": split, **vars(result), **bounds})
     return pd.DataFrame(rows)
 
 

@@ -57,6 +57,7 @@ SUBJECTS: dict[str, tuple[str, str, str, str]] = {
     "pca": ("PCA, same dimension", "#009E73", "D", "-."),
     "kmeans": ("k-means, same K", "#CC79A7", "D", "-."),
     "chance": ("chance", "#333333", "_", ":"),
+    "floor": ("floor: best equal-mass partition", "#E69F00", "v", "-."),
 }
 """Name in the legend, colour, marker and line of every subject."""
 

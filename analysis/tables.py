@@ -16,41 +16,41 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from analysis.attribution import block_summary, variance_attribution
+from analysis.calibration import uncalibrated
+from analysis.controls_table import controls_table
 from analysis.full_measure_names import measure_info
 from analysis.outcomes import cell_outcomes
 from analysis.results import StudyResults
 from analysis.selection import label_free_selection
 from analysis.statistics import (
-    GridMean,
     cell_summary,
     configuration_objectives,
     control_differences,
     describe_runs,
-    estimate,
     joined,
     paired_summary,
-    subject_differences,
     without_identities,
 )
 
-HEADLINE = ("share_z_pixel", "share_z_feature", "label_preservation", "r2_mean")
-"""The measures of what a code keeps, for which trained encoders are compared with controls."""
+HEADLINE = ("share_z_feature", "label_preservation", "r2_mean", "share_z_pixel")
+"""The measures of what a code keeps, those of content first: S_z in pixels is high for k-means, too."""
 
-COMPARED = (*HEADLINE, "label_information", "rate", "critic_accuracy", "prior_accuracy")
+CALIBRATION = (
+    *("joint_accuracy", "joint_power", "critic_accuracy", "dispersion_ratio", "dispersion_ratio_feature"),
+    *("energy_score_feature", "energy_score_pixel", "label_preservation", "label_agreement"),
+)
+"""What says whether a split is about the data, the strongest test first."""
+
+COMPARED = (
+    *(*HEADLINE, "label_information", "clustering_error", "rate"),
+    *("joint_accuracy", "critic_accuracy", "energy_score_feature", "prior_accuracy"),
+)
 """The measures for which trained encoders are compared with every control, whichever comes out ahead."""
 
-ATTRIBUTED = (*COMPARED, "dispersion_ratio", "joint_accuracy", "clustering_error")
-"""The measures whose variance over the grid is split."""
-
-CALIBRATED = 0.55
-"""Up to this accuracy of a critic a cell is said to be near calibration."""
-
-CRITICS = ("joint_accuracy", "critic_accuracy")
-"""Measures of calibration; the first one that a cell has decides whether it is calibrated."""
-
 RUN_TABLE_MEASURES = (
-    *(*HEADLINE, "sharpness", "dispersion_ratio", "critic_accuracy", "clustering_error", "classification_error"),
-    *("frechet_samples", "sharpness_samples"),
+    *HEADLINE,
+    *(name for name in CALIBRATION if name not in HEADLINE),
+    *("sharpness", "clustering_error", "classification_error", "frechet_samples", "sharpness_samples"),
     *("component_information", "off_modes", "component_spread", "component_kl", "data_kl"),
     *("bound_kl", "joint_kl", "data_posterior_kl", "code_kl", "posterior_overlap", "true_overlap"),
     *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "identity_preservation"),
@@ -77,10 +77,10 @@ class Analysis:
             images.
         pairs: Trained minus frozen, one row for each measure, cell and seed.
         paired: The same, averaged over cells and seeds.
-        controls: One row for each of `COMPARED` and code, trained beside its controls over the same cells.
+        controls: Trained beside its controls over the same cells, see `controls_table`, for each of `COMPARED`.
         configurations: Objectives of every configuration with a trained encoder.
         attribution: How much of each measure's variance each axis and the seed explain, see `attribution`.
-        summary: Mean and interquartile mean of each measure in each block.
+        summary: Mean and interquartile mean of each measure in each block, at one number of categories.
         outcomes: How each cell's runs ended, what they left unused and what they cost, see `outcomes`.
         selection: What label-free measures would have chosen, and their regret, see `selection`.
     """
@@ -116,7 +116,7 @@ def analyse(results: StudyResults) -> Analysis:
     cells = cell_summary(grid)
     wanted = runs[runs["origin"] == "grid"].groupby("config_key")["key"].nunique()
     cells["num_wanted"] = cells["config_key"].map(wanted).fillna(0).astype(int)
-    cells["uncalibrated"] = _uncalibrated(cells)
+    cells["uncalibrated"] = uncalibrated(cells)
     evidence = without_identities(grid)
     pairs = control_differences(evidence)
     return Analysis(
@@ -131,50 +131,13 @@ def analyse(results: StudyResults) -> Analysis:
         cells=cells,
         pairs=pairs,
         paired=paired_summary(pairs),
-        controls=controls_table(evidence, pairs),
+        controls=controls_table(evidence, pairs, COMPARED),
         configurations=configuration_objectives(values[values["trained_encoder"]], results.study["objectives"]),
-        attribution=variance_attribution(evidence, runs, ATTRIBUTED),
-        summary=block_summary(evidence, ATTRIBUTED),
-        outcomes=cell_outcomes(runs, reported, results.folder),
+        attribution=variance_attribution(evidence, runs),
+        summary=block_summary(evidence, runs),
+        outcomes=cell_outcomes(runs, reported, results),
         selection=label_free_selection(values),
     )
-
-
-def _uncalibrated(cells: pd.DataFrame) -> pd.Series[bool]:
-    model = cells[(cells["subject"] == "model") & cells["mean"].notna()]
-    accuracy = pd.Series(dtype=float)
-    for name in CRITICS:
-        accuracy = accuracy.combine_first(model[model["name"] == name].groupby("config_key")["mean"].mean())
-    return cells["config_key"].map(accuracy) > CALIBRATED
-
-
-def controls_table(grid: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Put trained encoders beside their controls, one row for each of `COMPARED` and code.
-
-    Returns:
-        For each control ("frozen", "untrained", "pca") the mean of the control, `<control>`, and trained minus control
-        with its interval, `minus_<control>`, `…_low`, `…_high`, and over how many cells, `…_cells`; NaN where the
-        control is missing.
-    """
-    trained = grid[(grid["subject"] == "model") & grid["trained_encoder"] & grid["value"].notna()]
-    tables = {
-        "frozen": pairs,
-        "untrained": subject_differences(grid, "untrained"),
-        "pca": subject_differences(grid, "pca"),
-    }
-    rows = []
-    for code in sorted(trained["code"].unique(), reverse=True):
-        for name in COMPARED:
-            chosen = trained[(trained["name"] == name) & (trained["code"] == code)]
-            if chosen.empty:
-                continue
-            row: dict[str, object] = {"code": code, "name": name, **_columns("trained", estimate(chosen, "value"))}
-            for control, table in tables.items():
-                group = table[(table["name"] == name) & (table["code"] == code)]
-                row[control] = estimate(group, "control").mean
-                row.update(_columns(f"minus_{control}", estimate(group, "difference")))
-            rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def run_table(analysis: Analysis) -> pd.DataFrame:
@@ -255,6 +218,13 @@ PROSE = {
     "share_z_pixel": "S_z in pixels",
     "share_z_feature": "S_z in features",
     "r2_mean": "R² of the mean reconstruction",
+    "energy_score_pixel": "the energy score in pixels",
+    "energy_score_feature": "the energy score in features",
+    "prior_accuracy": "the accuracy of telling q(z) from p(z)",
+    "joint_accuracy": "the joint test's accuracy",
+    "critic_accuracy": "the small critic's accuracy",
+    "information_low": "the lower bound of I_σ",
+    "information_high": "the upper bound of I_σ",
 }
 """Names that read better than labels within a sentence."""
 
@@ -314,15 +284,6 @@ def _is_number(text: str) -> bool:
 def typeset(text: str) -> str:
     """Escape plain text for HTML and set the subscripts of symbols like S_z."""
     return re.sub(r"\b([SIτ])_(zn|z|n|σ)\b", r"\1<sub>\2</sub>", html.escape(text))
-
-
-def _columns(prefix: str, mean: GridMean) -> dict[str, object]:
-    return {
-        prefix: mean.mean,
-        f"{prefix}_low": mean.low,
-        f"{prefix}_high": mean.high,
-        f"{prefix}_cells": mean.num_cells,
-    }
 
 
 def count_status(analysis: Analysis, status: str) -> int:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from analysis.tables import number
+from analysis.statistics import GridMean
+from analysis.tables import number, signed
 
 
 def percent(value: float, digits: int = 0) -> str:
     """Write a fraction in per cent."""
     return f"{number(100 * value, digits)} %"
+
+
+def interval(mean: GridMean, sign: bool = False) -> str:
+    """Write a mean with its 95 % seed-level interval in brackets, as a difference where `sign` is set."""
+    write = signed if sign else number
+    return write(mean.mean) + (f" [{write(mean.low)}, {write(mean.high)}]" if mean.has_interval else "")
+
+
+def between_words(mean: GridMean, sign: bool = False) -> str:
+    """Write the seed-level interval of a mean; nothing where there is none."""
+    write = signed if sign else number
+    return f"95 % interval {write(mean.low)} to {write(mean.high)}" if mean.has_interval else ""
 
 
 def counted(count: int, noun: str) -> str:

@@ -6,13 +6,17 @@ import pandas as pd
 import pytest
 
 from analysis.attribution import (
+    ATTRIBUTED,
     SEED,
     attribute,
+    attributed_names,
     block_summary,
     grid_axes,
     interquartile_mean,
     variance_attribution,
 )
+from analysis.full_measure_names import FULL_MEASURES
+from analysis.measure_names import MEASURES
 from analysis.results import load_results
 from analysis.statistics import describe_runs, joined
 from analysis.tables import analyse
@@ -72,13 +76,16 @@ def test_the_synthetic_study_varies_with_its_axes(study_dir):
     runs = describe_runs(results.runs)
     values = joined(results.measures, runs)
     values = values[(values["split"] == "test") & (values["origin"] == "grid")]
-    found = variance_attribution(values, runs, ["share_z_pixel"]).set_index(["block", "part"])
+    found = variance_attribution(values[values["name"] == "share_z_pixel"], runs).set_index(["block", "part"])
     assert set(found["status"]) == {"ok"} and set(found["num_missing"]) == {0}
     assert set(found.loc["gaussian"].index) == {"latent_dim", "noise_dim", "latent_dim × noise_dim", SEED}
     assert set(found.loc["categorical"].index) == {"num_categories", SEED}
     assert found.groupby("block")["share"].sum().to_numpy() == pytest.approx(1)
     assert found.loc[("gaussian", "latent_dim"), "share"] > 0.2
-    summary = block_summary(values, ["share_z_pixel"]).set_index("block")
+    summary = block_summary(values[values["name"] == "share_z_pixel"], runs).set_index("block")
+    # a number of categories of one cell alone has no middle half to speak of
+    assert summary["iqm_low"].isna().tolist() == [True, True, False, False]
+    summary = summary.dropna(subset=["iqm_low"])
     assert (summary["iqm_low"] <= summary["iqm"]).all() and (summary["iqm"] <= summary["iqm_high"]).all()
 
 
@@ -87,7 +94,7 @@ def test_an_incomplete_grid_is_marked_and_not_averaged(study_dir):
     runs = describe_runs(results.runs)
     values = joined(results.measures, runs)
     values = values[(values["split"] == "test") & (values["origin"] == "grid") & (values["label"] != "z=5 n=10")]
-    found = variance_attribution(values, runs, ["rate"]).set_index(["block", "part"])
+    found = variance_attribution(values[values["name"] == "rate"], runs).set_index(["block", "part"])
     assert list(found.loc["gaussian"].index) == [SEED]
     row = found.loc[("gaussian", SEED)]
     assert row["status"] == "incomplete: 1 of 6 cells have no value, or one by identity" and math.isnan(row["share"])
@@ -99,8 +106,8 @@ def test_one_seed_a_cell_has_no_split(study_dir):
     runs = describe_runs(results.runs)
     values = joined(results.measures, runs)
     one = values[(values["replicate"] == 0) & (values["split"] == "test") & (values["origin"] == "grid")]
-    assert set(variance_attribution(one, runs, ["rate"])["status"]) == {"no cell has two seeds"}
-    assert variance_attribution(one[:0], runs, ["rate"]).empty and block_summary(one[:0], ["rate"]).empty
+    assert set(variance_attribution(one, runs)["status"]) == {"no cell has two seeds"}
+    assert variance_attribution(one[:0], runs).empty and block_summary(one[:0], runs).empty
 
 
 def test_interquartile_mean_by_hand():
@@ -131,3 +138,36 @@ def test_what_is_so_by_identity_enters_no_attribution(study_dir):
     assert parts["r2_mean"] == {"ok"}
     cells = found.summary[found.summary["block"] == "gaussian"].set_index("name")["num_cells"]
     assert (cells["share_z_pixel"], cells["r2_mean"]) == (3, 6)
+
+
+def test_no_mean_is_over_different_numbers_of_categories(study_dir):
+    """A clustering error of 10 categories and one of 30 are two rows, each the mean of its own runs."""
+    results = load_results(study_dir)
+    runs = describe_runs(results.runs)
+    values = joined(results.measures, runs)
+    values = values[(values["split"] == "test") & (values["origin"] == "grid")]
+    summary = block_summary(values, runs)
+    rows = summary[(summary["name"] == "clustering_error") & (summary["block"] == "categorical")]
+    model = values[(values["name"] == "clustering_error") & (values["subject"] == "model") & values["value"].notna()]
+    means = model.groupby("code_size")["value"].mean()
+    assert dict(zip(rows["num_categories"], rows["mean"], strict=True)) == pytest.approx(dict(means))
+    assert len(means) == 2 and summary.loc[summary["block"] == "gaussian", "num_categories"].isna().all()
+
+
+def test_a_summary_says_of_how_many_cells_and_runs_it_is(study_dir):
+    results = load_results(study_dir)
+    runs = describe_runs(results.runs)
+    values = joined(results.measures, runs)
+    values = values[(values["split"] == "test") & (values["origin"] == "grid") & (values["label"] != "z=5 n=10")]
+    values = values[(values["replicate"] > 0) | (values["label"] != "K=10 n=10")]
+    summary = block_summary(values, runs).set_index(["block", "name"])
+    row = summary.loc[("gaussian", "rate")]
+    assert (row["num_cells"], row["num_cells_wanted"], row["num_runs"], row["num_runs_wanted"]) == (5, 6, 15, 18)
+    row = summary.loc[("categorical", "rate")].set_index("num_categories").loc[10]
+    assert (row["num_cells"], row["num_cells_wanted"], row["num_runs"], row["num_runs_wanted"]) == (1, 1, 2, 3)
+
+
+def test_every_measure_is_attributed_the_leading_ones_first():
+    found = ["tau_z", "no such measure", "factor_split/ink", "off_modes", "cycle_error", "share_z_feature"]
+    assert attributed_names(found) == ["share_z_feature", "cycle_error", "off_modes", "tau_z", "factor_split/ink"]
+    assert {*MEASURES, *FULL_MEASURES} == set(ATTRIBUTED)

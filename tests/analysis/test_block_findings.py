@@ -7,7 +7,6 @@ from analysis.block_findings import block_answers
 from analysis.caveats import caveats
 from analysis.findings import answers
 from analysis.statistics import describe_runs
-from analysis.tables import HEADLINE
 
 COLUMNS = ["name", "subject", "block", "replicate", "value"]
 
@@ -66,7 +65,7 @@ def test_a_study_of_image_codes_is_answered_and_warned_of_by_its_own_measures(of
 
 
 def test_vector_codes_without_a_frozen_twin_are_told_so_after_the_answer(of_rows):
-    found = answers(of_rows([(HEADLINE[2], "model", "a", 0, 0.5)], "gaussian"))
+    found = answers(of_rows([("label_preservation", "model", "a", 0, 0.5)], "gaussian"))
     assert found[0].startswith("Probability that the classifier gives a reconstruction the class")
     assert found[1].startswith("Trained minus frozen cannot be stated")
 
@@ -74,3 +73,12 @@ def test_vector_codes_without_a_frozen_twin_are_told_so_after_the_answer(of_rows
 def test_a_code_that_is_an_image_has_no_size(analysis):
     runs = analysis.results.runs.assign(**{"model.code": "image"})
     assert describe_runs(runs)["code_size"].isna().all()
+
+
+def test_numbers_of_categories_stand_apart_each_beside_its_own_controls(of_rows):
+    rows = [("clustering_error", "model", block, 0, value) for block, value in (("a", 0.5), ("b", 0.1))]
+    rows += [("clustering_error", "kmeans", block, 0, value) for block, value in (("a", 0.4), ("b", 0.2))]
+    found = of_rows(rows, "categorical")
+    sized = found.grid.assign(code_size=found.grid["block"].map({"a": 10.0, "b": 100.0}))
+    (sentence,) = block_answers(replace(found, grid=sized))
+    assert "K = 10: 0.50 in a; beside it k-means 0.40; K = 100: 0.10 in b; beside it k-means 0.20." in sentence

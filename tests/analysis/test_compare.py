@@ -1,9 +1,11 @@
+import random
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from analysis.compare import compare, main, markdown
+from analysis.compare import common_split, compare, main, markdown
 from analysis.results import load_results
 from analysis.tables import analyse
 
@@ -57,3 +59,40 @@ def test_wrong_input_is_refused(small_study, tmp_path, capsys):
     assert "there is no such folder" in capsys.readouterr().err
     assert main([str(small_study), str(small_study), "--measures", "beauty"]) == 2
     assert "unknown measures: beauty" in capsys.readouterr().err
+
+
+def test_studies_are_compared_on_the_images_that_all_were_measured_on(pair):
+    """Values on test images are not subtracted from values on validation images."""
+    first, other = (analyse(load_results(folder)) for folder in pair)
+    values = other.values[other.values["split"] == "validation"]
+    analyses = {"first": first, "other": replace(other, values=values, split="validation")}
+    far = first.values["value"].mask(first.values["split"] == "test", 100.0)
+    analyses["first"] = replace(first, values=first.values.assign(value=far))
+    assert common_split(analyses) == "validation"
+    summary, _ = compare(analyses, ["rate"])
+    assert summary["difference_mean"].abs().max() == pytest.approx(0) and summary["mean"].max() < 50
+    page = markdown(summary, analyses)
+    assert "Means on validation images" in page and "Not on test images" in page
+    assert common_split({"first": first, "other": other}) == "test"
+
+
+def test_numbers_of_categories_are_compared_each_by_itself(study_dir):
+    analyses = {name: analyse(load_results(study_dir)) for name in ("first", "other")}
+    summary, _ = compare(analyses, ["clustering_error"])
+    assert summary["num_categories"].tolist() == [10, 10, 30, 30]
+    assert "| categorical, K = 30 | trained | clustering error |" in markdown(summary, analyses)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_damaged_folders_are_compared_or_refused_in_one_line(seed, pair, tmp_path, capsys):
+    dice = random.Random(seed)
+    folder = shutil.copytree(pair[1], tmp_path / "damaged")
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix in (".json", ".parquet")]
+    for path in dice.sample(paths, len(paths) // 3):
+        content = path.read_bytes()
+        path.write_bytes(dice.choice([b"", content[: len(content) // 2], dice.randbytes(50), b"[]", b"{}"]))
+    status = main([str(pair[0]), str(folder), "--out", str(tmp_path / "page.md")])
+    said = capsys.readouterr()
+    assert status in (0, 2) and "Traceback" not in said.err and len(said.err.splitlines()) <= 1
+    if status == 0:
+        assert "nan" not in (tmp_path / "page.md").read_text(encoding="utf-8")

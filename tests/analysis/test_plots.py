@@ -135,6 +135,36 @@ def test_clustering_draws_every_seed(analysis):
     assert {"k-means, same K", "chance"} <= {line.get_label() for line in axes.lines}
 
 
+def test_clustering_draws_every_control_that_is_there_and_no_other(analysis):
+    values = analysis.values
+    dots = values[(values["name"] == "clustering_error") & (values["split"] == "test") & values["value"].notna()]
+    cells = analysis.cells[analysis.cells["name"] == "clustering_error"]
+    kmeans = dots[dots["subject"] == "kmeans"]
+    floor = kmeans.assign(subject="floor", value=0.05)
+    for shown, names in (
+        (pd.concat([dots, floor]), {"chance", "k-means, same K", "floor: best equal-mass partition"}),
+        (dots[dots["subject"] == "model"], set()),
+    ):
+        axes = Figure().subplots()
+        plots.clustering(cells, shown, axes)
+        labels = {str(line.get_label()) for line in axes.lines}
+        assert {label for label in labels if not label.startswith("trained")} == names
+
+
+def test_share_bars_mark_where_the_parts_end_with_codes_from_the_prior():
+    parts = (("z", 0.5), ("n", 0.3), ("zn", 0.2))
+    rows = [["a", f"share_{part}_pixel", value, 2, 10, "g"] for part, value in parts]
+    rows += [
+        ["a", f"share_{part}_pixel_prior", value, 2, 10, "g"] for part, value in (("z", 0.4), ("n", 0.25), ("zn", 0.35))
+    ]
+    table = pd.DataFrame(rows, columns=["config_key", "name", "mean", "code_size", "noise_dim", "group"])
+    axes = Figure().subplots()
+    plots.share_bars(table, axes, "pixel")
+    assert [bar.get_height() for bar in axes.patches] == pytest.approx([0.5, 0.3, 0.2])
+    heights = [line.get_segments()[0][0][1] for line in axes.collections]
+    assert heights == pytest.approx([0.4, 0.65])
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_image_grid_keeps_every_pixel(channels):
     images = np.random.default_rng(0).integers(0, 256, (2, 3, channels, 4, 5), dtype=np.uint8)
@@ -154,7 +184,7 @@ def test_subscripts_are_set():
 def test_panels_of_the_controls_share_one_scale(analysis):
     figure = FIGURES["controls"](analysis).figure
     limits = [axes.get_ylim() for axes in figure.axes]
-    assert limits == [(-0.03, 1.03), (-0.03, 1.03), (-0.03, 1.03), (plots.FLOOR, 1.03)] * 2
+    assert limits == [(-0.03, 1.03), (-0.03, 1.03), (plots.FLOOR, 1.03), (-0.03, 1.03)] * 2
 
 
 def point_study(synthetic, folder):

@@ -195,9 +195,7 @@ def describe_runs(runs: pd.DataFrame) -> pd.DataFrame:
 
 def without_identities(values: pd.DataFrame) -> pd.DataFrame:
     """Leave out what noise dimension 0 makes true by identity: the code then decides all, so S_z and τ_z are 1."""
-    identity = values["name"].str.startswith(("share_", "factor_split")) | values["name"].isin(
-        ["label_agreement", "tau_z"]
-    )
+    identity = values["name"].str.startswith(("share_", "factor_split", "label_agreement", "tau_z"))
     left_out = identity & (values["noise_dim"] == 0)
     return values[~left_out] if left_out.any() else values
 

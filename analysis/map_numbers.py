@@ -53,5 +53,5 @@ def factor_splits(cells: pd.DataFrame, most: int) -> tuple[list[str], pd.DataFra
     rows = rows[rows["config_key"].isin(shown)].assign(factor=lambda table: table["name"].str.removeprefix(FACTOR))
     rows = rows.drop_duplicates(["config_key", "subject", "factor"])
     rows = rows.assign(place=rows["config_key"].map(shown.index)).sort_values(["place", "subject", "factor"])
-    columns = ["config_key", "label", "subject", "factor", "mean", "low", "high", "num_seeds"]
+    columns = ["config_key", "block", "label", "subject", "factor", "mean", "low", "high", "num_seeds"]
     return sorted(rows["factor"].unique()), rows[columns].reset_index(drop=True)

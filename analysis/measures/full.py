@@ -30,13 +30,13 @@ from analysis.measures.bench import (
     measure_sample,
     take_sample,
 )
-from analysis.measures.calibration import energy_score
 from analysis.measures.classifier import Classifier
 from analysis.measures.critic import Pairs
 from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.factors import factor_classifiers, measure_factors
 from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
 from analysis.measures.full_clusters import full_clusters
+from analysis.measures.full_decoder import confusion, shuffled_codes
 from analysis.measures.identity import domain_readers
 from analysis.measures.information import cluster_label_information, information_bracket
 from analysis.measures.labels import label_preservation
@@ -46,7 +46,6 @@ from analysis.measures.mmd import squared_mmd
 from analysis.measures.nearest import nearest_label_information
 from analysis.measures.prior_match import prior_moment_kl
 from analysis.measures.rate_distortion import rate_distortion
-from analysis.measures.reconstruction import reconstruction
 from analysis.measures.sharpness import sharpness
 from analysis.measures.subjects import measure_cluster_controls
 from analysis.measures.suite import measure_categorical_code, measure_prior_shares
@@ -181,45 +180,13 @@ def _decoder(run: FullBench) -> Found:
     tables = {
         "model": values | measure_sample(run.bench, run.model, sample),
         "untrained": measure_sample(run.control, run.untrained, control),
-        "shuffled": _shuffled(run.bench, sample),
+        "shuffled": shuffled_codes(run.bench, sample),
     }
     maps = share_maps(sample.draws.x_hat) if sample.draws.x.dim() == 4 else {}
     arrays = {name: values.cpu() for name, values in maps.items()}
     if run.bench.classifier is not None and sample.phi is not None and sample.phi_hat is not None:
-        arrays["confusion"] = _confusion(run.bench, sample).cpu()
+        arrays["confusion"] = confusion(run.bench, sample).cpu()
     return Found(tables, arrays=arrays)
-
-
-def _energy_scores(bench: Bench, sample: Sample, x_hat: Tensor, phi_hat: Tensor | None) -> Values:
-    unit = "feature (Euclidean norm)"
-    feature = bench.without_classifier(len(x_hat), unit)
-    if sample.phi is not None and phi_hat is not None:
-        feature = energy_score(sample.phi, phi_hat, unit)
-    pixel = energy_score(sample.draws.x, x_hat, "intensity (Euclidean norm)")
-    return {"energy_score_pixel": pixel, "energy_score_feature": feature}
-
-
-def _shuffled(bench: Bench, sample: Sample) -> Values:
-    """Measure what the model would be worth if each image were given another one's code."""
-    # images are in random order; half a turn away none shares a noise with the image
-    half = len(sample.draws.x) // 2
-    x_hat = sample.draws.x_hat.roll(half, 0)
-    phi_hat = None if sample.phi_hat is None else sample.phi_hat.roll(half, 0)
-    values = reconstruction(sample.draws.x, x_hat, bench.mean_image) | _energy_scores(bench, sample, x_hat, phi_hat)
-    if bench.classifier is not None and sample.phi is not None and phi_hat is not None:
-        labels, decoded = (bench.classifier.logits_of_features(part).argmax(-1) for part in (sample.phi, phi_hat))
-        values["label_preservation"] = label_preservation(labels, decoded)
-    return values
-
-
-def _confusion(bench: Bench, sample: Sample) -> Tensor:
-    """Return how often class c(x) is given class c(x̂), with shape (classes, classes), rows c(x)."""
-    assert bench.classifier is not None and sample.phi is not None and sample.phi_hat is not None
-    labels = bench.classifier.logits_of_features(sample.phi).argmax(-1)
-    decoded = bench.classifier.logits_of_features(sample.phi_hat).argmax(-1)
-    size = bench.data.num_classes
-    places = (labels[:, None] * size + decoded).flatten()
-    return places.bincount(minlength=size * size).view(size, size)
 
 
 def _calibration(run: FullBench) -> Found:

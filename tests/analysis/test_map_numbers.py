@@ -36,7 +36,7 @@ def test_factors_are_a_row_each_of_the_first_cells():
         ("factor_split/ink", "pca", "a", "z=2", "gaussian", 2, 0.3),
         ("rate", "model", "a", "z=2", "gaussian", 2, 1.0),
     ]
-    cells = pd.DataFrame(rows, columns=columns).assign(low=0.0, high=1.0, num_seeds=3)
+    cells = pd.DataFrame(rows, columns=columns).assign(low=0.0, high=1.0, num_seeds=3, block="gaussian")
     names, found = factor_splits(cells, 12)
     assert names == ["ink"] and found["mean"].tolist() == [0.4, 0.9, 0.1]
     assert factor_splits(cells, 1)[1]["config_key"].tolist() == ["a"]

@@ -32,7 +32,9 @@ def test_it_is_good_enough_to_measure_with(trained, digits):
 
 
 def test_every_data_set_with_a_training_of_its_own_is_one():
-    assert set(TRAININGS) <= {name for name, info in DATASETS.items() if info.holds_images and info.num_classes}
+    # the second domain of two is read as well
+    read = {name.removesuffix("-codes") for name in TRAININGS}
+    assert read <= {name for name, info in DATASETS.items() if info.holds_images and info.num_classes}
     assert all(0.8 <= item.required <= REQUIRED_ACCURACY and item.steps > STEPS for item in TRAININGS.values())
     assert training_of("mnist") == Training(STEPS) and training_of("fashion_mnist").required == 0.88
 

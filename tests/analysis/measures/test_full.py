@@ -101,7 +101,7 @@ def test_what_a_run_measures_on_few_images_is_measured_on_all(made):
         sizes = {item["name"]: item["n"] for item in measured if item["subject"] == "model"}
         assert names <= set(sizes) and {sizes[name] for name in names} == {120}
     controls = {item["subject"] for item in measured if item["name"] == "clustering_error"}
-    assert controls == {"model", "kmeans", "floor", "chance"}
+    assert controls == {"model", "untrained", "kmeans", "floor", "chance"}
     shuffled = next(item for item in measured if (item["subject"], item["name"]) == ("shuffled", "label_information"))
     assert shuffled["low"] - 0.02 <= 0 <= shuffled["high"] + 0.02
     untrained = {item["name"] for item in measured if item["subject"] == "untrained"}

@@ -70,7 +70,7 @@ def along_axes(analysis: Analysis) -> Drawing | str:
 
 def _panel(axis: Axis, cells: pd.DataFrame, dots: pd.DataFrame, panel: Axes, measure: str) -> None:
     order = sorted({str(value): value for line in axis.lines.values() for value in line.values()}.values(), key=_order)
-    lines = list(axis.lines.items())[:MAX_LINES]
+    lines = list(axis.lines.items())
     shades = style.sequence(len(lines)) if len(lines) > 1 else [style.SUBJECTS["model"][1]]
     for index, (shade, (words, values)) in enumerate(zip(shades, lines, strict=True)):
         places = {key: order.index(value) + 0.07 * (index - (len(lines) - 1) / 2) for key, value in values.items()}
@@ -88,16 +88,20 @@ def _axes(runs: pd.DataFrame) -> Iterator[Axis]:
     """
     fields = [name for name in runs.columns if name.partition(".")[0] in ("data", "model", "train") and "." in name]
     text = runs[fields].astype(str)
+    text = text.loc[:, text.nunique() > 1]  # every other field is alike in all
     for block, group in runs.groupby("block", sort=False):
-        varying = [name for name in fields if text.loc[group.index, name].nunique() > 1]
+        own = text.loc[group.index]
+        varying = [str(name) for name in text if own[name].nunique() > 1]
         for field in (name for name in varying if name not in SIZES):
-            rest, others = [name for name in varying if name != field], [name for name in fields if name != field]
+            rest = [name for name in varying if name != field]
+            alike = pd.util.hash_pandas_object(text.drop(columns=field), index=False)
+            is_varied = text[field].groupby(alike).transform("nunique") > 1
             lines: dict[str, dict[str, object]] = {}
-            for place in text.loc[group.index].drop_duplicates(rest).index if rest else group.index[:1]:
-                alike = runs[(text[others] == text.loc[place, others]).all(axis=1)]
-                if text.loc[alike.index, field].nunique() > 1:
-                    words = ", ".join(f"{name.partition('.')[2]}={_text(runs.loc[place, name])}" for name in rest)
-                    lines[words] = dict(zip(alike["config_key"].astype(str), alike[field], strict=True))
+            first = alike.loc[group.index][is_varied.loc[group.index]].drop_duplicates().iloc[:MAX_LINES]
+            for setting in first:
+                line = runs[alike == setting]
+                words = ", ".join(f"{name.partition('.')[2]}={_text(line[name].iloc[0])}" for name in rest)
+                lines[words] = dict(zip(line["config_key"].astype(str), line[field], strict=True))
             if lines:
                 yield Axis(str(block), field, lines)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from analysis.results import load_samples
 from analysis.tables import Analysis
@@ -48,6 +50,7 @@ def cell_samples(analysis: Analysis, code: str, is_wanted: Callable[[Arrays], bo
     runs = analysis.runs
     runs = runs[(runs["status"] == "finished") & (runs["code"] == code) & (runs["origin"] == "grid")]
     runs = runs[runs["trained_encoder"]]
+    runs = runs[_have_samples(analysis, runs["key"])]
     runs = runs.sort_values(["block", "code_size", "noise_dim", "config_key", "replicate"])
     panels: list[tuple[str, Arrays]] = []
     cells = list(runs.groupby("config_key", sort=False))
@@ -62,3 +65,12 @@ def cell_samples(analysis: Analysis, code: str, is_wanted: Callable[[Arrays], bo
                 panels.append((cell_name(str(run["block"]), str(run["label"])), arrays))
                 break
     return CellSamples(panels, 0)
+
+
+def _have_samples(analysis: Analysis, keys: pd.Series[str]) -> pd.Series[bool]:
+    """Return for each run whether it has a file of samples, as fast as for thousands of runs is wanted."""
+    any_run = analysis.results.folder.run("key")
+    root, name = os.fspath(any_run.samples.parent.parent), any_run.samples.name
+    # a Path for each would take ten times as long
+    found = [os.path.exists(f"{root}/{key}/{name}") for key in keys]  # noqa: PTH110
+    return pd.Series(found, keys.index, dtype=bool)

@@ -92,6 +92,8 @@ ROWS: tuple[Row, ...] = (
     Row("Fig. 6, ours", "IAE + VAT + balance", "–", "clustering", ("iae_vat_balance",), CLUSTERS),
     Row("Fig. 6, ours", "VAT × balance × gradient to the code; VAT + balance alone", "–",
         "cluster_terms", ("terms", "no_reconstruction"), CLUSTERS[:4]),
+    Row("Fig. 6, ours", "IAE, and IAE + VAT + balance, against the length of training", "–", "cluster_steps",
+        ("iae", "iae_vat_balance"), CLUSTERS[:4]),
     Row("Fig. 6, ours", FROZEN, "–", "clustering", ("frozen",), CLUSTERS),
     Row("Fig. 6", "AAE and InfoGAN clusters, same K", "–", "clustering", ("aae", "infogan"), CLUSTERS),
     Row("Eq. 8", "Euclidean against adversarial reconstruction", "a Euclidean cost maximizes I(x; z)",

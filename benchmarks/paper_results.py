@@ -10,6 +10,7 @@ A value is the mean over seeds with half its 95 % t interval and the number of s
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ from analysis.wording import cell_name
 from benchmarks.kept_results import keep
 
 KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
+NOTES = KEPT / "notes.md"
+"""What was found, in words: written by hand, from the numbers."""
+
 USAGE = "usage: python -m benchmarks.paper_results [keep STUDY_DIR]"
 
 HEAD = """# The paper's systems, measured
@@ -37,38 +41,6 @@ A run measures itself on 2,000 test images at most, `python -m analysis.measure`
 never a mean over both, and is of the run itself where nothing else stands under "How". Of MNIST's 60,000 training
 images 55,000 are trained on and 5,000 are for validation. SVHN's 73,257 are split into 67,153 and 6,104 likewise;
 CelebA's splits are the published ones.
-"""
-
-
-NOTES = """
-## What was found
-
-- **Figure 5.** In five seeds of five the IAE gives each component a category of its own, with each of its four
-  switches, and the GAN ignores its categories (0.01 of 1.95 nats); InfoGAN and ALI succeed too, so the IAE is not
-  alone in it. None of these three puts a point off the modes, where 1.2 % of the test points are: their components
-  are too narrow, a fifth to a third of the data's spread for the IAE, 0.31 for ALI, 0.37 for InfoGAN. The GAN's are
-  half as wide as the data's, with 7 to 8 % of its points between them. The AAE's points are off the modes (87 %).
-- **Figures 11 and 12, InfoGAN.** −log q(z|x̃) of a continuous code has no lower bound, so the more it weighs the
-  more the generator hides z in where x̃ lies. At weight 1, 91 % of the points are off the modes, and the q(z) of
-  the data is 4.0 nats from the prior; at 0.1, 39 % and 1.0 nats; at 0.01, 12 % and 0.07. KL of component
-  frequencies is near 0 in all of them and sees nothing of it. Posteriors of data are compared with the codes of
-  points on their mode, those of generated points at a resolution of 0.1: finer differences do not show.
-- **Figures 11 and 12, the FIAE against InfoGAN.** With generators alike, both without noise, and InfoGAN at 0.01,
-  where it does best on data, the FIAE's posteriors are nearer to the true ones on generated points (0.24 ± 0.06
-  against 0.48 ± 0.04 nats) and on data (0.18 ± 0.07 against 0.34 ± 0.03), and overlap less (0.002 against 0.14), as
-  the paper says. Its q(z) is not closer to the prior: 0.23 ± 0.09 against 0.11 ± 0.03. Neither makes the four
-  points: 13 and 16 % are off the modes.
-- **A negative result.** With noise in its generator the FIAE half ignores its code on four points: posteriors
-  overlap with 0.29 to 0.46 where codes that say nothing have 0.75, under all four settings of its two gradients and
-  under the f-divergences of Equation 13, and between the settings no difference shows in five seeds. Its posteriors
-  match (0.05 to 0.10 nats), because those of different points are alike. On seven Gaussians, tried with
-  positive_gradient = false and code_gradient = true alone, it ignores its categories as the GAN does. ALI is alike
-  on four points (0.64) and not on seven Gaussians.
-- **Figure 6, an eighth of the width and 4 of 100 epochs.** At K = 30 the IAE clusters as k-means does (29 ± 12 against
-  27 % error, in three seeds, with 18 to 22 of 30 clusters used); with virtual adversarial training and balance it comes
-  to 19 ± 2 %, InfoGAN to 24 ± 1 %. The AAE and noise on the codes leave clusters that say little, 67 %. The paper's 5 %
-  is at full width and length, which was not run.
-- **Not run here.** The rows that say so. Their studies train in their smoke configurations, and nothing more is known.
 """
 
 
@@ -103,7 +75,7 @@ def page(studies: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the page as Markdown."""
     lines = [HEAD, "| paper | system | the paper reports | ours | how |", "|---|---|---|---|---|"]
     lines += [_line(row, studies.get(row.study)) for row in ROWS]
-    lines += [NOTES, "## How", ""]
+    lines += ["", NOTES.read_text(encoding="utf-8"), "## How", ""]
     lines += [_how(study) for study in studies.values()]
     return "\n".join(lines) + "\n"
 
@@ -111,6 +83,7 @@ def page(studies: Mapping[str, Mapping[str, Any]]) -> str:
 def _line(row: Row, study: Mapping[str, Any] | None) -> str:
     cells = [cell for cell in study["cells"] if cell["block"] in row.blocks] if study else []
     cells = [cell for cell in cells if cell["values"] or cell["failed"]]
+    cells.sort(key=lambda cell: (row.blocks.index(cell["block"]), _in_order(cell["label"])))
     if not study or not cells:
         ours = f"not run: needs {row.needs}" if row.needs else "not run yet"
         how = f"`search_spaces/{row.study}.yaml`"
@@ -120,6 +93,12 @@ def _line(row: Row, study: Mapping[str, Any] | None) -> str:
         how = f"[{row.study}](#{row.study})"
     note = f"; {row.note}" if row.note else ""
     return f"| {row.place} | {row.system} | {row.published} | {ours} | {how}{note} |"
+
+
+def _in_order(label: str) -> list[tuple[float, str]]:
+    """Return what sorts labels by their words and, as numbers, by their numbers."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", label)
+    return [(float(part), "") if index % 2 else (0.0, part) for index, part in enumerate(parts)]
 
 
 def _cell(cell: Mapping[str, Any], measures: Sequence[str]) -> str:

@@ -47,6 +47,7 @@ def switch(dispatcher, said, monkeypatch):
 def test_the_first_signal_asks_for_checkpoints_and_says_so(switch, dispatcher, folder, said, number, by):
     dispatcher.next_lane()
     assert not switch.stop_all()
+    signal.signal(number, signal.default_int_handler)  # what nobody ignores, as `nohup` does SIGHUP
     with signals_to(switch):
         signal.raise_signal(number)
     assert (switch.is_stopping, said) == (False, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from analysis.full_measure_names import measure_info
 from analysis.measure_names import MEASURES
@@ -24,9 +25,10 @@ _INTERVAL_CAVEAT = (
 )
 
 
-def caveats(analysis: Analysis) -> list[str]:
+@lru_cache(maxsize=1)
+def caveats(analysis: Analysis) -> tuple[str, ...]:
     """Return what a reader must know before believing the answers."""
-    return [
+    return (
         *_incomplete(analysis),
         *_extra(analysis),
         *_invalid(analysis),
@@ -36,12 +38,12 @@ def caveats(analysis: Analysis) -> list[str]:
         *_undefined(analysis),
         *_of_the_measures(analysis),
         _INTERVAL_CAVEAT,
-    ]
+    )
 
 
 def _of_the_measures(analysis: Analysis) -> list[str]:
     """Say what to know of the measures that this study has."""
-    names = set(analysis.values.loc[analysis.values["value"].notna(), "name"])
+    names = set(analysis.values.loc[analysis.values["value"].notna(), "name"].unique())
     found = []
     if (analysis.values["code"] == "gaussian").any() and "share_z_pixel" in names:
         found.append(_TREND_CAVEAT)

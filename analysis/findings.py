@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 
@@ -33,7 +34,8 @@ class Figure:
     note: str
 
 
-def answers(analysis: Analysis) -> list[str]:
+@lru_cache(maxsize=1)
+def answers(analysis: Analysis) -> tuple[str, ...]:
     """Return the sentences that answer the study's question; the first states trained minus frozen encoder."""
     sentences, further = effect_answers(analysis)
     sentences += _kept(analysis)
@@ -42,7 +44,7 @@ def answers(analysis: Analysis) -> list[str]:
     sentences += _trends(analysis)
     sentences += _clustering(analysis)
     sentences += _learnt(analysis)
-    return sentences or ["The finished runs have none of the measures that answers are made of."]
+    return tuple(sentences) or ("The finished runs have none of the measures that answers are made of.",)
 
 
 def headline(analysis: Analysis) -> list[Figure]:

@@ -59,7 +59,7 @@ RUN_TABLE_MEASURES = (
 """The measures that a report lists for each run, those that some run has a value of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """Every number that a report draws, writes or says.
 

@@ -57,7 +57,7 @@ def test_where_less_is_better_the_least_comes_first(of_rows):
 
 def test_a_study_of_image_codes_is_answered_and_warned_of_by_its_own_measures(of_rows):
     found = of_rows(RETRIEVAL)
-    assert answers(found) == block_answers(found)
+    assert list(answers(found)) == block_answers(found)
     text = " ".join(caveats(found))
     assert "An image is retrieved by its distance in pixels" in text and "Nothing was searched" in text
     for absent in ("S_z", "classifier", "clusters", "The search"):

@@ -5,7 +5,7 @@ They are computed after a study by `analysis.measure` and cannot be objectives o
 
 from __future__ import annotations
 
-from analysis.measure_info import DECIDED_BY, MeasureInfo
+from analysis.measure_info import MeasureInfo, shares
 from analysis.measure_names import MEASURES
 
 GROUPS: dict[str, str] = {
@@ -113,16 +113,12 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
         "higher",
         uses_labels=True,
     ),
-    **{
-        f"share_{part}_factor": MeasureInfo(
-            f"S_{part}",
-            "fraction",
-            f"Share of the variance of a known factor, read off the image by a classifier, that {who}; S_z is τ_z.",
-            "neither",
-            uses_labels=True,
-        )
-        for part, who in DECIDED_BY.items()
-    },
+    **shares(
+        "factor",
+        "",
+        "Share of the variance of a known factor, read off the image by a classifier, that {who}; S_z is τ_z.",
+        uses_labels=True,
+    ),
 }
 """Every measure of the full suite that no run has by itself, by name; factors add theirs after a slash."""
 

@@ -65,6 +65,27 @@ DECIDED_BY = {
 }
 """Whose share of a variance S_z, S_n and S_zn are, as the end of "share of the variance that …"."""
 
+
+def shares(
+    of: str, label: str, description: str, *, uses_labels: bool = False, undefined: tuple[UndefinedWhere, ...] = ()
+) -> dict[str, MeasureInfo]:
+    """Return what is known of S_z, S_n and S_zn, by name.
+
+    Args:
+        of: The end of their names, such as "label" of `share_z_label`.
+        label: The end of their labels.
+        description: Their sentence, in which "{who}" stands for what decides.
+        uses_labels: As in `MeasureInfo`.
+        undefined: As in `MeasureInfo`.
+    """
+    return {
+        f"share_{part}_{of}": MeasureInfo(
+            f"S_{part}{label}", "fraction", description.format(who=who), "neither", uses_labels, undefined
+        )
+        for part, who in DECIDED_BY.items()
+    }
+
+
 FALLS = "falls as the number of categories grows, whatever is learnt"
 RISES = "rises with the number of categories for any clusters that follow the images, those of k-means too"
 AT_MOST_LN_K = "is at most the logarithm of the number of categories"

@@ -13,7 +13,6 @@ from analysis.cluster_measure_names import CLUSTER_MEASURES, POINT_MEASURES
 from analysis.measure_info import (
     AT_MOST_LN_K,
     CODE,
-    DECIDED_BY,
     GAUSSIAN,
     NO_NOISE,
     PIXELS,
@@ -21,6 +20,7 @@ from analysis.measure_info import (
     STROKES,
     MeasureInfo,
     UndefinedWhere,
+    shares,
 )
 from analysis.translation_measure_names import TRANSLATION_MEASURES
 
@@ -107,38 +107,29 @@ _VECTORS: dict[str, MeasureInfo] = {
         "Share of the pixel variance that code and noise decide only together, codes drawn from the prior.",
         "neither",
     ),
+    **shares(
+        "feature_prior",
+        ", features, prior",
+        "Share of the variance in the classifier's features that {who}, codes drawn from the prior.",
+        uses_labels=True,
+    ),
     **{
-        f"share_{part}_feature_prior": MeasureInfo(
-            f"S_{part}, features, prior",
-            "fraction",
-            f"Share of the variance in the classifier's features that {who}, codes drawn from the prior.",
-            "neither",
-            uses_labels=True,
-        )
-        for part, who in DECIDED_BY.items()
-    },
-    **{
-        f"share_{part}_{style}{suffix}": MeasureInfo(
-            f"S_{part}, {style}{label}",
-            "fraction",
-            f"Share of the variance of generated digits' {style} that {who}, codes drawn from {source}.",
-            "neither",
-            undefined=STROKES,
-        )
+        name: info
         for suffix, label, source in (("", "", "q(z)"), ("_prior", ", prior", "the prior"))
         for style in ("slant", "thickness")
-        for part, who in DECIDED_BY.items()
+        for name, info in shares(
+            f"{style}{suffix}",
+            f", {style}{label}",
+            f"Share of the variance of generated digits' {style} that {{who}}, codes drawn from {source}.",
+            undefined=STROKES,
+        ).items()
     },
-    **{
-        f"share_{part}_label": MeasureInfo(
-            f"S_{part}, label",
-            "fraction",
-            f"Share of the variance of the classifier's class of generated images that {who}; S_z is τ_z.",
-            "neither",
-            uses_labels=True,
-        )
-        for part, who in DECIDED_BY.items()
-    },
+    **shares(
+        "label",
+        ", label",
+        "Share of the variance of the classifier's class of generated images that {who}; S_z is τ_z.",
+        uses_labels=True,
+    ),
     "label_preservation": MeasureInfo(
         "label preservation",
         "fraction",

@@ -1,7 +1,6 @@
 """The contract that every variant keeps, over small configurations of each."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -134,13 +133,7 @@ EVERY_TERM = (
 """A case of every variant and of every kind of term."""
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """In networks this small several threads are slower, and wait for one another where cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(params=CASES, ids=lambda name: name.replace(" ", "_"))

@@ -18,12 +18,7 @@ NUM_IMAGES = 40
 WITHOUT_DOWNLOADS = {"embedded_digits", "street_digits", "digits_two_styles", "seven_gaussians", "four_points"}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def random_data(name):

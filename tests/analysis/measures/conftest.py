@@ -62,11 +62,8 @@ class LinearGaussian:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def _one_thread(one_thread):
+    """Every test of measures computes with one thread."""
 
 
 @pytest.fixture(scope="session")

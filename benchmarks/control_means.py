@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.controls_table import CONTROLS
 from analysis.full_measure_names import measure_info
 
-CONTROLS = {"frozen": "frozen encoder", "pca": "PCA", "kmeans": "k-means", "untrained": "untrained", "chance": "chance"}
-"""The control subjects that are columns, with their heads."""
+COLUMNS = ("frozen", "pca", "kmeans", "untrained", "chance")
+"""The control subjects that are columns."""
 
 
 def main(arguments: list[str]) -> int:
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
         [*controls.fillna({"num_categories": 0}).groupby(["code", "num_categories"], sort=False)]
     )
     for (code, num), rows in groups.items():
-        columns = [name for name in CONTROLS if f"minus_{name}" in rows and rows[f"minus_{name}"].notna().any()]
+        columns = [name for name in COLUMNS if f"minus_{name}" in rows and rows[f"minus_{name}"].notna().any()]
         kind = "Gaussian" if code == "gaussian" else "Categorical" if not num else f"K = {num:.0f}"
         cells = int(rows["trained_cells"].max())
         heads = [f"{kind}, mean over {cells} cell{'s' if cells > 1 else ''}", "trained"]

@@ -109,7 +109,8 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
     "factor_preservation": MeasureInfo(
         "preservation",
         "fraction",
-        "Probability that the factor's classifier gives a reconstruction the value that it gives the original.",
+        "Probability that the factor's classifier gives a reconstruction the value that it gives the original, "
+        "averaged over the factor's values.",
         "higher",
         uses_labels=True,
     ),

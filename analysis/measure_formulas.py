@@ -104,7 +104,7 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "density": ("mean number of real k-neighbourhoods that φ(g(z, n)) lies in / k", NAEEM),
     "coverage": ("share of real k-neighbourhoods with some φ(g(z, n)) in them", NAEEM),
     "factor_split": ("τ_z of a factor's class", GOODMAN),
-    "factor_preservation": ("P[c_f(x̂) = c_f(x)], c_f the factor's classifier", OURS),
+    "factor_preservation": ("mean over v of P[c_f(x̂) = v | c_f(x) = v], c_f the factor's classifier", OURS),
 }
 """Formula and source by the name of the measure; those of the variance shares are `SHARES`."""
 

@@ -7,6 +7,9 @@ of the model on the test images one number a seed, in the order of the seeds, un
 how many images or points each was measured. Of a measure that both suites have it is the full suite's. `kmeans` and
 `untrained` are the clustering errors of k-means at the same K and of the network before training, `real` what the
 data's own points or images come to, by measure. `defaults` holds those of `SAID` that no cell changes.
+
+Of a study that searches, `confirmed` holds the winners on their fresh seeds, as `cells` does, and `search` what
+`kept_search` keeps.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import pandas as pd
 from analysis.results import load_results
 from analysis.statistics import describe_runs
 from analysis.whole_files import atomic_path
+from benchmarks.kept_search import SEARCHED, kept_search
 from iae_models.config import changed_values, default_values, run_config
 from study.records import StudyFolder, read_json
 
@@ -30,12 +34,15 @@ SAID = (
 )
 """Fields that a reader must know of, also where they stand at their defaults."""
 
+KEPT = ("grid", *SEARCHED, "confirm")
+"""Origins of the runs that something is kept of."""
+
 DIGITS = 4
 """Significant digits that are kept."""
 
 
 def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
-    """Write the named measures of a study's grid runs to a file.
+    """Write the named measures of a study's runs to a file.
 
     Raises:
         ValueError: The full suite has measured some runs of a cell and others not, so that their values do not compare.
@@ -43,13 +50,20 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
     results = load_results(study_dir)
     study, runs = results.study, describe_runs(results.runs)
     # of a study that was confined to some of its cells the others never began
-    runs = runs[(runs["origin"] == "grid") & runs["status"].isin(("finished", "pruned", "failed"))]
+    runs = runs[runs["origin"].isin(KEPT) & runs["status"].isin(("finished", "pruned", "failed"))]
+    cells = {origin: runs[runs["origin"] == origin] for origin in ("grid", "confirm")}
     finished = runs[runs["status"] == "finished"]
     configs = {key: _changed(study_dir, key) for key in runs["key"]}
     common = _common(list(configs.values()))
+    own = {key: _own(config, common) for key, config in configs.items()}
     values = results.measures[results.measures["split"] == "test"]
-    _check_suites(values[(values["subject"] == "model") & values["name"].isin(measures)], finished)
+    for group in cells.values():
+        _check_suites(
+            values[(values["subject"] == "model") & values["name"].isin(measures)],
+            group[group["status"] == "finished"],
+        )
     values = values[values["value"].notna()]
+    search = kept_search(study, finished, results.measures, measures, own)
     spec = study.get("spec") or {}
     record = {
         "study": study["name"],
@@ -60,13 +74,14 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
         "devices": sorted(finished["device"].unique()),
         "code_hashes": {key: int(count) for key, count in finished["code_hash"].value_counts().sort_index().items()},
         "run_hours": round(float(finished["wall_time_s"].sum()) / 3600, 2),
-        "overrides": [item for item in spec.get("overrides", []) if not item.startswith(("resources.", "budget."))],
+        "overrides": [item for item in spec.get("overrides", []) if not item.startswith("resources.")],
         "common": common,
         "defaults": _defaults(list(configs.values())),
-        "cells": [
-            _cell(group, values, measures, _own(configs[group["key"].iloc[0]], common)) for _, group in _cells(runs)
-        ],
+        "cells": [_cell(group, values, measures, own[group["key"].iloc[0]]) for _, group in _cells(cells["grid"])],
     }
+    if search is not None:
+        winners = [_cell(group, values, measures, own[group["key"].iloc[0]]) for _, group in _cells(cells["confirm"])]
+        record |= {"confirmed": winners, "search": search}
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -23,6 +23,7 @@ from analysis.statistics import t_half_width
 from analysis.tables import label_of
 from analysis.wording import cell_name
 from benchmarks.kept_results import keep
+from benchmarks.kept_search import search_text
 
 KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
 NOTES = KEPT / "notes.md"
@@ -84,12 +85,15 @@ def _line(row: Row, study: Mapping[str, Any] | None) -> str:
     cells = [cell for cell in study["cells"] if cell["block"] in row.blocks] if study else []
     cells = [cell for cell in cells if cell["values"] or cell["failed"]]
     cells.sort(key=lambda cell: (row.blocks.index(cell["block"]), _in_order(cell["label"])))
+    winners = [cell for cell in study.get("confirmed", []) if cell["block"] in row.blocks] if study else []
     if not study or not cells:
         ours = f"not run: needs {row.needs}" if row.needs else "not run yet"
         how = f"`search_spaces/{row.study}.yaml`"
     else:
         # a bar, as in p(z|x), would end the table's cell
-        ours = "<br>".join(_cell(cell, row.measures) for cell in cells).replace("|", "\\|")
+        parts = [_cell(cell, row.measures) for cell in cells]
+        parts += [f"chosen by the search, on fresh seeds: {_cell(cell, row.measures)}" for cell in winners]
+        ours = "<br>".join(parts).replace("|", "\\|")
         how = f"[{row.study}](#{row.study})"
     note = f"; {row.note}" if row.note else ""
     return f"| {row.place} | {row.system} | {row.published} | {ours} | {how}{note} |"
@@ -140,7 +144,14 @@ def _how(study: Mapping[str, Any]) -> str:
         f"### {study['study']}\n\n{study['question']} `search_spaces/{study['study']}.yaml`, launched "
         f"{study['launched_at'][:10]}. {against} All cells: {common}. {_images(study)}{machine['cpus']} cores, "
         f"{', '.join(study['devices'])}, {study['run_hours']} hours of runs; code {hashes}; {versions}.\n"
+        f"{_searched(study)}"
     )
+
+
+def _searched(study: Mapping[str, Any]) -> str:
+    """Say what the study's searches found; nothing where it searched nothing."""
+    measures = {block: row.measures for row in ROWS if row.study == study["study"] for block in row.blocks}
+    return f"\n{search_text(study['search'], measures)}" if "search" in study else ""
 
 
 def _images(study: Mapping[str, Any]) -> str:

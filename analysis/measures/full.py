@@ -33,7 +33,7 @@ from analysis.measures.bench import (
 from analysis.measures.classifier import Classifier
 from analysis.measures.critic import Pairs
 from analysis.measures.draws import Model, generate, infer, own_codes
-from analysis.measures.factors import factor_classifiers, measure_factors
+from analysis.measures.factors import factor_readers, measure_factors
 from analysis.measures.fidelity import density_and_coverage, frechet_distance, frechet_excess
 from analysis.measures.full_clusters import full_clusters
 from analysis.measures.full_decoder import confusion, shuffled_codes
@@ -343,11 +343,9 @@ def _factors(run: FullBench) -> Found:
     if not run.decodes or not data.train.factors:
         return Found({})
     with torch.inference_mode(False):
-        classifiers = factor_classifiers(data, run.classifiers)
+        readers = factor_readers(data, run.classifiers)
     control = take_sample(run.control, run.untrained, "untrained", "test")
-    return Found(
-        {"model": measure_factors(run.sample, classifiers), "untrained": measure_factors(control, classifiers)}
-    )
+    return Found({"model": measure_factors(run.sample, readers), "untrained": measure_factors(control, readers)})
 
 
 def _translations(run: FullBench) -> Found:

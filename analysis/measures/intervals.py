@@ -74,7 +74,26 @@ def mean_fraction(values: Tensor, *, neighbours: bool = False) -> Estimate:
     Values other than 0 and 1 vary less, and neighbours more, than N independent yes-or-no answers: the interval is that
     of the number of such answers that would vary as much.
     """
-    plain = mean(values, "fraction", neighbours=neighbours)
+    return _wilson(mean(values, "fraction", neighbours=neighbours))
+
+
+def class_mean_fraction(values: Tensor, classes: Tensor, *, neighbours: bool = False) -> Estimate:
+    """Return the mean over classes of the mean within each, for values in [0, 1], with Wilson's interval.
+
+    Args:
+        values: One value per image, with shape (N,).
+        classes: The class of each image, int64 with shape (N,); those that no image has do not count.
+        neighbours: Whether images i and i + 1 (in a circle) are dependent.
+    """
+    values, counts = values.double(), classes.bincount().double()
+    means = torch.zeros_like(counts).index_add_(0, classes, values) / counts
+    value = means[counts > 0].mean().item()
+    weights = len(values) / (counts * (counts > 0).sum())
+    influence = weights[classes] * (values - means[classes])
+    return _wilson(linearized(value, influence, "fraction", neighbours=neighbours))
+
+
+def _wilson(plain: Estimate) -> Estimate:
     if plain.value is None or plain.high is None:
         return plain
     p, error = plain.value, (plain.high - plain.value) / Z95

@@ -118,7 +118,7 @@ def test_what_is_kept_is_what_was_measured(synthetic, tmp_path):
     synthetic.fail_run(study, key)
     keep(study, ["share_z_pixel", "clustering_error"], tmp_path / "kept.json")
     (kept,) = kept_studies(tmp_path).values()
-    assert kept["common"] == {"model.width": 0.125, "model.latent_dim": 2, "model.noise_dim": 10}
+    assert kept["common"] == {"model.width": 0.125}
     assert kept["defaults"]["model.discriminator_norm"] == "pre_activation" and "model.width" not in kept["defaults"]
     assert sorted((cell["block"], len(cell["values"]["share_z_pixel"]) + cell["failed"]) for cell in kept["cells"]) == [
         ("frozen", 3),
@@ -155,6 +155,66 @@ def test_what_both_suites_have_is_kept_of_the_full_one(synthetic, tmp_path):
     run.full_measures.unlink()
     with pytest.raises(ValueError, match=f"{run.key} lack factor_split/ink"):
         keep(study, names[2:], tmp_path / "kept.json")
+
+
+def test_a_search_is_kept_with_what_it_found(synthetic, tmp_path):
+    planted = synthetic.Planted(gaussian=((2, 10),), categorical=(), frozen=True, replicates=3, searched=5)
+    study = synthetic.write_study(tmp_path / "study", planted)
+    searched = [run for run in StudyFolder(study).run_folders() if read_json(run.run)["origin"] == "search"]
+    # the last one becomes the first's seed 1000, with a value that its own choice has not seen
+    winner, confirmed = read_json(searched[0].run), searched.pop()
+    names = ("config_key", "config", "all", "label", "block")
+    write_json(confirmed.run, read_json(confirmed.run) | {name: winner[name] for name in names} | {"origin": "confirm"})
+    plant = dict(zip([run.key for run in searched], [(0.9, 0.5), (0.8, 0.4), (0.7, 0.6), (0.6, 0.3)], strict=True))
+    for run in [*searched, confirmed]:
+        objective, share = plant.get(run.key, (0.1, 0.99))
+
+        def change(item, objective=objective, share=share):
+            if (item["subject"], item["split"], item["name"]) == ("model", "validation", "critic_accuracy"):
+                item["value"] = objective
+            if (item["subject"], item["split"], item["name"]) == ("model", "test", "share_z_pixel"):
+                item["value"] = share
+
+        synthetic.edit_measures(study, run.key, change)
+    keep(study, ["share_z_pixel"], tmp_path / "kept.json")
+    (kept,) = kept_studies(tmp_path).values()
+    assert [(cell["block"], len(cell["values"]["share_z_pixel"])) for cell in kept["cells"]] == [
+        ("gaussian", 3),
+        ("frozen", 3),
+    ]
+    (cell,) = kept["confirmed"]
+    assert cell["values"]["share_z_pixel"] == [0.99] and cell["label"] == winner["label"]
+    found = kept["search"]["configurations"]
+    assert [item["origin"] for item in found] == ["grid", *["search"] * 4]
+    assert {(item["objectives"][0], item["values"]["share_z_pixel"]) for item in found[1:]} == set(plant.values())
+    assert {item["config"]["model.latent_dim"] for item in found} >= {winner["all"]["model.latent_dim"], 2}
+
+
+def test_the_page_says_what_a_search_chose_and_what_labels_would_have():
+    def configuration(origin, vat, objective, error):
+        config = {"model.vat_weight": vat} if vat else {}
+        common = {"block": "clusters", "label": f"vat_weight={vat}", "origin": origin}
+        return common | {"config": config, "objectives": [objective], "values": {"clustering_error": error}}
+
+    found = [configuration("grid", 0, 0.1, 0.3)]
+    found += [configuration("search", vat, 0.2 + 0.1 * vat, 0.28 - 0.01 * vat) for vat in (1, 2, 3, 4, 5)]
+    found += [configuration("search", 6, 0.05, 0.11)]
+    search = {"sampler": "tpe", "objectives": [{"measure": "r2_mean", "direction": "maximize"}]}
+    winner = {"block": "clusters", "label": "vat_weight=5", "failed": 0, "values": {"clustering_error": [0.25, 0.27]}}
+    study = FIGURE_5B | {"study": "cluster_recipe", "confirmed": [winner], "search": search | {"configurations": found}}
+    study["cells"] = [winner | {"label": "vat_weight=0", "values": {"clustering_error": [0.3]}}]
+    text = page({"cluster_recipe": study})
+    assert (
+        "(1 seed)<br>chosen by the search, on fresh seeds: **clusters, vat_weight=5**: clustering error 0.26 ± 0.13"
+        in text
+    )
+    assert "6 configurations of clusters were searched by tpe, beside 1 of the grid, to maximize R² of the mean" in text
+    rows = [line for line in text.splitlines() if line.startswith(("| clusters, vat", "| by clustering error: "))]
+    assert rows[0] == "| clusters, vat_weight=5 | 0.70 | 0.23 | – | – | – | – |"
+    assert [line.partition("vat_weight=")[2][0] for line in rows] == ["5", "4", "3", "2", "1", "6"]
+    assert rows[-1].startswith("| by clustering error: clusters, vat_weight=6 | 0.05 | 0.11 |")
+    # by ranks: R² (2, 3, 4, 5, 6, 7, 1) against the error (7, 6, 5, 4, 3, 2, 1)
+    assert "over 7 configurations: R² of the mean −0.25, vat_weight −1.00." in text
 
 
 def test_the_command_refuses_what_it_cannot_keep(synthetic, tmp_path, capsys):

@@ -5,7 +5,7 @@ import torch
 
 from analysis.measures import factors
 from analysis.measures.bench import make_bench, take_sample
-from analysis.measures.factors import factor_classifiers, measure_factors
+from analysis.measures.factors import factor_readers, measure_factors
 from iae_models.data import ImageData, Split
 from iae_models.priors import GaussianPrior
 
@@ -48,19 +48,19 @@ def lamps():
 
 
 @pytest.fixture(scope="module")
-def classifiers(lamps, tmp_path_factory):
+def readers(lamps, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(factors, "STEPS", 150)
-        return factor_classifiers(lamps, tmp_path_factory.mktemp("classifiers"))
+        return factor_readers(lamps, tmp_path_factory.mktemp("classifiers"))
 
 
-def measure(lamps, classifiers):
+def measure(lamps, readers):
     bench = make_bench(lamps, None, 0)
-    return measure_factors(take_sample(bench, Lamps(), "model", "test"), classifiers)
+    return measure_factors(take_sample(bench, Lamps(), "model", "test"), readers)
 
 
-def test_the_code_decides_its_lamp_and_the_noise_the_other(lamps, classifiers):
-    found = measure(lamps, classifiers)
+def test_the_code_decides_its_lamp_and_the_noise_the_other(lamps, readers):
+    found = measure(lamps, readers)
     assert {item.status for item in found.values()} == {"ok"}
     assert found["factor_split/left"].value == pytest.approx(1, abs=0.02)
     assert found["factor_preservation/left"].value == pytest.approx(1, abs=0.02)
@@ -75,8 +75,43 @@ def test_the_code_decides_its_lamp_and_the_noise_the_other(lamps, classifiers):
 
 
 @pytest.mark.parametrize(("accuracy", "status"), [(0.96, "ok"), (0.9, "misread"), (0.7, "refused")])
-def test_a_poor_reader_gives_a_marked_value_or_nothing(lamps, classifiers, accuracy, status):
-    doubtful = {name: dataclasses.replace(item, validation_accuracy=accuracy) for name, item in classifiers.items()}
+def test_a_poor_reader_gives_a_marked_value_or_nothing(lamps, readers, accuracy, status):
+    doubtful = {name: dataclasses.replace(item, accuracy=accuracy) for name, item in readers.items()}
     found = measure(lamps, doubtful)
     assert {item.status for item in found.values()} == {status}
     assert all((item.value is None) == (status == "refused") for item in found.values())
+
+
+class NeverOn:
+    """A classifier that takes every image for one of value 0."""
+
+    def predict(self, x):
+        return torch.zeros(len(x), dtype=torch.int64)
+
+
+class Dark(Lamps):
+    """A decoder that lights nothing."""
+
+    def generate(self, z, n):
+        return torch.zeros(len(z), 1, 8, len(n[0]) * 8)
+
+
+def test_a_rare_value_counts_as_much_as_a_common_one(tmp_path, monkeypatch):
+    """One picture in twenty has its left lamp on."""
+
+    def split(num):
+        on = (torch.arange(num) % 20 == 0).long()
+        x = (_picture(on[:, None].float(), torch.zeros(num, 1)) * 255).round().to(torch.uint8)
+        return Split(x, on, {"on": on})
+
+    rare = ImageData("rare", "1" * 64, 2, split(600), split(200), split(400))
+    with monkeypatch.context() as patch:
+        patch.setattr(factors, "classifier_for", lambda *_: NeverOn())
+        assert factor_readers(rare, tmp_path)["on"].accuracy == 0.5  # right on 95 % of the images
+    monkeypatch.setattr(factors, "STEPS", 150)
+    readers = factor_readers(rare, tmp_path)
+    assert readers["on"].accuracy > 0.99
+    found = measure_factors(take_sample(make_bench(rare, None, 0), Dark(), "model", "test"), readers)
+    preserved = found["factor_preservation/on"]
+    assert preserved.value == pytest.approx(0.5, abs=0.01)
+    assert 0 <= preserved.low <= preserved.value <= preserved.high <= 1

@@ -39,6 +39,21 @@ def test_values_between_no_and_yes_are_surer():
     assert halves.high - halves.low < 0.6 * (whole.high - whole.low)
 
 
+def test_the_mean_over_classes_has_the_interval_of_its_spread():
+    """A common class that is right 9 times in 10, a rare one that is right half of the time, and one without images."""
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(400):
+        classes = 2 * (torch.rand(1000, generator=generator) < 0.1).long()
+        values = torch.rand(1000, generator=generator) < torch.tensor([0.9, 0.0, 0.5])[classes]
+        found.append(intervals.class_mean_fraction(values, classes))
+    values = torch.tensor([item.value for item in found])
+    assert values.mean().item() == pytest.approx(0.7, abs=0.005)
+    inside = sum(item.low <= 0.7 <= item.high for item in found) / len(found)
+    assert 0.92 <= inside <= 0.98
+    assert found[0].n == 1000
+
+
 def test_jackknife_of_a_mean_is_its_standard_error():
     values = torch.randn(2000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     result = intervals.group_jackknife(lambda index: values[index].mean().item(), 2000, "nat")

@@ -1,0 +1,174 @@
+"""What is kept of a study's searches, and how the page of the paper's results says it.
+
+A search chooses by an objective on validation images. What it would have chosen with labels, and how the objective and
+each searched parameter rank the configurations beside a measure on test images, is said of all configurations that have
+both. One configuration is mostly one run, so the best of them is partly luck: what fresh seeds confirmed is in the
+table itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.full_measure_names import measure_info
+from analysis.statistics import configuration_objectives, joined, pareto_front
+from analysis.tables import label_of
+from analysis.wording import cell_name
+from iae_models.config import default_values
+
+SHOWN = 5
+"""Configurations that are shown, the best by the objective; of several objectives the whole front."""
+
+SEARCHED = ("search", "duplicate")
+"""Origins of the runs that a search proposes."""
+
+
+def kept_search(
+    study: Mapping[str, Any],
+    runs: pd.DataFrame,
+    values: pd.DataFrame,
+    measures: Sequence[str],
+    configs: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any] | None:
+    """Return what is kept of the searches of a study; None where nothing was searched.
+
+    Args:
+        study: The resolved study.
+        runs: Rows of `statistics.describe_runs`.
+        values: A table of measures, both splits.
+        measures: Measures of the model on the test images that are kept.
+        configs: What each run's configuration says beyond what all have, by the run's key.
+
+    Returns:
+        `sampler`; `objectives` with measure and direction; and `configurations` of the blocks that search, with block,
+        label, origin, config, `objectives` (means over seeds, on validation images), and `values` (likewise).
+    """
+    blocks = runs.loc[runs["origin"].isin(SEARCHED), "block"].unique()
+    # seeds that confirm a winner were never chosen by
+    runs = runs[runs["block"].isin(blocks) & (runs["origin"] != "confirm")]
+    objectives = study["objectives"]
+    table = joined(values[values["value"].notna()], runs)
+    if not len(table) or not objectives:
+        return None
+    chosen = configuration_objectives(table, objectives)
+    test = table[(table["split"] == "test") & (table["subject"] == "model") & table["name"].isin(measures)]
+    means = test.groupby(["config_key", "name"])["value"].mean()
+    first = runs.drop_duplicates("config_key").set_index("config_key")["key"]
+    return {
+        "sampler": (study.get("search") or {}).get("sampler", ""),
+        "objectives": [{name: item[name] for name in ("measure", "direction")} for item in objectives],
+        "configurations": [
+            {
+                "block": row["block"],
+                "label": row["label"],
+                "origin": row["origin"],
+                "config": dict(configs[first[row["config_key"]]]),
+                "objectives": [_rounded(row[f"objective_{index}"]) for index in range(len(objectives))],
+                "values": {
+                    name: _rounded(means[row["config_key"], name])
+                    for name in measures
+                    if (row["config_key"], name) in means
+                },
+            }
+            for row in chosen.to_dict("records")
+        ],
+    }
+
+
+def search_text(search: Mapping[str, Any], measures: Mapping[str, Sequence[str]]) -> str:
+    """Return a table of the best configurations of each block, and what moved its first measure, as Markdown.
+
+    Args:
+        search: What `kept_search` returned.
+        measures: The measures that are shown of each block, the most important first.
+    """
+    blocks = dict.fromkeys(item["block"] for item in search["configurations"])
+    return "\n".join(
+        _block_text(
+            search["objectives"],
+            [item for item in search["configurations"] if item["block"] == block],
+            search["sampler"],
+            measures[block],
+        )
+        for block in blocks
+        if block in measures
+    )
+
+
+def _block_text(
+    objectives: Sequence[Mapping[str, str]], items: Sequence[Mapping[str, Any]], sampler: str, measures: Sequence[str]
+) -> str:
+    signs = [1 if item["direction"] == "minimize" else -1 for item in objectives]
+    scores = pd.DataFrame([item["objectives"] for item in items], columns=list(range(len(objectives)))) * signs
+    front = pareto_front(scores.to_numpy())
+    order = [index for index in scores[0].sort_values().index if front[index] or len(objectives) == 1]
+    best = _best(items, measures[0])
+    goals = " and ".join(f"{item['direction']} {label_of(item['measure'])}" for item in objectives)
+    count = sum(item["origin"] in SEARCHED for item in items)
+    columns = [*(f"{label_of(item['measure'])}, validation" for item in objectives), *map(label_of, measures)]
+    text = (
+        f"{count} configurations of {items[0]['block']} were searched by {sampler}, beside {len(items) - count} of the "
+        f"grid, to {goals} on validation images; "
+        f"{'the best' if len(objectives) == 1 else 'those that no other beats in all'}, one run each where they were "
+        "searched"
+    )
+    text += f", and last the best by {label_of(measures[0])}, which no search has seen:" if best else ":"
+    lines = [
+        text,
+        "",
+        f"| configuration | {' | '.join(columns)} |",
+        f"|---|{'---|' * len(columns)}",
+    ]
+    shown = [("", items[index]) for index in (order[:SHOWN] if len(objectives) == 1 else order)]
+    if best is not None:
+        shown.append((f"by {label_of(measures[0])}: ", best))
+    for prefix, item in shown:
+        numbers = [*item["objectives"], *(item["values"].get(name) for name in measures)]
+        name = prefix + cell_name(item["block"], item["label"])
+        lines.append(f"| {name} | {' | '.join(map(_number, numbers))} |")
+    return "\n".join([*lines, "", _ranks(objectives, items, measures[0]), ""])
+
+
+def _best(items: Sequence[Mapping[str, Any]], measure: str) -> Mapping[str, Any] | None:
+    """Return the configuration that a measure calls best; None where the measure has no better end."""
+    info = measure_info(measure)
+    found = [item for item in items if measure in item["values"]]
+    if info is None or info.better not in ("lower", "higher") or not found:
+        return None
+    choose = min if info.better == "lower" else max
+    return choose(found, key=lambda item: item["values"][measure])
+
+
+def _ranks(objectives: Sequence[Mapping[str, str]], items: Sequence[Mapping[str, Any]], measure: str) -> str:
+    """Say how objectives and searched parameters rank the configurations beside a measure."""
+    found = [item for item in items if measure in item["values"]]
+    target = pd.Series([item["values"][measure] for item in found], dtype=float)
+    defaults, names = default_values(), dict.fromkeys(name for item in found for name in item["config"])
+    columns = {
+        label_of(objective["measure"]): [item["objectives"][index] for item in found]
+        for index, objective in enumerate(objectives)
+    }
+    columns |= {
+        name.partition(".")[2]: values
+        for name in names
+        if _are_numbers(values := [item["config"].get(name, defaults[name]) for item in found])
+    }
+    ranks = {name: target.rank().corr(pd.Series(values, dtype=float).rank()) for name, values in columns.items()}
+    words = ", ".join(f"{name} {_number(value)}" for name, value in ranks.items() if not math.isnan(value))
+    return f"Rank correlation with {label_of(measure)} over {len(found)} configurations: {words}."
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, (bool, int, float)) for value in values)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")

@@ -51,7 +51,10 @@ def cell_samples(analysis: Analysis, code: str, is_wanted: Callable[[Arrays], bo
     runs = runs[(runs["status"] == "finished") & (runs["code"] == code) & (runs["origin"] == "grid")]
     runs = runs[runs["trained_encoder"]]
     runs = runs[_have_samples(analysis, runs["key"])]
-    runs = runs.sort_values(["block", "code_size", "noise_dim", "config_key", "replicate"])
+    # blocks in the order of the study, which tells its story
+    places = {block.get("name"): place for place, block in enumerate(analysis.results.study["blocks"])}
+    runs = runs.assign(place=runs["block"].map(places).fillna(len(places)))
+    runs = runs.sort_values(["place", "block", "code_size", "noise_dim", "config_key", "replicate"])
     panels: list[tuple[str, Arrays]] = []
     cells = list(runs.groupby("config_key", sort=False))
     for place, (_, seeds) in enumerate(cells):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import textwrap
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -42,8 +42,18 @@ def add_legend(figure: Figure, panels: list[Axes], columns: int = 4) -> None:
 
 
 def wrapped(title: str, width: int) -> str:
-    """Return a panel's title in lines of `width` characters, three at most."""
-    return "\n".join(textwrap.wrap(title, max(width, 1))[:3])
+    """Return a panel's title in lines of `width` characters, three at most; only a longer piece makes a longer line."""
+    lines = [""]
+    for piece in pieces(title):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines[:3])
+
+
+def pieces(title: str) -> list[str]:
+    """Return what a title may be broken between: words, and the parts of names with underscores."""
+    return re.findall(r"[^ _]+[ _]*|[ _]+", title)
 
 
 def split_words(analysis: Analysis) -> str:

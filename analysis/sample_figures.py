@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis import plots, style
 from analysis.cell_samples import Arrays, cell_samples
-from analysis.drawing import Drawing, new_figure, wrapped
+from analysis.drawing import Drawing, new_figure, pieces, wrapped
 from analysis.tables import Analysis
 
 NUM_DRAWS = 3
@@ -22,8 +22,9 @@ BAND = 24
 NARROWEST = 2.5
 """Columns that a panel is wide at least: its name must have room."""
 
+TITLE_SIZE = 8
 CHARACTER = 0.075
-"""Inches that a character of a panel's name takes."""
+"""Points of a panel's name, and inches that a character of it takes."""
 
 MOST_COLUMNS = 3
 PANEL_CHARACTERS = int(style.PAGE_WIDTH / MOST_COLUMNS / CHARACTER)
@@ -53,7 +54,9 @@ def reconstructions(analysis: Analysis) -> Drawing | str:
         for axes, (name, images), width in zip(grid, band, widths, strict=False):
             plots.image_grid(images, axes)
             axes.set_anchor("NW")
-            axes.set_title(wrapped(name, int(width * unit / CHARACTER)), fontsize=8)
+            room = int(width * unit / CHARACTER)
+            longest = max(len(piece.rstrip()) for piece in pieces(name))
+            axes.set_title(wrapped(name, room), fontsize=TITLE_SIZE * min(1.0, room / longest))
     return Drawing(
         figure,
         "Reconstructions side by side, as Figures 2 to 4 and 13 of the paper: held-out originals, a row each, and "

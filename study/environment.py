@@ -20,6 +20,8 @@ def worker_variables(threads: int, paths: Sequence[str] = ()) -> dict[str, str]:
     return {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
+        # threads that wait for one another would keep the cores of a busy machine from those that they wait for
+        "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "10000"),
         # glibc would give a step's memory back to the kernel and ask for it again, a fifteenth of a wide network's step
         "MALLOC_MMAP_THRESHOLD_": str(2**30),
         "MALLOC_TRIM_THRESHOLD_": str(2**30),

@@ -1,5 +1,6 @@
 """Figures made of images and of points: which cells they show, what they call them, and what stands where."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from analysis import cell_samples, style
 from analysis.figures import FIGURES
 from analysis.results import load_results
 from analysis.tables import analyse
-from study.records import StudyFolder, read_json
+from study.records import StudyFolder, read_json, write_json
 
 PIXELS = 28
 
@@ -99,6 +100,35 @@ def test_cells_of_one_label_are_told_apart_by_their_block(name, synthetic, tmp_p
     folder.resolved.write_text(json.dumps(study))
     found = [item for item in titles(drawn(name, folder).figure) if item != "originals"]
     assert found == ["adversarial, z=5 n=10", "euclidean, z=5 n=10"]
+
+
+def test_a_long_name_is_broken_between_its_parts_and_fits(synthetic, tmp_path):
+    folder = study_of_images(synthetic, tmp_path / "s")
+    for run in folder.run_folders():
+        record = read_json(run.run)
+        write_json(run.run, record | {"block": "a_block_without_regularization", "label": "z=5 n=10"})
+    study = read_json(folder.resolved)
+    write_json(
+        folder.resolved, study | {"runs": [run | {"block": "a_block_without_regularization"} for run in study["runs"]]}
+    )
+    figure = drawn("reconstructions", folder).figure
+    panels = [axes for axes in figure.axes if axes.images]
+    names = [axes.get_title(loc="left") for axes in panels[1:]]
+    assert all(name.startswith("a_block_without_\nregularization, ") for name in names)
+    boxes = sorted((axes._left_title.get_window_extent() for axes in panels), key=lambda box: box.x0)
+    assert all(one.x1 <= other.x0 for one, other in itertools.pairwise(boxes))
+
+
+def test_cells_stand_in_the_order_of_the_study(synthetic, tmp_path):
+    folder = study_of_images(synthetic, tmp_path / "s", gaussian=((5, 100), (20, 100)))
+    first, last = folder.run_folders()
+    for run, block in ((first, "zebra"), (last, "ant")):
+        write_json(run.run, read_json(run.run) | {"block": block})
+    study = read_json(folder.resolved)
+    runs = [run | {"block": "zebra" if run["key"] == first.key else "ant"} for run in study["runs"]]
+    write_json(folder.resolved, study | {"runs": runs, "blocks": [{"name": "zebra"}, {"name": "ant"}]})
+    names = titles(drawn("reconstructions", folder).figure)
+    assert [name.partition(",")[0] for name in names] == ["originals", "zebra", "ant"]
 
 
 def test_cells_that_are_not_shown_are_counted(synthetic, tmp_path, monkeypatch):

@@ -1,15 +1,16 @@
 """What is kept of a study in the repository: the measures of every run with where they come from, and no run folder.
 
 A file of `docs/results/` is JSON: study, question, `launched_at`, machine, versions, code hashes, the `--set`
-arguments, `common` (the configuration fields that all cells share and that differ from their defaults), and `cells`,
-one for each configuration of the grid, with block, label, `num_runs` wanted, `failed`, and `values`: for each measure
-of the model on the test images one number a seed, in the order of the seeds, undefined ones left out; `images` says on
-how many images or points each was measured. Of a measure that both suites have it is the full suite's. `kmeans` and
-`untrained` are the clustering errors of k-means at the same K and of the network before training, `real` what the
-data's own points or images come to, by measure. `defaults` holds those of `SAID` that no cell changes.
+arguments, `common` (the configuration fields that all cells share and that differ from their defaults), `unrun` (block
+and label of cells of the grid that were never begun), and `cells`, one for each configuration of the grid, with block,
+label, `num_runs` (begun), `failed`, `replicates`, and `values`: for each measure of the model on the test images one
+number for each of `replicates`, null where it is undefined or the run failed; `images` says on how many images or
+points each was measured. Of a measure that both suites have it is the full suite's. `kmeans` and `untrained` are the
+clustering errors of k-means at the same K and of the network before training, `real` what the data's own points or
+images come to, by measure. `defaults` holds those of `SAID` that no cell changes.
 
-Of a study that searches, `confirmed` holds the winners on their fresh seeds, as `cells` does, and `search` what
-`kept_search` keeps.
+Of a study that searches, `confirmed` holds the winners on their fresh seeds, as `cells` does, best first by what chose
+them, and `search` what `kept_search` keeps.
 """
 
 from __future__ import annotations
@@ -45,10 +46,13 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
     """Write the named measures of a study's runs to a file.
 
     Raises:
-        ValueError: The full suite has measured some runs of a cell and others not, so that their values do not compare.
+        ValueError: It was a smoke run, or the full suite has measured some runs of a block and others not, so that
+            their values do not compare.
     """
     results = load_results(study_dir)
     study, runs = results.study, describe_runs(results.runs)
+    if study.get("smoke"):
+        raise ValueError(f"{study_dir} must not be a smoke run, which is there to see whether a study works at all.")
     # of a study that was confined to some of its cells the others never began
     runs = runs[runs["origin"].isin(KEPT) & runs["status"].isin(("finished", "pruned", "failed"))]
     cells = {origin: runs[runs["origin"] == origin] for origin in ("grid", "confirm")}
@@ -63,7 +67,7 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
             group[group["status"] == "finished"],
         )
     values = values[values["value"].notna()]
-    search = kept_search(study, finished, results.measures, measures, own)
+    search = kept_search(study, runs, results.measures, measures, own)
     spec = study.get("spec") or {}
     record = {
         "study": study["name"],
@@ -77,10 +81,13 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
         "overrides": [item for item in spec.get("overrides", []) if not item.startswith("resources.")],
         "common": common,
         "defaults": _defaults(list(configs.values())),
+        "unrun": _unrun(study, cells["grid"]),
         "cells": [_cell(group, values, measures, own[group["key"].iloc[0]]) for _, group in _cells(cells["grid"])],
     }
     if search is not None:
+        places = {(item["block"], item["label"]): place for place, item in enumerate(search["configurations"])}
         winners = [_cell(group, values, measures, own[group["key"].iloc[0]]) for _, group in _cells(cells["confirm"])]
+        winners.sort(key=lambda cell: places.get((cell["block"], cell["label"]), len(places)))
         record |= {"confirmed": winners, "search": search}
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as temporary:
@@ -97,7 +104,8 @@ def _cell(
     own = values[values["run"].isin(runs["key"])].merge(runs[["key", "replicate"]], left_on="run", right_on="key")
     own = own.sort_values("replicate")
     model = own[own["subject"] == "model"]
-    kept = {name: _rounded(model[model["name"] == name]["value"]) for name in measures}
+    replicates = [int(number) for number in runs["replicate"]]
+    tables = {name: model[model["name"] == name] for name in measures}
     errors = own[own["name"] == "clustering_error"]
     controls = {name: _rounded(errors[errors["subject"] == name]["value"]) for name in ("kmeans", "untrained")}
     real = own[(own["subject"] == "real") & own["name"].isin(measures)]
@@ -107,8 +115,9 @@ def _cell(
         "config": dict(config),
         "num_runs": len(runs),
         "failed": int((runs["status"] == "failed").sum()),
-        "values": {name: numbers for name, numbers in kept.items() if numbers},
-        "images": {name: int(model.loc[model["name"] == name, "n"].max()) for name, numbers in kept.items() if numbers},
+        "replicates": replicates,
+        "values": {name: _by_replicate(table, replicates) for name, table in tables.items() if len(table)},
+        "images": {name: int(table["n"].max()) for name, table in tables.items() if len(table)},
         **{name: values for name, values in controls.items() if values},
         **(
             {"real": {str(name): _rounded(group["value"]) for name, group in real.groupby("name")}} if len(real) else {}
@@ -116,15 +125,36 @@ def _cell(
     }
 
 
+def _by_replicate(table: pd.DataFrame, replicates: Sequence[int]) -> list[float | None]:
+    found = dict(zip(table["replicate"], _rounded(table["value"]), strict=True))
+    return [found.get(number) for number in replicates]
+
+
+def _unrun(study: Mapping[str, Any], begun: pd.DataFrame) -> list[dict[str, str]]:
+    """Return block and label of the cells of the grid of which no run was begun."""
+    there = set(zip(begun["block"], begun["label"], strict=True))
+    wanted = dict.fromkeys((run.get("block"), run.get("label")) for run in study["runs"])
+    return [{"block": block, "label": label} for block, label in wanted if (block, label) not in there]
+
+
 def _check_suites(values: pd.DataFrame, finished: pd.DataFrame) -> None:
-    """Refuse cells of which the full suite has measured some runs only: the others' values are of fewer images."""
-    full = values[values["suite"] == "full"].merge(finished[["key", "config_key"]], left_on="run", right_on="key")
-    wanted = {str(cell): set(runs) for cell, runs in finished.groupby("config_key")["key"]}
-    for (cell, name), runs in full.groupby(["config_key", "name"])["key"]:
-        if lacking := wanted[str(cell)] - set(runs):
+    """Refuse what the full suite has measured in part: the values of other runs are of fewer images.
+
+    It has measured all runs of a block, or none; and of a cell each measure in all runs, or in none.
+    """
+    full = values[values["suite"] == "full"]
+    full = full.merge(finished[["key", "block", "config_key"]], left_on="run", right_on="key")
+    _refuse_part("the full suite's measures", finished, "block", full)
+    for name, rows in full.groupby("name"):
+        _refuse_part(str(name), finished, "config_key", rows)
+
+
+def _refuse_part(what: str, finished: pd.DataFrame, column: str, full: pd.DataFrame) -> None:
+    for part, runs in full.groupby(column)["key"]:
+        if lacking := sorted(set(finished.loc[finished[column] == part, "key"]) - set(runs)):
             raise ValueError(
-                f"all runs of a cell must be measured with the full suite, or none, but {', '.join(sorted(lacking))} "
-                f"lack {name}: python -m analysis.measure does it."
+                f"all runs of a block must be measured with the full suite, or none, but {', '.join(lacking)} "
+                f"lack {what}: python -m analysis.measure does it."
             )
 
 

@@ -23,6 +23,9 @@ from iae_models.config import default_values
 SHOWN = 5
 """Configurations that are shown, the best by the objective; of several objectives the whole front."""
 
+MINIMUM = 8
+"""Configurations below which nothing is said of ranks."""
+
 SEARCHED = ("search", "duplicate")
 """Origins of the runs that a search proposes."""
 
@@ -38,29 +41,33 @@ def kept_search(
 
     Args:
         study: The resolved study.
-        runs: Rows of `statistics.describe_runs`.
+        runs: Rows of `statistics.describe_runs`, of all runs that have ended.
         values: A table of measures, both splits.
         measures: Measures of the model on the test images that are kept.
         configs: What each run's configuration says beyond what all have, by the run's key.
 
     Returns:
-        `sampler`; `objectives` with measure and direction; and `configurations` of the blocks that search, with block,
-        label, origin, config, `objectives` (means over seeds, on validation images), and `values` (likewise).
+        `sampler`; `objectives` with measure and direction; `without`, the searched configurations that have no value
+        since they failed or were ended early; and `configurations` of the blocks that search, best first, with block,
+        label, origin, config, `objectives` (means over seeds, on validation images), `on_front` (whether no other one
+        is better in all objectives), and `values` (means likewise).
     """
-    blocks = runs.loc[runs["origin"].isin(SEARCHED), "block"].unique()
+    begun = runs[runs["origin"].isin(SEARCHED)]
+    blocks = begun["block"].unique()
     # seeds that confirm a winner were never chosen by
     runs = runs[runs["block"].isin(blocks) & (runs["origin"] != "confirm")]
     objectives = study["objectives"]
     table = joined(values[values["value"].notna()], runs)
     if not len(table) or not objectives:
         return None
-    chosen = configuration_objectives(table, objectives)
+    chosen = _best_first(configuration_objectives(table, objectives), objectives)
     test = table[(table["split"] == "test") & (table["subject"] == "model") & table["name"].isin(measures)]
     means = test.groupby(["config_key", "name"])["value"].mean()
     first = runs.drop_duplicates("config_key").set_index("config_key")["key"]
     return {
         "sampler": (study.get("search") or {}).get("sampler", ""),
         "objectives": [{name: item[name] for name in ("measure", "direction")} for item in objectives],
+        "without": len(set(begun["config_key"]) - set(chosen["config_key"])),
         "configurations": [
             {
                 "block": row["block"],
@@ -68,6 +75,7 @@ def kept_search(
                 "origin": row["origin"],
                 "config": dict(configs[first[row["config_key"]]]),
                 "objectives": [_rounded(row[f"objective_{index}"]) for index in range(len(objectives))],
+                "on_front": bool(row["on_front"]),
                 "values": {
                     name: _rounded(means[row["config_key"], name])
                     for name in measures
@@ -77,6 +85,15 @@ def kept_search(
             for row in chosen.to_dict("records")
         ],
     }
+
+
+def _best_first(table: pd.DataFrame, objectives: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """Sort configurations as a search ranks them: those of the front first, by the first objective."""
+    signs = [1 if item["direction"] == "minimize" else -1 for item in objectives]
+    names = [f"objective_{index}" for index in range(len(objectives))]
+    costs = table[names] * signs
+    table = table.assign(on_front=pareto_front(costs.to_numpy()), cost=costs[names[0]])
+    return table.sort_values(["on_front", "cost"], ascending=[False, True], ignore_index=True)
 
 
 def search_text(search: Mapping[str, Any], measures: Mapping[str, Sequence[str]]) -> str:
@@ -96,34 +113,25 @@ def search_text(search: Mapping[str, Any], measures: Mapping[str, Sequence[str]]
         )
         for block in blocks
         if block in measures
-    )
+    ) + (f"{search['without']} searched configurations failed or were ended early.\n" if search["without"] else "")
 
 
 def _block_text(
     objectives: Sequence[Mapping[str, str]], items: Sequence[Mapping[str, Any]], sampler: str, measures: Sequence[str]
 ) -> str:
-    signs = [1 if item["direction"] == "minimize" else -1 for item in objectives]
-    scores = pd.DataFrame([item["objectives"] for item in items], columns=list(range(len(objectives)))) * signs
-    front = pareto_front(scores.to_numpy())
-    order = [index for index in scores[0].sort_values().index if front[index] or len(objectives) == 1]
-    best = _best(items, measures[0])
+    several, best = len(objectives) > 1, _best(items, measures[0])
     goals = " and ".join(f"{item['direction']} {label_of(item['measure'])}" for item in objectives)
     count = sum(item["origin"] in SEARCHED for item in items)
     columns = [*(f"{label_of(item['measure'])}, validation" for item in objectives), *map(label_of, measures)]
     text = (
         f"{count} configurations of {items[0]['block']} were searched by {sampler}, beside {len(items) - count} of the "
-        f"grid, to {goals} on validation images; "
-        f"{'the best' if len(objectives) == 1 else 'those that no other beats in all'}, one run each where they were "
-        "searched"
+        f"grid, to {goals} on validation images. {'Those that no other beats in all' if several else 'The best'}, one "
+        "run each where they were searched, so that their values are partly luck"
     )
     text += f", and last the best by {label_of(measures[0])}, which no search has seen:" if best else ":"
-    lines = [
-        text,
-        "",
-        f"| configuration | {' | '.join(columns)} |",
-        f"|---|{'---|' * len(columns)}",
-    ]
-    shown = [("", items[index]) for index in (order[:SHOWN] if len(objectives) == 1 else order)]
+    lines = [text, "", f"| configuration | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    shown = [("", item) for item in items if item["on_front"] or not several]
+    shown = shown if several else shown[:SHOWN]
     if best is not None:
         shown.append((f"by {label_of(measures[0])}: ", best))
     for prefix, item in shown:
@@ -159,7 +167,13 @@ def _ranks(objectives: Sequence[Mapping[str, str]], items: Sequence[Mapping[str,
     }
     ranks = {name: target.rank().corr(pd.Series(values, dtype=float).rank()) for name, values in columns.items()}
     words = ", ".join(f"{name} {_number(value)}" for name, value in ranks.items() if not math.isnan(value))
-    return f"Rank correlation with {label_of(measure)} over {len(found)} configurations: {words}."
+    if len(found) < MINIMUM:
+        return f"{len(found)} configurations are too few to rank."
+    return (
+        f"Rank correlation with {label_of(measure)} over {len(found)} configurations: {words}; below "
+        f"{1.96 / math.sqrt(len(found) - 1):.2f} in size it is what {len(found)} independent draws give by chance 19 "
+        "times in 20, and a search's draws are not independent."
+    )
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

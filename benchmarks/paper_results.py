@@ -22,12 +22,14 @@ from analysis.results import load_results
 from analysis.statistics import t_half_width
 from analysis.tables import label_of
 from analysis.wording import cell_name
+from benchmarks.filled_notes import filled
 from benchmarks.kept_results import keep
 from benchmarks.kept_search import search_text
+from study.planned import cell_called
 
 KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
 NOTES = KEPT / "notes.md"
-"""What was found, in words: written by hand, from the numbers."""
+"""What was found, in words: written by hand, with places that `filled_notes` gives their numbers."""
 
 USAGE = "usage: python -m benchmarks.paper_results [keep STUDY_DIR]"
 
@@ -38,8 +40,10 @@ mean over seeds ± half its 95 % t interval, on test images; no label chose a co
 files in `search_spaces/`, at the paper's scale; what was run smaller says so under "How". `python -m
 benchmarks.paper_results > docs/paper_results.md` writes this page from `docs/results/`, where every seed's value is.
 
-A run measures itself on 2,000 test images at most, `python -m analysis.measure` on all of them; a cell's number is
-never a mean over both, and is of the run itself where nothing else stands under "How". Of MNIST's 60,000 training
+A run measures itself on 2,000 test images at most, `python -m analysis.measure` on more, up to all of them; a cell's
+number is never a mean over both, and on how many images it rests stands under "How". Replicates of one number have the
+same seed in all cells of a study, and differences in what was found are of such pairs, with a t interval of their own.
+Of MNIST's 60,000 training
 images 55,000 are trained on and 5,000 are for validation. SVHN's 73,257 are split into 67,153 and 6,104 likewise;
 CelebA's splits are the published ones.
 """
@@ -49,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the page, or keep a study; return the exit code."""
     match list(arguments):
         case []:
-            print(page(kept_studies(KEPT)), end="")
+            print(page(kept_studies(KEPT), NOTES.read_text(encoding="utf-8")), end="")
         case ["keep", folder] if (Path(folder) / "study.json").is_file():
             name = load_results(folder).study["name"]
             measures = dict.fromkeys(measure for row in ROWS if row.study == name for measure in row.measures)
@@ -72,27 +76,33 @@ def kept_studies(folder: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
-def page(studies: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the page as Markdown."""
+def page(studies: Mapping[str, Mapping[str, Any]], notes: str) -> str:
+    """Return the page as Markdown, from what is kept of studies and what was found in words."""
     lines = [HEAD, "| paper | system | the paper reports | ours | how |", "|---|---|---|---|---|"]
     lines += [_line(row, studies.get(row.study)) for row in ROWS]
-    lines += ["", NOTES.read_text(encoding="utf-8"), "## How", ""]
+    lines += ["", filled(notes, studies), "## How", ""]
     lines += [_how(study) for study in studies.values()]
     return "\n".join(lines) + "\n"
 
 
 def _line(row: Row, study: Mapping[str, Any] | None) -> str:
-    cells = [cell for cell in study["cells"] if cell["block"] in row.blocks] if study else []
+    cells, winners, unrun = (
+        [cell for cell in study.get(part, ()) if cell["block"] in row.blocks] if study else []
+        for part in ("cells", "confirmed", "unrun")
+    )
     cells = [cell for cell in cells if cell["values"] or cell["failed"]]
     cells.sort(key=lambda cell: (row.blocks.index(cell["block"]), _in_order(cell["label"])))
-    winners = [cell for cell in study.get("confirmed", []) if cell["block"] in row.blocks] if study else []
-    if not study or not cells:
+    if not study or not (cells or winners):
         ours = f"not run: needs {row.needs}" if row.needs else "not run yet"
         how = f"`search_spaces/{row.study}.yaml`"
     else:
+        parts = [f"{'the grid: ' if winners else ''}{_cell(cell, row.measures)}" for cell in cells]
+        parts += [
+            f"choice {place} of the search, on fresh seeds: {_cell(cell, row.measures)}"
+            for place, cell in enumerate(winners, 1)
+        ]
+        parts += [f"not run: {', '.join(cell_name(cell['block'], cell['label']) for cell in unrun)}"] if unrun else []
         # a bar, as in p(z|x), would end the table's cell
-        parts = [_cell(cell, row.measures) for cell in cells]
-        parts += [f"chosen by the search, on fresh seeds: {_cell(cell, row.measures)}" for cell in winners]
         ours = "<br>".join(parts).replace("|", "\\|")
         how = f"[{row.study}](#{row.study})"
     note = f"; {row.note}" if row.note else ""
@@ -108,17 +118,23 @@ def _in_order(label: str) -> list[tuple[float, str]]:
 def _cell(cell: Mapping[str, Any], measures: Sequence[str]) -> str:
     name = cell_name(cell["block"], cell["label"])
     real = {item: f" (data: {mean(values):.3f})" for item, values in cell.get("real", {}).items()}
+    numbers = {name: [value for value in values if value is not None] for name, values in cell["values"].items()}
+    seeds = max(map(len, numbers.values()), default=0)
     parts = [
-        f"{label_of(item)} {_number(cell['values'][item])}{real.get(item, '')}"
+        f"{label_of(item)} {_number(numbers[item])}{_of(len(numbers[item]), seeds)}{real.get(item, '')}"
         for item in measures
-        if item in cell["values"]
+        if numbers.get(item)
     ]
     if "clustering_error" in measures:
         controls = {"kmeans": "k-means", "untrained": "untrained"}
         parts += [f"{words} {mean(cell[name]):.2f}" for name, words in controls.items() if name in cell]
-    seeds = max((len(values) for values in cell["values"].values()), default=0)
     failed = f", {cell['failed']} failed" if cell["failed"] else ""
     return f"**{name}**: {'; '.join(parts) or 'nothing'} ({seeds} seed{'' if seeds == 1 else 's'}{failed})"
+
+
+def _of(count: int, seeds: int) -> str:
+    """Say how many seeds a number rests on, where others of its cell have more."""
+    return "" if count == seeds else f" ({count} of {seeds} seeds)"
 
 
 def _number(values: Sequence[float]) -> str:
@@ -138,6 +154,9 @@ def _how(study: Mapping[str, Any]) -> str:
     common += f"; at their defaults: {defaults}" if defaults else ""
     changed = ", ".join(f"`{item}`" for item in study["overrides"])
     against = f"Changed from the file: {changed}." if changed else "As the file says."
+    if study["unrun"]:
+        confined = sorted({cell_called(cell["block"], cell["label"]) for cell in study["cells"]})
+        against += f" Only {', '.join(f'`{name}`' for name in confined)} ran, as `--only` confines it."
     hashes = ", ".join(f"{key} ({count} runs)" for key, count in study["code_hashes"].items())
     versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
     return (

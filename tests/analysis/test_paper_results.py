@@ -1,5 +1,6 @@
 """The table of the paper's results says what the studies and the kept numbers say."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from analysis.full_measure_names import measure_info
 from analysis.paper_rows import ROWS
 from benchmarks.kept_results import keep
-from benchmarks.paper_results import HEAD, KEPT, kept_studies, main, page
+from benchmarks.paper_results import HEAD, KEPT, NOTES, kept_studies, main, page
 from study.records import StudyFolder, read_json, write_json
 from study.spec import load_study
 
@@ -30,11 +31,13 @@ FIGURE_5B = {
             "label": "r1_gamma=0",
             "num_runs": 4,
             "failed": 1,
-            "values": {"component_information": [0.1, 0.2, 0.3], "off_modes": [0.02]},
+            "replicates": [0, 1, 2, 3],
+            "values": {"component_information": [0.1, 0.2, 0.3, None], "off_modes": [0.02, None, None, None]},
             "real": {"off_modes": [0.011]},
         },
-        {"block": "iae", "label": "iae", "num_runs": 1, "failed": 0, "values": {}},
+        {"block": "iae", "label": "iae", "num_runs": 1, "failed": 0, "replicates": [0], "values": {}},
     ],
+    "unrun": [],
 }
 
 
@@ -70,16 +73,18 @@ def test_known_factors_are_in_the_rows_that_claim_something_of_them(study):
 
 
 def test_the_page_is_the_one_that_the_command_writes():
-    assert (ROOT / "docs" / "paper_results.md").read_text(encoding="utf-8") == page(kept_studies(KEPT))
+    assert (ROOT / "docs" / "paper_results.md").read_text(encoding="utf-8") == page(
+        kept_studies(KEPT), NOTES.read_text(encoding="utf-8")
+    )
 
 
 def test_values_are_means_with_t_intervals_over_seeds():
-    lines = page({"seven_gaussians": FIGURE_5B}).splitlines()
+    lines = page({"seven_gaussians": FIGURE_5B}, "").splitlines()
     (line,) = (line for line in lines if line.startswith("| Fig. 5b"))
     # t(2) = 4.303, times 0.1 / sqrt(3)
     assert (
-        "**gan, r1_gamma=0**: I(z; component) 0.20 ± 0.25; share off the modes 0.020 (data: 0.011) (3 seeds, 1 failed)"
-        in line
+        "**gan, r1_gamma=0**: I(z; component) 0.20 ± 0.25; share off the modes 0.020 (1 of 3 seeds) (data: 0.011) "
+        "(3 seeds, 1 failed)" in line
     )
     (iae,) = (line for line in lines if line.startswith("| Fig. 5c"))
     assert "not run" in iae
@@ -88,7 +93,7 @@ def test_values_are_means_with_t_intervals_over_seeds():
 
 
 def test_notes_stand_beside_how():
-    lines = page({}).splitlines()
+    lines = page({}, "").splitlines()
     (line,) = (line for line in lines if line.startswith("| Fig. 8, small"))
     assert line.endswith(
         "`search_spaces/edges_shoes_28.yaml`; " + next(r.note for r in ROWS if r.study == "edges_shoes_28") + " |"
@@ -98,14 +103,14 @@ def test_notes_stand_beside_how():
 def test_the_images_of_each_suite_are_said():
     cell = {"block": "gaussian", "label": "z=5 n=100", "failed": 0, "values": {"factor_split/ink": [0.5]}}
     cells = [cell | {"images": {"joint_accuracy": 10000, "critic_accuracy": 2000, "factor_split/ink": 10000}}]
-    text = page({"s": FIGURE_5B | {"cells": cells}})
+    text = page({"s": FIGURE_5B | {"cells": cells}}, "")
     assert "Images or points: 10,000 for joint test accuracy, τ_z, ink; 2,000 for critic accuracy. 2 cores" in text
-    assert "Images" not in page({"s": FIGURE_5B})
+    assert "Images" not in page({"s": FIGURE_5B}, "")
 
 
 def test_bars_in_names_do_not_end_a_cell():
     infogan = {"block": "infogan", "label": "infogan", "failed": 0, "values": {"joint_kl": [1.0, 2.0]}}
-    lines = page({"four_points": FIGURE_5B | {"study": "four_points", "cells": [infogan]}}).splitlines()
+    lines = page({"four_points": FIGURE_5B | {"study": "four_points", "cells": [infogan]}}, "").splitlines()
     (line,) = (line for line in lines if line.startswith("| Fig. 11"))
     assert line.replace("\\|", "").count("|") == 6
     assert "KL(p(z\\|x)" in line
@@ -120,10 +125,13 @@ def test_what_is_kept_is_what_was_measured(synthetic, tmp_path):
     (kept,) = kept_studies(tmp_path).values()
     assert kept["common"] == {"model.width": 0.125}
     assert kept["defaults"]["model.discriminator_norm"] == "pre_activation" and "model.width" not in kept["defaults"]
-    assert sorted((cell["block"], len(cell["values"]["share_z_pixel"]) + cell["failed"]) for cell in kept["cells"]) == [
-        ("frozen", 3),
-        ("gaussian", 3),
+    assert sorted((cell["block"], cell["replicates"]) for cell in kept["cells"]) == [
+        ("frozen", [0, 1, 2]),
+        ("gaussian", [0, 1, 2]),
     ]
+    undefined = [value for cell in kept["cells"] for value in cell["values"]["share_z_pixel"] if value is None]
+    assert len(undefined) == 1  # of the run that failed, in its place
+    assert kept["unrun"] == []
     assert sum(cell["failed"] for cell in kept["cells"]) == 1
     trained, frozen = (
         next(cell for cell in kept["cells"] if cell["block"] == block)["values"]["share_z_pixel"][0]
@@ -153,7 +161,7 @@ def test_what_both_suites_have_is_kept_of_the_full_one(synthetic, tmp_path):
     with pytest.raises(ValueError, match=rf"{run.key} lack share_z_pixel: python -m analysis.measure does it"):
         keep(study, names, tmp_path / "kept.json")
     run.full_measures.unlink()
-    with pytest.raises(ValueError, match=f"{run.key} lack factor_split/ink"):
+    with pytest.raises(ValueError, match=f"{run.key} lack the full suite's measures"):
         keep(study, names[2:], tmp_path / "kept.json")
 
 
@@ -185,8 +193,12 @@ def test_a_search_is_kept_with_what_it_found(synthetic, tmp_path):
     (cell,) = kept["confirmed"]
     assert cell["values"]["share_z_pixel"] == [0.99] and cell["label"] == winner["label"]
     found = kept["search"]["configurations"]
-    assert [item["origin"] for item in found] == ["grid", *["search"] * 4]
-    assert {(item["objectives"][0], item["values"]["share_z_pixel"]) for item in found[1:]} == set(plant.values())
+    searched = [item for item in found if item["origin"] == "search"]
+    assert {(item["objectives"][0], item["values"]["share_z_pixel"]) for item in searched} == set(plant.values())
+    assert len(found) == 5
+    # front first, each part from the lowest critic accuracy on
+    marks = [(not item["on_front"], item["objectives"][0]) for item in found]
+    assert marks == sorted(marks) and not marks[0][0]
     assert {item["config"]["model.latent_dim"] for item in found} >= {winner["all"]["model.latent_dim"], 2}
 
 
@@ -194,27 +206,48 @@ def test_the_page_says_what_a_search_chose_and_what_labels_would_have():
     def configuration(origin, vat, objective, error):
         config = {"model.vat_weight": vat} if vat else {}
         common = {"block": "clusters", "label": f"vat_weight={vat}", "origin": origin}
-        return common | {"config": config, "objectives": [objective], "values": {"clustering_error": error}}
+        values = {"objectives": [objective], "on_front": vat == 7, "values": {"clustering_error": error}}
+        return common | {"config": config} | values
 
-    found = [configuration("grid", 0, 0.1, 0.3)]
-    found += [configuration("search", vat, 0.2 + 0.1 * vat, 0.28 - 0.01 * vat) for vat in (1, 2, 3, 4, 5)]
-    found += [configuration("search", 6, 0.05, 0.11)]
-    search = {"sampler": "tpe", "objectives": [{"measure": "r2_mean", "direction": "maximize"}]}
-    winner = {"block": "clusters", "label": "vat_weight=5", "failed": 0, "values": {"clustering_error": [0.25, 0.27]}}
+    found = [configuration("search", vat, 0.1 * vat, 0.28 - 0.01 * vat) for vat in (7, 6, 5, 4, 3, 2)]
+    found += [configuration("grid", 0, 0.1, 0.3), configuration("search", 1, 0.05, 0.11)]
+    search = {"sampler": "tpe", "without": 3, "objectives": [{"measure": "r2_mean", "direction": "maximize"}]}
+    winner = {"block": "clusters", "label": "vat_weight=7", "failed": 0, "replicates": [1000, 1001]}
+    winner |= {"values": {"clustering_error": [0.25, 0.27]}}
     study = FIGURE_5B | {"study": "cluster_recipe", "confirmed": [winner], "search": search | {"configurations": found}}
-    study["cells"] = [winner | {"label": "vat_weight=0", "values": {"clustering_error": [0.3]}}]
-    text = page({"cluster_recipe": study})
-    assert (
-        "(1 seed)<br>chosen by the search, on fresh seeds: **clusters, vat_weight=5**: clustering error 0.26 ± 0.13"
-        in text
-    )
-    assert "6 configurations of clusters were searched by tpe, beside 1 of the grid, to maximize R² of the mean" in text
+    study["cells"] = [winner | {"label": "vat_weight=0", "values": {"clustering_error": [0.3, None]}}]
+    text = page({"cluster_recipe": study}, "")
+    assert "the grid: **clusters, vat_weight=0**: clustering error 0.30 (1 seed)<br>choice 1 of the search" in text
+    assert "on fresh seeds: **clusters, vat_weight=7**: clustering error 0.26 ± 0.13 (2 seeds)" in text
+    assert "7 configurations of clusters were searched by tpe, beside 1 of the grid, to maximize R² of the mean" in text
     rows = [line for line in text.splitlines() if line.startswith(("| clusters, vat", "| by clustering error: "))]
-    assert rows[0] == "| clusters, vat_weight=5 | 0.70 | 0.23 | – | – | – | – |"
-    assert [line.partition("vat_weight=")[2][0] for line in rows] == ["5", "4", "3", "2", "1", "6"]
-    assert rows[-1].startswith("| by clustering error: clusters, vat_weight=6 | 0.05 | 0.11 |")
-    # by ranks: R² (2, 3, 4, 5, 6, 7, 1) against the error (7, 6, 5, 4, 3, 2, 1)
-    assert "over 7 configurations: R² of the mean −0.25, vat_weight −1.00." in text
+    assert rows[0] == "| clusters, vat_weight=7 | 0.70 | 0.21 | – | – | – | – |"
+    assert [line.partition("vat_weight=")[2][0] for line in rows] == ["7", "6", "5", "4", "3", "1"]
+    assert rows[-1].startswith("| by clustering error: clusters, vat_weight=1 | 0.05 | 0.11 |")
+    # ranks (8, 7, 6, 5, 4, 3, 2, 1) and, of VAT, (8, 7, 6, 5, 4, 3, 1, 2) against (2, 3, 4, 5, 6, 7, 8, 1) of the error
+    assert "over 8 configurations: R² of the mean −0.33, vat_weight −0.50; below 0.74 in size" in text
+    assert "3 searched configurations failed or were ended early." in text
+
+
+def test_what_was_not_run_is_said(synthetic, tmp_path):
+    planted = synthetic.Planted(gaussian=((2, 10), (5, 10)), categorical=(), frozen=False, replicates=2, searched=0)
+    study = synthetic.write_study(tmp_path / "study", planted)
+    for run in StudyFolder(study).run_folders():
+        if read_json(run.run)["all"]["model.latent_dim"] == 5:
+            shutil.rmtree(run.root)
+    keep(study, ["share_z_pixel"], tmp_path / "kept.json")
+    (kept,) = kept_studies(tmp_path).values()
+    assert kept["unrun"] == [{"block": "gaussian", "label": "z=5 n=10"}]
+    text = page({"mnist_decomposition": kept | {"study": "mnist_decomposition"}}, "")
+    assert "<br>not run: gaussian, z=5 n=10 |" in text
+    assert "Only `gaussian:z=2 n=10` ran, as `--only` confines it." in text
+
+
+def test_a_smoke_run_is_no_result(synthetic, tmp_path):
+    study = StudyFolder(synthetic.write_study(tmp_path / "study"))
+    write_json(study.resolved, read_json(study.resolved) | {"smoke": True})
+    with pytest.raises(ValueError, match="must not be a smoke run"):
+        keep(study.root, ["share_z_pixel"], tmp_path / "kept.json")
 
 
 def test_the_command_refuses_what_it_cannot_keep(synthetic, tmp_path, capsys):

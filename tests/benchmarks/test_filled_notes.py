@@ -1,0 +1,59 @@
+"""Numbers in the words of what was found are those of the kept results."""
+
+import pytest
+
+from benchmarks.filled_notes import filled
+
+STUDIES = {
+    "clusters": {
+        "cells": [
+            {
+                "block": "iae",
+                "label": "K=30",
+                "replicates": [0, 1, 2],
+                "values": {"clustering_error": [0.2, 0.3, 0.4], "share_z_factor/ink": [0.5, None, None]},
+            },
+            {"block": "vat", "label": "vat", "replicates": [1, 2], "values": {"clustering_error": [0.1, 0.24]}},
+        ],
+        "confirmed": [{"block": "iae", "label": "K=10", "replicates": [1000], "values": {"clustering_error": [0.05]}}],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        # t(2) = 4.303, times 0.1 / sqrt(3)
+        ("{clusters: iae, K=30 | clustering_error}", "0.30 ± 0.25"),
+        ("{clusters: iae, K=30 | clustering_error %}", "30 ± 25 %"),
+        ("{clusters: iae, K=30 | mean clustering_error %}", "30 %"),
+        ("{clusters: iae,\n  K=30 | mean clustering_error}", "0.30"),
+        ("{clusters: iae, K=30 | share_z_factor/ink}", "0.50 ± ?"),
+        ("{clusters: iae, K=10 | clustering_error}", "0.050 ± ?"),
+        # of seeds 1 and 2 alone: −0.2 and −0.16; t(1) = 12.71, times 0.02
+        ("{clusters: vat − iae, K=30 | clustering_error}", "−0.18 ± 0.25"),
+        ("{clusters: vat − iae, K=30 | clustering_error %}", "−18 ± 25 points"),
+        ("{clusters: iae, K=30 − vat | mean clustering_error %}", "+18 points"),
+    ],
+)
+def test_a_place_becomes_its_number(place, text):
+    assert filled(f"It is {place}, and so on.", STUDIES) == f"It is {text}, and so on."
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("{other: iae, K=30 | clustering_error}", "other has no cells"),
+        ("{clusters: iae, K=31 | clustering_error}", "clusters has iae, K=30; vat; iae, K=10, or no clustering_error"),
+        ("{clusters: iae, K=30 | r2_mean}", "or no r2_mean in this one"),
+        ("{clusters: vat − vat − vat | clustering_error}", "must name one cell or two, but names 3"),
+        ("{clusters: iae, K=10 − vat | clustering_error}", "must share a replicate"),
+    ],
+)
+def test_what_is_not_kept_is_refused(place, words):
+    with pytest.raises(ValueError, match=words):
+        filled(place, STUDIES)
+
+
+def test_other_braces_stay():
+    assert filled("a set {1, 2} and ![x](y.png)", {}) == "a set {1, 2} and ![x](y.png)"

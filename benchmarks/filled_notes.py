@@ -2,17 +2,20 @@
 
     {four_cases: cases, n=100 regularization_weight=1 | label_preservation}      mean ± half the 95 % t interval
     {four_cases: cases, n=100 … − cases, n=0 … | label_preservation}             the difference, paired by replicate
+    {cluster_terms: … & … − … & … | clustering_error}                            the difference of means over cells
     {clustering: iae, K=30 | clustering_error %}                                 in per cent
     {clustering: iae, K=30 | mean clustering_error %}                            the mean alone
 
-A cell is named as in the table, and a minus sign with a space on each side stands between two cells. A difference is
-that of runs of the same replicate, which see the same batches; its interval is the t interval of these differences.
+A cell is named as in the table, cells are joined by & to their mean, and a minus sign with a space on each side stands
+between two such. Means over cells and differences are those of runs of the same replicate, which see the same batches;
+the interval is the t interval of what comes out of each replicate.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
@@ -20,15 +23,17 @@ from typing import Any
 from analysis.statistics import t_half_width
 from analysis.wording import cell_name
 
+WIDTH = 120
 PLACE = re.compile(r"\{([a-z0-9_]+):\s+([^|{}]+)\|\s*(mean\s+)?([a-z0-9_/A-Z]+)(\s*%)?\s*\}")
 MINUS = re.compile(r"\s+−\s+")
+AND = re.compile(r"\s+&\s+")
 
 
 def filled(text: str, studies: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a text with its numbers.
+    """Return a text with its numbers, in lines of `WIDTH` characters.
 
     Args:
-        text: Markdown with places as above; one may be broken between words over lines.
+        text: Paragraphs, list items and pictures in Markdown, with places as above, which may be broken over lines.
         studies: What is kept of studies, by name.
 
     Raises:
@@ -39,20 +44,49 @@ def filled(text: str, studies: Mapping[str, Mapping[str, Any]]) -> str:
         study, cells, only_mean, measure, percent = match.groups()
         names = MINUS.split(" ".join(cells.split()))
         if len(names) > 2:
-            raise ValueError(f"{match[0]} must name one cell or two, but names {len(names)}.")
-        found = [_values(studies, study, name, measure, match[0]) for name in names]
+            raise ValueError(f"{match[0]} must have one minus sign at most, but has {len(names) - 1}.")
+        found = [_mean_values(studies, study, name, measure, match[0]) for name in names]
         if len(found) == 2:
             first, second = found
             shared = [place for place in first if place in second]
             if not shared:
-                raise ValueError(f"{match[0]} must share a replicate to be a difference, but its cells share none.")
+                raise ValueError(f"{match[0]} must be of cells that share a replicate, but these share none.")
             values = [first[place] - second[place] for place in shared]
         else:
             values = list(found[0].values())
         scale = 100 if percent else 1
         return _text([scale * value for value in values], not only_mean, len(found) == 2, bool(percent))
 
-    return PLACE.sub(number, text)
+    return _in_lines(PLACE.sub(number, text))
+
+
+def _in_lines(text: str) -> str:
+    """Break the lines of every paragraph and list item anew."""
+    parts: list[str] = []
+    for line in text.splitlines():
+        is_more = line and not line.startswith(("- ", "#", "  !"))
+        if is_more and parts and parts[-1] and not parts[-1].startswith(("#", "  !")):
+            parts[-1] += f" {line.strip()}"
+        else:
+            parts.append(line)
+    return "\n".join(_broken(part) for part in parts) + "\n"
+
+
+def _broken(part: str) -> str:
+    if part.startswith(("#", "  !")):
+        return part
+    indent = "  " if part.startswith("- ") else ""
+    return textwrap.fill(part, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _mean_values(
+    studies: Mapping[str, Mapping[str, Any]], study: str, names: str, measure: str, place: str
+) -> dict[int, float]:
+    """Return the mean over cells, joined by &, of a measure by replicate."""
+    found = [_values(studies, study, name, measure, place) for name in AND.split(names)]
+    return {
+        number: mean(cell[number] for cell in found) for number in found[0] if all(number in cell for cell in found)
+    }
 
 
 def _values(

@@ -33,11 +33,13 @@ STUDIES = {
         # of seeds 1 and 2 alone: −0.2 and −0.16; t(1) = 12.71, times 0.02
         ("{clusters: vat − iae, K=30 | clustering_error}", "−0.18 ± 0.25"),
         ("{clusters: vat − iae, K=30 | clustering_error %}", "−18 ± 25 points"),
+        # of seeds 1 and 2: (0.3 + 0.1) / 2 and (0.4 + 0.24) / 2
+        ("{clusters: iae, K=30 & vat | mean clustering_error}", "0.26"),
         ("{clusters: iae, K=30 − vat | mean clustering_error %}", "+18 points"),
     ],
 )
 def test_a_place_becomes_its_number(place, text):
-    assert filled(f"It is {place}, and so on.", STUDIES) == f"It is {text}, and so on."
+    assert filled(f"It is {place}, and so on.", STUDIES) == f"It is {text}, and so on.\n"
 
 
 @pytest.mark.parametrize(
@@ -46,8 +48,8 @@ def test_a_place_becomes_its_number(place, text):
         ("{other: iae, K=30 | clustering_error}", "other has no cells"),
         ("{clusters: iae, K=31 | clustering_error}", "clusters has iae, K=30; vat; iae, K=10, or no clustering_error"),
         ("{clusters: iae, K=30 | r2_mean}", "or no r2_mean in this one"),
-        ("{clusters: vat − vat − vat | clustering_error}", "must name one cell or two, but names 3"),
-        ("{clusters: iae, K=10 − vat | clustering_error}", "must share a replicate"),
+        ("{clusters: vat − vat − vat | clustering_error}", "must have one minus sign at most, but has 2"),
+        ("{clusters: iae, K=10 − vat | clustering_error}", "must be of cells that share a replicate"),
     ],
 )
 def test_what_is_not_kept_is_refused(place, words):
@@ -56,4 +58,11 @@ def test_what_is_not_kept_is_refused(place, words):
 
 
 def test_other_braces_stay():
-    assert filled("a set {1, 2} and ![x](y.png)", {}) == "a set {1, 2} and ![x](y.png)"
+    assert filled("a set {1, 2} and ![x](y.png)", {}) == "a set {1, 2} and ![x](y.png)\n"
+
+
+def test_lines_are_broken_anew():
+    item = "- " + "word " * 30 + "\n  of one\n  item\n"
+    lines = filled(f"{item}\n  ![a picture](of/it.png)\n- **next**\n\n## Head\n\nPlain\ntext.", {}).splitlines()
+    assert lines[0].startswith("- word") and lines[1].endswith("of one item") and max(map(len, lines)) <= 120
+    assert lines[2:] == ["", "  ![a picture](of/it.png)", "- **next**", "", "## Head", "", "Plain text."]

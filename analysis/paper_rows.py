@@ -162,7 +162,8 @@ ROWS: tuple[Row, ...] = (
     Row("§ 4.1, ours", "a recipe searched for without labels, FIAE, K = 10, n = 10, ε = 20", "–", "fiae_recipe",
         ("fiae",), ("clustering_error", "recognition_error", "vote_entropy", "vote_separation", "r2_mean")),
     Row("§ 4.1, ours", "that recipe against the length of training, and its switches alone", "–", "fiae_steps",
-        ("recipe", "switches"), ("clustering_error", "recognition_error", "vote_entropy", "vote_separation", "r2_mean")),
+        ("recipe", "switches"),
+        ("clustering_error", "recognition_error", "vote_entropy", "vote_separation", "r2_mean")),
     Row("Fig. 7, 8", "CycleIAE, edges2shoes: n = 100; L1 cycle; marginal matching", "one edge map, many shoes; an L1 "
         "cost ignores the noise", "edges_to_shoes", THREE, TRANSLATIONS, "edges2shoes", PICTURE),
     Row("Fig. 8, small", "the same on Fashion-MNIST footwear, n = 20", "–", "edges_shoes_28", THREE, TRANSLATIONS,

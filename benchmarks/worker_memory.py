@@ -30,6 +30,7 @@ parameters:
   data.name: four_points
   model.code: categorical
   model.num_categories: {grid: [4, 6]}
+  model.discriminator_norm: none
   train.steps: 4
   train.report_every: 2
 replicates: %d

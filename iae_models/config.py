@@ -151,6 +151,13 @@ class RunConfig:
             f"{[name for name, item in DATASETS.items() if item.code_shape]}.",
         )
         self._check_used()
+        require(
+            info.holds_images
+            or "model.discriminator_norm" not in variant_info(self.model.variant).fields
+            or (self.model.discriminator_norm, self.model.discriminator_batching) != ("pre_activation", "separate"),
+            f"model.discriminator_norm must not be 'pre_activation' for {self.data.name} where discriminator_batching "
+            "is 'separate': batch normalization right after the first linear layer hides where a batch of points lies.",
+        )
 
     def _check_labels(self, info: DatasetInfo) -> None:
         num = self.data.num_labels

@@ -183,7 +183,7 @@ def _image_discriminator(
     has_norm, bias = norm != "none", norm != "pre_activation"
     if architecture.discriminator_channels:
         channels, size, _ = shape
-        layers = _conditioning(architecture, config.model.resolved_conditioning, code_dim, size // 2)
+        layers = _conditioning(architecture, config.model.resolved_conditioning, code_dim, size // 2, bias)
         for width in architecture.discriminator_channels:
             size //= 2
             layers += [_convolution(channels, width, architecture.kernel, size, bias)]
@@ -199,11 +199,11 @@ def _image_discriminator(
     return (*layers, _linear(features, 1))
 
 
-def _conditioning(architecture: Architecture, kind: str, code_dim: int, size: int) -> list[Layer]:
+def _conditioning(architecture: Architecture, kind: str, code_dim: int, size: int, bias: bool) -> list[Layer]:
     if code_dim == 0:
         return []
     if kind == "location_invariant":
-        return [_linear(code_dim, architecture.discriminator_channels[0])]
+        return [_linear(code_dim, architecture.discriminator_channels[0], bias)]
     hidden = architecture.conditioning_layer
     return [_linear(code_dim, hidden), _linear(hidden, size**2)]
 

@@ -41,7 +41,8 @@ class ModelConfig:
         conditioning: How a discriminator of images sees the code (Appendix B.1). "auto" is what the paper used:
             location-dependent for continuous codes, location-invariant for categorical ones.
         discriminator_norm: Batch normalization in the discriminators of images: after the ReLU ("paper"), before it
-            ("pre_activation") or nowhere ("none").
+            ("pre_activation") or nowhere ("none"). For points "pre_activation" needs joint batches: of separate ones
+            it would take away where they lie.
         discriminator_batching: Whether they see real and fake in one batch ("joint") or in two ("separate"). It
             matters only where they have batch normalization.
         reconstruction_loss: Adversarial loss of the reconstruction GAN, which compares pairs of image and code.

@@ -163,7 +163,9 @@ class ReconstructionDiscriminator(nn.Module):
             first, *rest = architecture.discriminator_channels
             height //= 2
             self.first: nn.Module = HalvingConvolution(channels, first, kernel, bias=bias)
-            self.conditioning = _conditioning(conditioning, code_dim, first, height, architecture.conditioning_layer)
+            self.conditioning = _conditioning(
+                conditioning, code_dim, first, height, architecture.conditioning_layer, bias=bias
+            )
             layers = _activation(norm, nn.BatchNorm2d(first))
             for item in rest:
                 layers += [HalvingConvolution(first, item, kernel, bias=bias)]
@@ -214,11 +216,12 @@ def _feature_maps(architecture: Architecture, channels: int) -> tuple[list[nn.Mo
     return [*maps, DoublingConvolution(first, channels, kernel)], shape
 
 
-def _conditioning(kind: str, code_dim: int, channels: int, height: int, hidden: int) -> nn.Module | None:
+def _conditioning(kind: str, code_dim: int, channels: int, height: int, hidden: int, *, bias: bool) -> nn.Module | None:
+    """Build what the code enters by; `bias` is whether one per channel would last, beside that of the convolution."""
     if code_dim == 0:
         return None
     if kind == "location_invariant":
-        return nn.Sequential(Linear(code_dim, channels), nn.Unflatten(1, (channels, 1, 1)))
+        return nn.Sequential(Linear(code_dim, channels, bias=bias), nn.Unflatten(1, (channels, 1, 1)))
     return nn.Sequential(
         Linear(code_dim, hidden),
         nn.ReLU(),

@@ -124,6 +124,11 @@ def test_the_identity_follows_data_and_recipe(monkeypatch: pytest.MonkeyPatch) -
             "mean logit the same on the real and on the fake batch",
         ),
         (
+            {"data.name": "four_points"},
+            ValueError,
+            "discriminator_norm must not be 'pre_activation' for four_points where discriminator_batching is",
+        ),
+        (
             {"model.discriminator_norm": "paper", "model.discriminator_batching": "joint", "model.r1_gamma": 0.1},
             ValueError,
             "r1_gamma must be 0 where discriminator_norm is 'paper'.*but got 0.1",

@@ -23,7 +23,8 @@ GAUSSIAN: dict[str, object] = SMALL | {"model.latent_dim": 3}
 CATEGORICAL: dict[str, object] = SMALL | {"model.code": "categorical", "model.num_categories": 5}
 LABELLED: dict[str, object] = CATEGORICAL | {"model.num_categories": 10, "data.num_labels": 20}
 NO_NOISE: dict[str, object] = {"model.width": 0.03, "model.latent_dim": 3, "train.batch_size": 8}
-POINTS: dict[str, object] = SMALL | {"data.name": "seven_gaussians", "model.width": 0.2}
+PLAIN_POINTS: dict[str, object] = SMALL | {"data.name": "seven_gaussians", "model.width": 0.2}
+POINTS = PLAIN_POINTS | {"model.discriminator_norm": "none"}
 TWO_DOMAINS: dict[str, object] = {
     "data.name": "digits_two_styles",
     "model.code": "image",
@@ -94,10 +95,16 @@ CASES: dict[str, dict[str, object]] = {
     "points, iae": POINTS | {"model.code": "categorical", "model.num_categories": 7, "model.r1_gamma": 0.1},
     "points, gan": POINTS | {"model.variant": "gan", "model.code": "categorical", "model.num_categories": 7},
     "points, fiae": POINTS | {"model.variant": "fiae", "model.latent_dim": 2, "model.encoder_noise_dim": 3},
-    "points, infogan": POINTS | {"model.variant": "infogan", "model.latent_dim": 2, "model.discriminator_norm": "none"},
-    "points, aae": POINTS
+    "points, infogan": POINTS | {"model.variant": "infogan", "model.latent_dim": 2},
+    "points, aae": PLAIN_POINTS
     | {"model.variant": "aae", "model.code": "categorical", "model.num_categories": 7, "model.infer_noise": True},
-    "points, ali": POINTS | {"model.variant": "ali", "model.latent_dim": 2, "model.encoder_noise_dim": 3},
+    "points, ali": PLAIN_POINTS
+    | {
+        "model.variant": "ali",
+        "model.latent_dim": 2,
+        "model.encoder_noise_dim": 3,
+        "model.discriminator_batching": "joint",
+    },
     "colour, Table 2": GAUSSIAN | {"data.name": "street_digits"},
     "colour, Table 3": GAUSSIAN | {"data.name": "celeba"},
     "domains of other channels": TWO_DOMAINS | {"data.name": "edges2shoes", "model.variant": "cycleiae"},
@@ -131,6 +138,12 @@ EVERY_TERM = (
     "points, iae",
 )
 """A case of every variant and of every kind of term."""
+
+ROUNDING = 1e-5
+"""What a parameter's largest gradient, over the median of those of its player, exceeds unless it is rounding alone."""
+
+ABSORBED = {"encoder.convolution_norms.2.bias"}
+"""The shift of a batch normalization right before a linear layer and the next one, as Tables 2 and 3 have it."""
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -222,7 +235,11 @@ def test_gradient_reaches_every_parameter_of_a_player_and_none_of_another(config
     assert bool(unowned) == (not config.model.train_encoder)
     for player in state.variant.players:
         gradients = torch.autograd.grad(loss_of(state, player, batch(state, data)), player.parameters)
-        assert all(gradient.abs().sum() > 0 for gradient in gradients), player.name
+        largest = torch.stack([gradient.abs().max() for gradient in gradients])
+        unmoved = largest < ROUNDING * largest.median()
+        names = {id(value): name for name, value in state.variant.named_parameters()}
+        found = {names[id(value)] for value, is_unmoved in zip(player.parameters, unmoved, strict=True) if is_unmoved}
+        assert found <= ABSORBED, player.name
 
 
 def test_a_players_loss_falls_when_it_alone_steps(config: RunConfig, data: ImageData) -> None:

@@ -14,8 +14,8 @@ from analysis.wording import first_of, listed
 
 LEADING = (
     *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "identity_preservation", "encoder_diversity"),
-    *("decoder_diversity", "domain_accuracy", "component_information", "off_modes", "component_kl", "data_kl"),
-    *("bound_kl", "joint_kl", "code_kl"),
+    *("decoder_diversity", "domain_accuracy", "sample_accuracy", "component_information", "off_modes"),
+    *("component_kl", "data_kl", "bound_kl", "joint_kl", "code_kl"),
     *("posterior_overlap", "true_overlap", "classification_error", "clustering_error", "label_preservation"),
     *("share_z_feature", "r2_mean"),
 )

@@ -17,7 +17,7 @@ GROUPS: dict[str, str] = {
     "rate_distortion": "rate, distortion and fidelity as noise is added to the code",
     "prior": "q(z) against p(z): classifier and kernel two-sample tests; or codes against images of their domain",
     "fidelity": "Fréchet distance in the classifier's features, density and coverage, beside the floor of real images; "
-    "sharpness of samples",
+    "sharpness of samples; or images made of the second domain's against images, where codes are images",
     "factors": "variance shares of every known factor of the images",
 }
 """What of the full suite can be asked for by itself."""
@@ -55,6 +55,13 @@ FULL_MEASURES: dict[str, MeasureInfo] = {
         "fraction",
         "Held-out accuracy of a fresh convolutional critic that tells inferred codes, which are images, from images of "
         "their domain; .5: no difference found.",
+        "lower",
+    ),
+    "sample_accuracy": MeasureInfo(
+        "samples against images, accuracy",
+        "fraction",
+        "Held-out accuracy of the same critic at telling images made of images of the second domain from images; .5: "
+        "no difference found.",
         "lower",
     ),
     "frechet_samples": MeasureInfo(

@@ -61,6 +61,7 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "joint_accuracy": (f"{HELD_OUT} (x, ẑ) against (x̂, ẑ), convolutional, at full resolution", LOPEZ_PAZ),
     "joint_power": ("accuracy of the same critic at (x, ẑ) against (x, ẑ'), ẑ' of another image", LOPEZ_PAZ),
     "domain_accuracy": (f"{HELD_OUT} codes against images of their domain", LOPEZ_PAZ),
+    "sample_accuracy": (f"{HELD_OUT} g(z, n) against x, z an image of the second domain", LOPEZ_PAZ),
     "clustering_error": ("1 − P[m(argmax ẑ) = y], m a cluster's most frequent label, fitted on other images", OURS),
     "clustering_error_exemplar": (
         "the same, m the label of the image that a cluster holds most surely",

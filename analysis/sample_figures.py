@@ -12,6 +12,7 @@ from analysis import plots, style
 from analysis.cell_samples import Arrays, cell_samples
 from analysis.drawing import Drawing, new_figure, pieces, wrapped
 from analysis.tables import Analysis
+from study.pictures import beside
 
 NUM_DRAWS = 3
 """Reconstructions of one image that a cell with noise shows."""
@@ -132,18 +133,38 @@ def translations(analysis: Analysis) -> Drawing | str:
     found = cell_samples(analysis, "image", lambda arrays: _are_images(arrays, *names))
     if not found.panels:
         return ""
-    figure, grid = _panel_figure(len(found.panels), 0.85)
-    for axes, (name, arrays) in zip(grid, found.panels, strict=False):
-        parts = [arrays["originals"][:, None], arrays["codes"], arrays["reconstructions"]]
-        channels = max(part.shape[2] for part in parts)
-        plots.image_grid(np.concatenate([part.repeat(channels // part.shape[2], 2) for part in parts], 1), axes)
+    sheets = [(name, _translated(arrays), _from_domain(arrays)) for name, arrays in found.panels]
+    some_generate = any(generated is not None for _, _, generated in sheets)
+    # with both parts a panel is about twice as wide as it is high
+    figure, grid = _panel_figure(len(sheets), 0.6, 2) if some_generate else _panel_figure(len(sheets), 0.85)
+    for axes, (name, translated, generated) in zip(grid, sheets, strict=False):
+        plots.image_grid(translated if generated is None else _apart(translated, generated), axes)
         axes.set_title(wrapped(name, PANEL_CHARACTERS))
     return Drawing(
         figure,
         "Translations, as Figures 8 and 9 of the paper. From the left: a held-out original in each row; its code, or "
-        "five where the encoder has noise; five reconstructions. A column shares its noise. "
-        f"{found.words}",
+        "five where the encoder has noise; five reconstructions. "
+        + "Behind the gap: a held-out image of the second domain, which no image was encoded to; images of the first "
+        "domain that the decoder makes of it, five, or one where it has no noise. "
+        * some_generate
+        + f"A column shares its noise. {found.words}",
     )
+
+
+def _translated(arrays: Arrays) -> np.ndarray:
+    return beside([arrays["originals"][:, None], arrays["codes"], arrays["reconstructions"]])
+
+
+def _from_domain(arrays: Arrays) -> np.ndarray | None:
+    """Return images of the second domain and what was made of them; None where a run has stored none."""
+    if not _are_images(arrays, "prior_codes", "generated") or len(arrays["generated"]) != len(arrays["originals"]):
+        return None
+    return beside([arrays["prior_codes"][:, None], arrays["generated"]])
+
+
+def _apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Set two parts beside one another, a white column between them."""
+    return beside([first, np.full_like(first[:, :1], 255), second])
 
 
 def _are_images(arrays: Arrays, *names: str) -> bool:
@@ -151,12 +172,12 @@ def _are_images(arrays: Arrays, *names: str) -> bool:
 
 
 def _is_images(array: np.ndarray, name: str) -> bool:
-    dimensions = 4 if name == "originals" else 5
+    dimensions = 4 if name in ("originals", "prior_codes") else 5
     return array.dtype == np.uint8 and array.ndim == dimensions and array.shape[-3] in (1, 3) and array.size > 0
 
 
-def _panel_figure(count: int, aspect: float) -> tuple[Figure, list[Axes]]:
-    columns = min(MOST_COLUMNS, count)
+def _panel_figure(count: int, aspect: float, most: int = MOST_COLUMNS) -> tuple[Figure, list[Axes]]:
+    columns = min(most, count)
     rows = -(-count // columns)
     figure = new_figure(rows * (style.PAGE_WIDTH / max(columns, 2) * aspect + 0.35))
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from iae_models.config import DATASETS, RunConfig, stream_seed, variant_info
-from iae_models.data import ImageData
+from iae_models.data import ImageData, Split
 from iae_models.networks import make
 from iae_models.priors import MixturePrior, noise_of, prior_of
 from iae_models.products import fastest_product, set_product
@@ -170,15 +170,16 @@ class Variant(nn.Module):
         z = self.infer(x, self.sample_encoder_noise(len(x), generator))
         return self.generate(z, self.sample_noise(len(x), generator))
 
-    def sample(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Return images (N, C, H, W) of the model's own, as many as there are in `x`.
+    def sample(self, split: Split, num: int, generator: torch.Generator) -> Tensor:
+        """Return images (num, C, H, W) of the model's own.
 
-        Their codes are of p(z). Where nothing pulls codes there and no prior was fitted (Case 3) they are of q(z):
-        those of the images `x` (N, C, H, W).
+        Their codes are of p(z): where codes are images, the first of the second domain's in `split`. Where nothing
+        pulls codes there and no prior was fitted (Case 3) they are of q(z): those of the first images of `split`.
         """
         if "sample" not in self.capabilities:
-            return self.reconstruct(x, generator)
-        return self.generate(self.sample_prior(len(x), generator), self.sample_noise(len(x), generator))
+            return self.reconstruct(split.images(slice(num)), generator)
+        z = split.code_images(slice(num)) if self.code == "image" else self.sample_prior(num, generator)
+        return self.generate(z, self.sample_noise(len(z), generator))
 
     def pass_through(self, x: Tensor, generator: torch.Generator) -> None:
         """Send a batch through every module in `averaged` as training does, to recompute their batch-norm statistics.

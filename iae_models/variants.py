@@ -32,7 +32,7 @@ class VariantInfo:
         title: The name that a reader of a report sees.
         codes: The kinds of code that it can have.
         capabilities: What it can do: "infer" a code from an image, "generate" an image from code and noise, "sample"
-            images from a prior that its code follows.
+            images from a prior that its code follows: that of a code that is an image is the second domain.
         fields: The fields that it uses, besides those of `EVERY_VARIANT`.
         networks: From its configuration to the networks that it needs, by the name of their attribute.
         code_from: Where the codes come from that its decoder learns from: the "image", through the encoder, or the
@@ -255,7 +255,7 @@ VARIANTS: dict[str, VariantInfo] = {
     "cycleiae": VariantInfo(
         "cycle implicit autoencoder",
         ("image",),
-        frozenset({"infer", "generate"}),
+        ALL,
         TRANSLATION
         | {
             *("model.match_pairs", "model.reconstruction_loss"),
@@ -270,7 +270,7 @@ VARIANTS: dict[str, VariantInfo] = {
     "cyclegan": VariantInfo(
         "CycleGAN",
         ("image",),
-        frozenset({"infer", "generate"}),
+        ALL,
         TRANSLATION,
         lambda model: _translators(model) | {"image_discriminator": PatchDiscriminator("image")},
         passes=2,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ def contact_sheet(panels: Mapping[str, npt.NDArray[Any]]) -> Pixels:
 
     Args:
         panels: Any of `originals` (N, C, H, W), `codes` (N, draws, C', H, W) where they are images, `reconstructions`
-            (N, draws, C, H, W) and `generated` (rows, columns, C, H, W), all uint8.
+            (N, draws, C, H, W), `prior_codes` (rows, C', H, W) where codes are images, and `generated`
+            (rows, columns, C, H, W), all uint8.
 
     Returns:
         Pixels of the sheet, with shape (H', W', 3).
@@ -28,13 +29,17 @@ def contact_sheet(panels: Mapping[str, npt.NDArray[Any]]) -> Pixels:
     grids = []
     if "originals" in panels and "reconstructions" in panels:
         names = ("codes", "reconstructions") if "codes" in panels else ("reconstructions",)
-        parts = [panels["originals"][:, None], *(panels[name] for name in names)]
-        channels = max(part.shape[2] for part in parts)
-        # grey levels beside colours become grey colours
-        grids.append(np.concatenate([part.repeat(channels // part.shape[2], axis=2) for part in parts], axis=1))
+        grids.append(beside([panels["originals"][:, None], *(panels[name] for name in names)]))
     if "generated" in panels:
-        grids.append(panels["generated"])
+        codes = [panels["prior_codes"][:, None]] if "prior_codes" in panels else []
+        grids.append(beside([*codes, panels["generated"]]))
     return _stack([_tile(grid) for grid in grids])
+
+
+def beside(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Set images (rows, columns, C, H, W) beside one another: grey levels beside colours become grey colours."""
+    channels = max(part.shape[2] for part in parts)
+    return np.concatenate([part.repeat(channels // part.shape[2], axis=2) for part in parts], axis=1)
 
 
 def write_png(sheet: Pixels, path: Path) -> None:

@@ -366,10 +366,16 @@ def _domain_test(run: FullBench) -> Found:
     return Found({"model": {"domain_accuracy": accuracy}})
 
 
+def _sample_test(run: FullBench) -> Found:
+    accuracy = full_translation.sample_accuracy(run.model, run.bench.data, run.bench.stream)
+    return Found({"model": {"sample_accuracy": accuracy}})
+
+
 TRANSLATED: Mapping[str, Callable[[FullBench], Found]] = {
     "decoder": _translations,
     "calibration": _pair_tests,
     "prior": _domain_test,
+    "fidelity": _sample_test,
 }
 """The function behind each group of a model whose code is an image; the other groups have none."""
 

@@ -1,8 +1,9 @@
-"""The full suite of a model whose code is an image: its translations, and two-sample tests of pairs and of codes.
+"""The full suite of a model whose code is an image: its translations, and two-sample tests of pairs, codes and images.
 
 The joint test is that of vector codes, with the code averaged to about 7 x 7 in the code's place. `domain_accuracy` is
 the accuracy of the same critic, without any code, at telling inferred codes from held-out images of their domain: what
-`prior_accuracy` is for vectors.
+`prior_accuracy` is for vectors. `sample_accuracy` is that at telling images of the model's own, g(z, n) with z a
+held-out image of the second domain, from held-out images.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from torch import Tensor
 
 from analysis.measures import joint_test
 from analysis.measures.critic import Pairs, pool
-from analysis.measures.draws import Model, decode, in_chunks
+from analysis.measures.draws import NO_SAMPLES, Model, decode, generate, in_chunks
 from analysis.measures.identity import Readers
 from analysis.measures.maps import share_maps
-from analysis.measures.measurement import Estimate
+from analysis.measures.measurement import Estimate, undefined
 from analysis.measures.translation import measure_translation
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ def domain_accuracy(model: Model, data: ImageData, stream: Stream) -> Estimate:
     return joint_test.joint_accuracy(train, held_out, stream("model/domain"))
 
 
+def sample_accuracy(model: Model, data: ImageData, stream: Stream) -> Estimate:
+    """Return the accuracy of a critic that tells images made of images of the second domain from images."""
+    if "sample" not in model.capabilities:
+        return undefined(NO_SAMPLES, 0, "fraction")
+    train = _samples(model, data.train, joint_test.NUM_TRAIN, stream("model/samples/images"))
+    held_out = _samples(model, data.test, len(data.test), stream("model/test/samples/images"))
+    return joint_test.joint_accuracy(train, held_out, stream("model/samples"))
+
+
 def _codes(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
     return in_chunks(model.infer, x, model.sample_encoder_noise(len(x), generator))
 
@@ -81,3 +91,11 @@ def _domain(model: Model, split: Split, limit: int, generator: torch.Generator) 
     num = min(limit, len(split), len(split.codes))
     real, codes = split.code_images(slice(num)), _codes(model, split.images(slice(num)), generator)
     return Pairs(real, real.new_zeros(num, 0), codes[:, None])
+
+
+def _samples(model: Model, split: Split, limit: int, generator: torch.Generator) -> Pairs:
+    """Return as many images as ones of the model's own, with empty codes."""
+    assert split.codes is not None
+    num = min(limit, len(split), len(split.codes))
+    x, made = split.images(slice(num)), generate(model, split.code_images(slice(num)), generator)
+    return Pairs(x, x.new_zeros(num, 0), made[:, None])

@@ -120,7 +120,9 @@ def translation_panels(model: Model, data: ImageData, replicate: int) -> dict[st
     """Return pictures as Figures 8 and 9 of the paper have them, uint8 with rows first.
 
     `originals` (8, C, H, W); `codes` (8, 5, C', H, W), or (8, 1, …) of an encoder without noise; `reconstructions`
-    (8, 5, C, H, W), each of the code in its column, or of the one code. A column shares its noise.
+    (8, 5, C, H, W), each of the code in its column, or of the one code. A column shares its noise. Where codes follow
+    their domain, `prior_codes` (8, C', H, W), test images of it, and `generated` (8, 5, C, H, W), images of these with
+    the noise of the columns, or (8, 1, …) of a decoder without noise.
     """
     generator = torch.Generator(data.test.x.device).manual_seed(stream_seed(replicate, "measure/samples"))
     with torch.inference_mode():
@@ -133,6 +135,11 @@ def translation_panels(model: Model, data: ImageData, replicate: int) -> dict[st
             for column in range(NUM_COLUMNS)
         ]
         panels = {"originals": x, "codes": torch.stack(codes, 1), "reconstructions": torch.stack(images, 1)}
+        if "sample" in model.capabilities:
+            z = data.test.code_images(slice(NUM_ROWS))
+            noises = n if model.noise_dim else n[:1]
+            made = [in_chunks(model.generate, z, noise.expand(len(z), -1)) for noise in noises]
+            panels |= {"prior_codes": z, "generated": torch.stack(made, 1)}
         return {name: (item.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy() for name, item in panels.items()}
 
 

@@ -144,15 +144,24 @@ def test_translations_show_originals_codes_and_reconstructions(synthetic, tmp_pa
     folder = study_of_images(synthetic, tmp_path / "s", ((5, 10),), channels=3, side=6)
     (run,) = folder.run_folders()
     codes = np.full((8, 1, 1, 6, 6), 7, np.uint8)
-    np.savez(run.samples, codes=codes, **dict(np.load(run.samples)))
+    arrays = dict(np.load(run.samples)) | {"codes": codes}
+    del arrays["generated"]
+    np.savez(run.samples, **arrays)
     analysis = analyse(load_results(folder.root))
     runs = analysis.runs.assign(code="image", code_size=np.nan)
-    with mpl.rc_context(style.STYLE):
-        drawing = FIGURES["translations"](replace(analysis, runs=runs))
-        drawing.figure.draw_without_rendering()
-    (axes,) = drawing.figure.axes
-    assert columns(axes, 6) == [0, 7, 20, 21, 22, 23, 24]
-    assert axes.get_title(loc="left") == "gaussian, z=5 n=10" and "Figures 8 and 9" in drawing.caption
+
+    def shown():
+        with mpl.rc_context(style.STYLE):
+            drawing = FIGURES["translations"](replace(analysis, runs=runs))
+            drawing.figure.draw_without_rendering()
+        (axes,) = drawing.figure.axes
+        assert axes.get_title(loc="left") == "gaussian, z=5 n=10" and "Figures 8 and 9" in drawing.caption
+        return columns(axes, 6), "second domain" in drawing.caption
+
+    assert shown() == ([0, 7, 20, 21, 22, 23, 24], False)
+    made = np.full((8, 2, 3, 6, 6), 40, np.uint8)
+    np.savez(run.samples, prior_codes=codes[:, 0] + 2, generated=made, **arrays)
+    assert shown() == ([0, 7, 20, 21, 22, 23, 24, 255, 9, 40, 40], True)
 
 
 def test_every_cell_of_points_is_drawn_and_what_is_off_the_modes_is_grey(synthetic, tmp_path):

@@ -275,11 +275,14 @@ def test_a_step_of_one_player_moves_nothing_of_another(config: RunConfig, data: 
 def test_every_model_makes_images_of_its_own(config: RunConfig, data: ImageData) -> None:
     """From the prior where the code follows it, which does not look at images; in Cases 1 and 3 through their codes."""
     model = evaluation_model(initial_state(config, 0), data)
-    x, other = data.train.images(slice(8)), data.train.images(slice(8, 16))
-    drawn, again = (model.sample(item, torch.Generator().manual_seed(3)) for item in (x, other))
-    assert drawn.shape == x.shape
+    other = dataclasses.replace(data.train, x=data.train.x.flip(0))
+    drawn, again = (model.sample(split, 8, torch.Generator().manual_seed(3)) for split in (data.train, other))
+    assert drawn.shape == (8, *model.x_shape)
     assert drawn.isfinite().all()
     assert torch.equal(drawn, again) == ("sample" in model.capabilities)
+    if data.train.codes is not None:
+        other = dataclasses.replace(data.train, codes=data.train.codes.flip(0))
+        assert not torch.equal(model.sample(other, 8, torch.Generator().manual_seed(3)), drawn)
 
 
 def test_weights_survive_a_file(config: RunConfig, data: ImageData, tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def test_codes_that_are_images_stand_between_originals_and_reconstructions():
     assert [int(value) for value in row[row != 255]] == [100] * 4 + [30] * 4 + [200] * 20
 
 
+def test_images_of_codes_that_are_images_stand_beside_these():
+    made = np.full((2, 5, 3, 4, 4), 200, np.uint8)
+    row = contact_sheet({"prior_codes": np.full((2, 1, 4, 4), 30, np.uint8), "generated": made})[4, :, 1]
+    assert [int(value) for value in row[row != 255]] == [30] * 4 + [200] * 20
+
+
 def test_points_have_the_colour_of_their_label_and_are_grey_without_one():
     points = np.array([[-0.5, 0.0], [0.5, 0.0]], np.float32)
     panel = scatter(points, np.array([-1, 3], np.int8), 1.0)

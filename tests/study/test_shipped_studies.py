@@ -51,9 +51,8 @@ def test_every_block_of_every_study_takes_a_step():
         data, state = random_data(config.data.name), initial_state(config, 0)
         (progress,) = train(state, data, config)
         assert all(math.isfinite(value) for value in progress.values.values()), (name, block)
-        x = data.test.images(slice(3))
-        drawn = evaluation_model(state, data).sample(x, torch.Generator().manual_seed(0))
-        assert drawn.shape == x.shape and drawn.isfinite().all(), (name, block)
+        drawn = evaluation_model(state, data).sample(data.test, 3, torch.Generator().manual_seed(0))
+        assert drawn.shape == (3, *DATASETS[config.data.name].shape) and drawn.isfinite().all(), (name, block)
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)

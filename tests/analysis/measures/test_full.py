@@ -86,7 +86,7 @@ def test_every_run_has_every_group_and_known_measures(made):
                 assert measure_info(item["name"]) is not None, item["name"]
                 assert item["split"] == "test" and item["status"] in ("ok", "saturated", "undefined"), (name, item)
     found = {item["name"] for group in read(folder, keys["z=3 n=4"])["groups"].values() for item in group["measures"]}
-    assert set(FULL_MEASURES) - {*FACTORS, "domain_accuracy"} <= found
+    assert set(FULL_MEASURES) - {*FACTORS, "domain_accuracy", "sample_accuracy"} <= found
 
 
 def test_what_a_run_measures_on_few_images_is_measured_on_all(made):

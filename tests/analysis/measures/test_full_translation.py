@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from analysis.measures.full_translation import domain_accuracy, pair_tests, translation_maps, translations
+from analysis.measures.full_translation import (
+    domain_accuracy,
+    pair_tests,
+    sample_accuracy,
+    translation_maps,
+    translations,
+)
 from analysis.measures.translation import LIMIT, retrieval
 from iae_models.data import ImageData, Split
 
@@ -13,7 +19,7 @@ SHAPE = (1, 8, 8)
 class Negative:
     """Codes are images in negative. The decoder gives the image back, or that of the next row of its chunk."""
 
-    capabilities = frozenset({"infer", "generate"})
+    capabilities = frozenset({"infer", "generate", "sample"})
     code, code_dim, encoder_noise_dim = "image", 0, 0
 
     def __init__(self, noise_dim=0, mixes=False):
@@ -85,6 +91,15 @@ def test_pairs_that_are_the_same_cannot_be_told_apart_and_others_can():
 def test_codes_are_told_from_another_domain_alone():
     assert domain_accuracy(Negative(), make_data(1000), stream).value == pytest.approx(0.5, abs=0.03)
     assert domain_accuracy(Negative(), make_data(1000, lambda x: x), stream).low > 0.9
+
+
+@pytest.mark.usefixtures("short")
+def test_images_of_the_model_are_told_from_others_alone(monkeypatch):
+    """Of negatives the decoder makes images again; of images, which are no negatives, it does not."""
+    assert sample_accuracy(Negative(), make_data(1000), stream).value == pytest.approx(0.5, abs=0.03)
+    assert sample_accuracy(Negative(), make_data(1000, lambda x: x), stream).low > 0.9
+    monkeypatch.setattr(Negative, "capabilities", frozenset({"infer", "generate"}))
+    assert sample_accuracy(Negative(), make_data(20), stream).status == "undefined"
 
 
 def test_maps_say_which_pixels_the_noise_decides():

@@ -18,7 +18,7 @@ class Translation:
     With a secret, the code is the same for all but for faint brightness in its last rows, `secret` of the image.
     """
 
-    capabilities = frozenset({"infer", "generate"})
+    capabilities = frozenset({"infer", "generate", "sample"})
     code = "image"
     code_dim = 0
 
@@ -116,9 +116,18 @@ def test_columns_of_the_picture_share_their_noise(noises, columns):
     assert panels["originals"].shape == (8, *SHAPE)
     assert panels["codes"].shape == (8, columns, *SHAPE)
     assert panels["reconstructions"].shape == (8, 5, *SHAPE)
+    assert (panels["prior_codes"] == make_data().test.codes[:8].numpy()).all()
+    assert panels["generated"].shape == (8, 5 if noises[0] else 1, *SHAPE)
+    negatives = 255 - panels["prior_codes"][:, None]
+    assert (np.abs(panels["generated"][:, :, :, 2:].astype(int) - negatives[:, :, :, 2:]) <= 1).all()
     assert {item.dtype for item in panels.values()} == {np.dtype("uint8")}
     first = panels["reconstructions"][:, 0]
     assert (np.abs(first[:, :, 2:].astype(int) - panels["originals"][:, :, 2:]) <= 1).all()
+
+
+def test_codes_that_follow_no_domain_have_no_images_of_its_own(monkeypatch):
+    monkeypatch.setattr(Translation, "capabilities", frozenset({"infer", "generate"}))
+    assert set(translation_panels(Translation(), make_data(), 0)) == {"originals", "codes", "reconstructions"}
 
 
 @pytest.mark.parametrize("num_classes", [2, 10])

@@ -18,8 +18,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from iae_models.code_gan import code_gan_terms, code_generator_term, second_domain
 from iae_models.config import RunConfig
-from iae_models.cycle import code_gan_terms, code_generator_term, second_domain
 from iae_models.losses import LOSSES, r1_penalty
 from iae_models.scoring import alone, discriminator_terms, fake_logits, pair_logits
 from iae_models.variant import Draws, Player, Sampler, Tape, Variant, parameters_of

@@ -177,6 +177,11 @@ class ModelConfig:
             f"latent_dim must be at least 1 for {self.variant}, which infers a code, but got {self.latent_dim}.",
         )
         require(
+            self.encoder_noise_dim > 0 or not info.needs_encoder_noise,
+            f"encoder_noise_dim must be at least 1 for {self.variant}: the divergence of a posterior without noise, "
+            "which is a point, from the prior is infinite, but got 0.",
+        )
+        require(
             self.has_code or self.noise_dim > 0,
             "noise_dim must be at least 1 where latent_dim is 0: a decoder with neither input makes one image.",
         )

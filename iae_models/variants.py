@@ -38,6 +38,7 @@ class VariantInfo:
         code_from: Where the codes come from that its decoder learns from: the "image", through the encoder, or the
             "prior".
         needs_code: Whether there must be a code.
+        needs_encoder_noise: Whether its encoder must have noise, since without it its objective is infinite.
         passes: How often a step goes through encoder and decoder, for costs.
         place: `module:class`, imported only where it is trained.
     """
@@ -49,6 +50,7 @@ class VariantInfo:
     networks: Callable[[ModelConfig], Mapping[str, Network]]
     code_from: Literal["image", "prior"] = "image"
     needs_code: bool = True
+    needs_encoder_noise: bool = False
     passes: int = 1
     place: str = ""
 
@@ -193,6 +195,7 @@ VARIANTS: dict[str, VariantInfo] = {
             "decoder": DecoderNetwork(model.code_dim),
             "posterior_discriminator": ImageDiscriminator(model.code_dim),
         },
+        needs_encoder_noise=True,
         place="iae_models.adversarial_bayes:AdversarialVariationalBayes",
     ),
     "gan": VariantInfo(

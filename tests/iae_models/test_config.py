@@ -97,6 +97,7 @@ def test_the_identity_follows_data_and_recipe(monkeypatch: pytest.MonkeyPatch) -
             ValueError,
             "noise_dim must be at least 1 where latent_dim is 0",
         ),
+        ({"model.variant": "avb"}, ValueError, "encoder_noise_dim must be at least 1 for avb: .*infinite, but got 0"),
         ({"model.latent_dim": 0, "model.code_noise": 0.1}, ValueError, "code_noise must be 0 where latent_dim is 0"),
         (
             {"model.code": "categorical", "model.train_encoder": False, "model.vat_weight": 1},

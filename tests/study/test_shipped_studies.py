@@ -60,5 +60,5 @@ def test_smoke_runs_need_no_download_and_few_steps(path):
     spec = load_study(path, smoke=True)
     cells = [run_config(cell) for block in spec.blocks for cell in block.cells()]
     names = {config.data.name for config in cells}
-    assert names <= WITHOUT_DOWNLOADS or path.stem == "celeba_decomposition"
+    assert names <= WITHOUT_DOWNLOADS
     assert max(config.train.steps for config in cells) <= 200

@@ -144,10 +144,8 @@ def translations(analysis: Analysis) -> Drawing | str:
         figure,
         "Translations, as Figures 8 and 9 of the paper. From the left: a held-out original in each row; its code, or "
         "five where the encoder has noise; five reconstructions. "
-        + "Behind the gap: a held-out image of the second domain, which no image was encoded to; images of the first "
-        "domain that the decoder makes of it, five, or one where it has no noise. "
-        * some_generate
-        + f"A column shares its noise. {found.words}",
+        + "Behind the gap: a held-out image of the second domain, and what the decoder makes of it: five images, or "
+        "one where it has no noise. " * some_generate + f"A column shares its noise. {found.words}",
     )
 
 

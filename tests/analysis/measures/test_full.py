@@ -12,7 +12,7 @@ from analysis.measure import main
 from analysis.measures import critic, joint_test, prior_match
 from analysis.measures.bench import CLUSTER_MEASURES
 from analysis.measures.factors import FACTORS
-from analysis.measures.full import MEASURED, FullBench, full_suite
+from analysis.measures.full import MEASURED, TRANSLATED, FullBench, full_suite
 from analysis.measures.recognition import RECOGNITION
 from analysis.results import load_results
 from iae_models.config import config_key, flatten, run_config, run_key
@@ -73,6 +73,7 @@ def read(folder, key):
 
 def test_every_group_has_a_function():
     assert list(MEASURED) == list(GROUPS)
+    assert set(TRANSLATED) <= set(GROUPS)
 
 
 def test_every_run_has_every_group_and_known_measures(made):

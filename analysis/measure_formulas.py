@@ -78,6 +78,11 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "confidence": ("E max_k ẑ_k", OURS),
     "classification_error": ("P[argmax ẑ ≠ y]", OURS),
     "recognition_error": ("P[argmax f(g(z, n), ε) ≠ z], z ~ p(z)", OURS),
+    "synthetic_clustering_error": (
+        "1 − P[m(argmax f(x̃, ε)) = c(x̃)], x̃ = g(z, n), z ~ p(z), m that of clustering_error",
+        OURS,
+    ),
+    "recogniser_gap": ("clustering_error − synthetic_clustering_error", OURS),
     "vote_entropy": ("E H(argmax f(x, ε) given x), over ε, less the bias of few draws", GRASSBERGER),
     "vote_separation": ("P[vote entropy of a wrong image > that of a right one]", "Hanley and McNeil (1982)"),
     "component_information": ("I(z; component of g(z, n)), z ~ p(z)", GRASSBERGER),

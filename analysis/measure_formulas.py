@@ -103,6 +103,10 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "cycle_error": ("mean of the absolute differences of x and x̂", OURS),
     "decoder_diversity": ("E‖x̂ − x̂'‖² for one code / E‖x̂ − x̂'‖² for any two", SOBOL),
     "encoder_diversity": ("E‖ẑ − ẑ'‖² for one image / E‖ẑ − ẑ'‖² for any two", SOBOL),
+    **{
+        f"encoder_diversity_{style}": (f"E Var[{style} of ẑ given x] / Var[{style} of ẑ], over ε", SOBOL)
+        for style in ("slant", "thickness")
+    },
     "frechet_samples": ("‖μ − μ'‖² + tr(C + C' − 2(CC')^½) of φ(g(z, n)) and φ(x), less its bias", HEUSEL),
     "frechet_excess": ("frechet_samples − the same of training images", HEUSEL),
     "frechet_reconstructions": ("‖μ − μ'‖² + tr(C + C' − 2(CC')^½) of φ(x̂) and φ(x), less its bias", HEUSEL),

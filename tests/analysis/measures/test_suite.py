@@ -9,6 +9,7 @@ import torch
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures import critic, draws, prior_match
 from analysis.measures.bench import CLUSTER_MEASURES, LABELS, NO_CLASSIFIER, NOT_ONE_TO_ONE
+from analysis.measures.code_styles import CODE_STYLES
 from analysis.measures.draws import NO_SAMPLES
 from analysis.measures.full import FullBench, full_suite
 from analysis.measures.points import POINTS
@@ -80,7 +81,7 @@ class Spoiled:
 def test_every_measure_is_there_with_its_unit(config, measured):
     found = measured(config)
     fields = flatten(config_of(CONFIGS[config]))
-    assert set(MEASURES) == set(KNOWN) - set(POINTS) - set(TRANSLATION)
+    assert set(MEASURES) == set(KNOWN) - {*POINTS, *TRANSLATION, *CODE_STYLES}
     for split in ("validation", "test"):
         assert [name for subject, at, name in found if (subject, at) == ("model", split)] == list(MEASURES)
         for name in MEASURES:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from analysis.measures.code_styles import CODE_STYLES, factor_share, style_suite, style_tables
+from analysis.measures.full import FullBench, full_suite
 from analysis.measures.strokes import slant, thickness
 from analysis.measures.suite import quick_suite
 from iae_models.data import ImageData, Split, embedded_digits, load
@@ -58,18 +59,18 @@ class Drawer:
         return 0.5 * torch.rand(num, self.encoder_noise_dim, generator=generator) - 0.25
 
 
-def make_data(negative=True, known=True):
+def make_data(negative=True, known=True, num=NUM):
     """Bars, and in the second domain bars whose lean is half the shape's, half the factor's, and whose width is its."""
     splits = []
     for seed in range(3):
-        ours, theirs = uniform(NUM, seed), uniform(NUM, seed + 10)
-        factor = torch.randint(5, (NUM,), generator=torch.Generator().manual_seed(seed + 20))
+        ours, theirs = uniform(num, seed), uniform(num, seed + 10)
+        factor = torch.randint(5, (num,), generator=torch.Generator().manual_seed(seed + 20))
         codes = bars(theirs[:, 0] + (factor - 2) / 5 * 0.5, 3.0 + factor)
         codes = 1 - codes if negative else codes
         splits.append(
             Split(
                 (255 * bars(ours[:, 0], 5 + 6 * ours[:, 1])).round().to(torch.uint8),
-                torch.zeros(NUM, dtype=torch.int64),
+                torch.zeros(num, dtype=torch.int64),
                 codes=(255 * codes).round().to(torch.uint8),
                 code_factors={"style": factor} if known else {},
             )
@@ -119,6 +120,13 @@ def test_a_run_has_them_with_its_translations():
     assert all(item in found for item in chosen)
     (one,) = quick_suite(model, model, data, None, 0, only=["encoder_diversity_thickness"])
     assert one in found and (one.split, one.subject) == ("validation", "model")
+
+
+def test_the_full_suite_measures_all_test_images(tmp_path):
+    data = make_data(num=700)
+    found = full_suite(FullBench(Drawer(), Drawer(), data, None, 0, tmp_path), "decoder").tables
+    assert {found[subject][name].n for subject in ("model", "untrained", "real") for name in CODE_STYLES} == {700}
+    assert found["model"]["cycle_error"].n == 700
 
 
 def test_without_noise_or_known_styles_there_is_no_share():

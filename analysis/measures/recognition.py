@@ -13,8 +13,9 @@
                                 vote entropy: .5 where uncertainty says nothing of errors
 
 The class of a generated image is c(x̃), the measuring classifier's. Where that is wrong, or the image shows no class, a
-recogniser that is right counts as wrong, and the gap comes out smaller. Without a classifier, or with one that is
-refused, neither has a value.
+recogniser that is right counts as wrong, and the gap comes out smaller: below 0 for a generator of no digits, or of
+those of few classes, so it says something only where generated images are good. Without a classifier, or with one that
+is refused, neither has a value.
 
 References:
     Hanley and McNeil (1982), The meaning and use of the area under a receiver operating characteristic curve.

@@ -118,6 +118,25 @@ CLUSTER_MEASURES: dict[str, MeasureInfo] = {
         undefined=CATEGORICAL,
         across_k="rises with the number of categories, since one of few is easier to tell",
     ),
+    "synthetic_clustering_error": MeasureInfo(
+        "clustering error, generated",
+        "fraction",
+        "Clustering error of generated images, with the map of the real ones: share whose recognised category's label "
+        "is not the class that the classifier gives them.",
+        "lower",
+        uses_labels=True,
+        undefined=CATEGORICAL,
+        across_k=FALLS,
+    ),
+    "recogniser_gap": MeasureInfo(
+        "recogniser's gap",
+        "fraction",
+        "Clustering error of real images less that of generated ones; 0: the recogniser is as good at either.",
+        "neither",
+        uses_labels=True,
+        undefined=CATEGORICAL,
+        across_k="is a difference of two errors that fall as the number of categories grows",
+    ),
     "vote_entropy": MeasureInfo(
         "entropy of ε-votes",
         "nat",

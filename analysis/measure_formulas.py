@@ -79,6 +79,11 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "confidence": ("E max_k ẑ_k", OURS),
     "classification_error": ("P[argmax ẑ ≠ y]", OURS),
     "recognition_error": ("P[argmax f(g(z, n), ε) ≠ z], z ~ p(z)", OURS),
+    "synthetic_clustering_error": (
+        "1 − P[m(argmax f(x̃, ε)) = c(x̃)], x̃ = g(z, n), z ~ p(z), m that of clustering_error",
+        OURS,
+    ),
+    "recogniser_gap": ("clustering_error − synthetic_clustering_error", OURS),
     "vote_entropy": ("E H(argmax f(x, ε) given x), over ε, less the bias of few draws", GRASSBERGER),
     "vote_separation": ("P[vote entropy of a wrong image > that of a right one]", "Hanley and McNeil (1982)"),
     "component_information": ("I(z; component of g(z, n)), z ~ p(z)", GRASSBERGER),
@@ -99,6 +104,10 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "cycle_error": ("mean of the absolute differences of x and x̂", OURS),
     "decoder_diversity": ("E‖x̂ − x̂'‖² for one code / E‖x̂ − x̂'‖² for any two", SOBOL),
     "encoder_diversity": ("E‖ẑ − ẑ'‖² for one image / E‖ẑ − ẑ'‖² for any two", SOBOL),
+    **{
+        f"encoder_diversity_{style}": (f"E Var[{style} of ẑ given x] / Var[{style} of ẑ], over ε", SOBOL)
+        for style in ("slant", "thickness")
+    },
     "frechet_samples": ("‖μ − μ'‖² + tr(C + C' − 2(CC')^½) of φ(g(z, n)) and φ(x), less its bias", HEUSEL),
     "frechet_excess": ("frechet_samples − the same of training images", HEUSEL),
     "frechet_reconstructions": ("‖μ − μ'‖² + tr(C + C' − 2(CC')^½) of φ(x̂) and φ(x), less its bias", HEUSEL),

@@ -96,6 +96,8 @@ ROWS: tuple[Row, ...] = (
     Row("Fig. 5c", "IAE, seven Gaussians", "a category for each component", "seven_gaussians", ("iae",), MIXTURE),
     Row("Fig. 5, ours", "other models, seven Gaussians", "–", "seven_gaussians", ("infogan", "aae", "ali", "fiae"),
         MIXTURE),
+    Row("§ 4, ours", "FIAE, seven Gaussians: gradients through real and fake pairs, and their weight", "–",
+        "fiae_gradients", ("gradients",), ("component_information", "recognition_error", "off_modes", "component_kl")),
     Row("Fig. 6", "IAE, MNIST clusters, K = 30, n = 10", "about 5 % error", "clustering", ("iae",), CLUSTERS),
     Row("Fig. 6", "the same beside Fig. 2, K = 10 and 30", "about 5 % error at K = 30", "mnist_decomposition",
         ("categorical",), CLUSTERS),

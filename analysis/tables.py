@@ -54,7 +54,7 @@ RUN_TABLE_MEASURES = (
     *("component_information", "off_modes", "component_spread", "component_kl", "data_kl"),
     *("bound_kl", "joint_kl", "data_posterior_kl", "code_kl", "posterior_overlap", "true_overlap"),
     *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "identity_preservation"),
-    *("decoder_diversity", "encoder_diversity"),
+    *("decoder_diversity", "encoder_diversity", "encoder_diversity_slant", "encoder_diversity_thickness"),
 )
 """The measures that a report lists for each run, those that some run has a value of."""
 

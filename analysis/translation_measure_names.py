@@ -5,6 +5,13 @@ from __future__ import annotations
 from analysis.measure_info import MeasureInfo, UndefinedWhere
 from iae_models.datasets import DATASETS
 
+NO_ENCODER_NOISE = UndefinedWhere("model.encoder_noise_dim", 0, "without noise all draws are the same")
+UNKNOWN_STYLES = tuple(
+    UndefinedWhere("data.name", name, "the styles of the second domain are not known")
+    for name in DATASETS
+    if name not in ("digits_two_styles", "digits_two_styles_mnist")
+)
+
 TRANSLATION_MEASURES: dict[str, MeasureInfo] = {
     "image_retrieval": MeasureInfo(
         "image retrieval",
@@ -58,7 +65,18 @@ TRANSLATION_MEASURES: dict[str, MeasureInfo] = {
         "fraction",
         "Share of the variance of codes that the encoder's noise decides given the image.",
         "neither",
-        undefined=(UndefinedWhere("model.encoder_noise_dim", 0, "without noise all draws are the same"),),
+        undefined=(NO_ENCODER_NOISE,),
     ),
+    **{
+        f"encoder_diversity_{style}": MeasureInfo(
+            f"diversity of codes, {style}",
+            "fraction",
+            f"Share of the variance of the {style} of codes' strokes that the encoder's noise decides given the image; "
+            "of the data, the share that the style which an image was drawn in decides.",
+            "floor",
+            undefined=(NO_ENCODER_NOISE, *UNKNOWN_STYLES),
+        )
+        for style in ("slant", "thickness")
+    },
 }
 """Measures of models whose code is an image."""

@@ -24,6 +24,8 @@ same code, c the measuring classifier and φ its penultimate features.
     subjects         the controls' part of the suite
     translation      models whose code is an image of a second domain
     identity         does a translation keep the label that both domains have
+    code_styles      does the encoder's noise choose the style of a translation
+    recognition      is a recogniser of categories right on real and on generated images, and do its votes say so
     suite            all of it for one run
 
 And, for what a run is too short for (`python -m analysis.measure`):

@@ -217,24 +217,31 @@ def measure_label_information(bench: Bench, model: Model, train_z: Tensor, z: Te
 
 
 def measure_clusters(bench: Bench, codes: dict[str, Tensor]) -> Table:
-    """Return `CLUSTER_MEASURES` of codes with shape (N, K), by split.
-
-    The maps are fitted on validation images; to be scored on these, on the other half of them.
-    """
+    """Return `CLUSTER_MEASURES` of codes with shape (N, K), by split."""
     labels = {split: y for split, (_, y) in bench.held_out.items()}
-    fit, num_classes = (codes["validation"], labels["validation"]), bench.data.num_classes
     table: Table = {split: {} for split in codes}
     if not has_labels(bench):
         return {split: dict.fromkeys(CLUSTER_MEASURES, undefined(NO_LABELS, 0, "fraction")) for split in codes}
     none = {split: not_one_to_one(bench, z.shape[1], len(z)) for split, z in codes.items()}
-    for name, rule in MAP_RULES.items():
-        if name not in none["test"]:
-            table["validation"][name] = clustering.cross_fitted_error(*fit, num_classes, rule)
-            table["test"][name] = clustering.clustering_error(*fit, codes["test"], labels["test"], num_classes, rule)
     for split, z in codes.items():
+        maps = {name: rule for name, rule in MAP_RULES.items() if name not in none[split]}
+        table[split] |= {name: fitted_map_error(bench, codes, split, rule) for name, rule in maps.items()}
         table[split] |= {name: clustering.agreement(labels[split], z.argmax(1), name) for name in clustering.AGREEMENTS}
         table[split] |= none[split]
     return table
+
+
+def fitted_map_error(
+    bench: Bench, codes: dict[str, Tensor], split: str, rule: clustering.MapRule = clustering.majority_map
+) -> Estimate:
+    """Return the error on a split of a map of categories to classes, for codes with shape (N, K) by split.
+
+    It is fitted on validation images; to be scored on these, on the other half of them.
+    """
+    fit, num_classes = (codes["validation"], bench.held_out["validation"][1]), bench.data.num_classes
+    if split == "validation":
+        return clustering.cross_fitted_error(*fit, num_classes, rule)
+    return clustering.clustering_error(*fit, codes[split], bench.held_out[split][1], num_classes, rule)
 
 
 def not_one_to_one(bench: Bench, num_categories: int, num: int) -> dict[str, Estimate]:

@@ -31,6 +31,7 @@ from analysis.measures.bench import (
     take_sample,
 )
 from analysis.measures.classifier import Classifier
+from analysis.measures.code_styles import style_tables
 from analysis.measures.critic import Pairs
 from analysis.measures.draws import Model, generate, infer, own_codes
 from analysis.measures.factors import factor_readers, measure_factors
@@ -354,6 +355,8 @@ def _translations(run: FullBench) -> Found:
     with torch.inference_mode(False):
         readers = domain_readers(data, run.classifiers)
     tables = full_translation.translations(run.model, run.untrained, data, run.replicate, readers)
+    for subject, values in style_tables(run.model, run.untrained, data, "test", run.replicate, None).items():
+        tables[subject] = tables.get(subject, {}) | values
     return Found(tables, arrays={name: values.cpu() for name, values in maps.items()})
 
 

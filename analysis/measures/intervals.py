@@ -8,6 +8,7 @@ References:
     van der Vaart (1998), Asymptotic statistics, sections 3.1 and 20.1.
     Efron and Stein (1981), The jackknife estimate of variance.
     Wilson (1927), Probable inference, the law of succession, and statistical inference.
+    Newcombe (1998), Interval estimation for the difference between independent proportions (method 10).
 """
 
 from __future__ import annotations
@@ -91,6 +92,22 @@ def class_mean_fraction(values: Tensor, classes: Tensor, *, neighbours: bool = F
     weights = len(values) / (counts * (counts > 0).sum())
     influence = weights[classes] * (values - means[classes])
     return _wilson(linearized(value, influence, "fraction", neighbours=neighbours))
+
+
+def fraction_difference(first: Estimate, second: Estimate) -> Estimate:
+    """Return the first of two fractions of independent images less the second, with Newcombe's interval.
+
+    Both are of `mean_fraction`, whose ends make the interval: it is no point where the fractions are 0 or 1. Where one
+    has no value, the difference has none for the same reason.
+    """
+    if first.value is None or first.low is None or first.high is None:
+        return first
+    if second.value is None or second.low is None or second.high is None:
+        return second
+    value = first.value - second.value
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    return estimate(value, value - below, value + above, first.n + second.n, "fraction")
 
 
 def _wilson(plain: Estimate) -> Estimate:

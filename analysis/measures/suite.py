@@ -37,6 +37,7 @@ from analysis.measures.bench import (
 )
 from analysis.measures.classifier import Classifier
 from analysis.measures.clustering import cluster_use
+from analysis.measures.code_styles import CODE_STYLES, style_suite
 from analysis.measures.draws import BROKEN_CODES, NO_SAMPLES, Model, all_finite, decode, infer
 from analysis.measures.identity import Readers
 from analysis.measures.information import (
@@ -106,10 +107,10 @@ def quick_suite(
     Returns:
         For subject "model" every name of `MEASURES` on both splits; for each control those that make sense for it, and
         for subject "real", points of the data themselves, their floors. Of a model whose code is an image those of
-        `TRANSLATION` instead.
+        `TRANSLATION` and `CODE_STYLES` instead.
     """
     if model.code == "image":
-        return translation_suite(model, untrained, data, replicate, only, readers)
+        return _translator_suite(model, untrained, data, replicate, only, readers)
     with torch.inference_mode():
         bench = make_bench(data, classifier, replicate)
         if only is not None:
@@ -126,6 +127,22 @@ def quick_suite(
         for split, values in table.items()
         for name, estimate in values.items()
     ]
+
+
+def _translator_suite(
+    model: Model,
+    untrained: Model,
+    data: ImageData,
+    replicate: int,
+    only: Collection[str] | None,
+    readers: Readers | None,
+) -> list[Measurement]:
+    if only is None:
+        found = translation_suite(model, untrained, data, replicate, readers=readers)
+        return found + style_suite(model, untrained, data, replicate)
+    translations, styles = ([name for name in only if (name in CODE_STYLES) == of_style] for of_style in (False, True))
+    found = translation_suite(model, untrained, data, replicate, translations, readers) if translations else []
+    return found + (style_suite(model, untrained, data, replicate, styles) if styles else [])
 
 
 def _measure_model(

@@ -3,7 +3,8 @@
 The first domain holds digits as they are. The second holds digits of other images, black on white, sheared sideways by
 up to 8 pixels from top to bottom and drawn thin or thick; shear and thickness are drawn from SHA-256. A digit has many
 images in the second domain, and each of those one in the first: the encoder needs noise, and the decoder none. Nothing
-is paired, on held-out splits either; the label is the digit.
+is paired, on held-out splits either; the label is the digit. Factors of the second domain: `shear` (0..8 for −4..4
+pixels at the top and 4..−4 at the bottom) and `thick` (0 or 1), independent of the digit and uniform.
 """
 
 from __future__ import annotations
@@ -36,21 +37,29 @@ read_mnist = partial(read, digits=mnist.read)
 
 def _domains(name: str, split: Split) -> Split:
     first, second = halves(split.y)
-    codes = torch.from_numpy(restyled(name, split.x[second].numpy()))
-    return Split(split.x[first], split.y[first], codes=codes, code_y=split.y[second])
+    factors = styles(name, len(second))
+    codes = torch.from_numpy(restyled(split.x[second].numpy(), **factors))
+    known = {factor: torch.from_numpy(values) for factor, values in factors.items()}
+    return Split(split.x[first], split.y[first], codes=codes, code_y=split.y[second], code_factors=known)
 
 
-def restyled(name: str, x: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return digits with shape (N, 1, 28, 28) in the free style, drawn for the split of that name."""
-    num, _, height, width = x.shape
-    shear = hashed.integers(f"digits_two_styles/{name}/shear", num, 2 * MAX_SHEAR + 1) - MAX_SHEAR
-    thick = hashed.integers(f"digits_two_styles/{name}/thick", num, 2)
+def styles(name: str, num: int) -> dict[str, npt.NDArray[np.int64]]:
+    """Draw `shear` and `thick` of `num` images for the split of that name."""
+    highs = {"shear": 2 * MAX_SHEAR + 1, "thick": 2}
+    return {factor: hashed.integers(f"digits_two_styles/{name}/{factor}", num, high) for factor, high in highs.items()}
+
+
+def restyled(
+    x: npt.NDArray[np.uint8], shear: npt.NDArray[np.int64], thick: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint8]:
+    """Return digits with shape (N, 1, 28, 28) in the free style of factors with shape (N,)."""
+    _, _, height, width = x.shape
     # whole pixels, the middle row unmoved
     rows = np.arange(height) - height // 2
-    offsets = (shear[:, None] * rows[None, :] * 2 + height // 2) // height
+    offsets = ((shear - MAX_SHEAR)[:, None] * rows[None, :] * 2 + height // 2) // height
     columns = np.arange(width)[None, None, :] - offsets[:, :, None]
     inside = (columns >= 0) & (columns < width)
-    places = np.arange(num)[:, None, None], np.arange(height)[None, :, None], columns.clip(0, width - 1)
+    places = np.arange(len(x))[:, None, None], np.arange(height)[None, :, None], columns.clip(0, width - 1)
     sheared = np.where(inside, x[:, 0][places], 0)
     wide = np.maximum(sheared, np.pad(sheared, ((0, 0), (0, 0), (1, 0)))[:, :, :-1])
     wide = np.maximum(wide, np.pad(wide, ((0, 0), (1, 0), (0, 0)))[:, :-1])

@@ -22,6 +22,8 @@ class Split:
             nothing is paired; see `DatasetInfo.paired` for the others.
         code_y: Class labels of `codes` with shape (M,), int64, of the same classes as `y`; None where they have none.
             Measures alone use them, so they are no part of the fingerprint.
+        code_factors: What is known of how each of `codes` was made, by name: int64 with shape (M,). As `code_y`, for
+            measures alone.
     """
 
     x: Tensor
@@ -29,6 +31,7 @@ class Split:
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     codes: Tensor | None = None
     code_y: Tensor | None = None
+    code_factors: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.x.dtype, self.x.ndim) not in ((torch.uint8, 4), (torch.float32, 2)):
@@ -42,11 +45,8 @@ class Split:
             )
         if self.code_y is not None and (self.codes is None or self.code_y.shape != self.codes.shape[:1]):
             raise ValueError(f"code_y must have a label for each of codes, but got shape {tuple(self.code_y.shape)}.")
-        for name, values in {"y": self.y, **self.factors}.items():
-            if values.dtype != torch.int64 or values.shape != self.x.shape[:1]:
-                raise ValueError(
-                    f"{name} must be int64 with shape ({len(self.x)},), but got {values.dtype} {tuple(values.shape)}."
-                )
+        _check_classes({"y": self.y, **self.factors}, len(self.x))
+        _check_classes(self.code_factors, 0 if self.codes is None else len(self.codes))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -68,10 +68,18 @@ class Split:
 
     def to(self, device: torch.device | str) -> Split:
         """Return the split on another device."""
-        factors = {name: values.to(device) for name, values in self.factors.items()}
+        factors, code_factors = (
+            {name: values.to(device) for name, values in known.items()} for known in (self.factors, self.code_factors)
+        )
         codes = None if self.codes is None else self.codes.to(device)
         code_y = None if self.code_y is None else self.code_y.to(device)
-        return Split(self.x.to(device), self.y.to(device), factors, codes, code_y)
+        return Split(self.x.to(device), self.y.to(device), factors, codes, code_y, code_factors)
+
+
+def _check_classes(known: Mapping[str, Tensor], num: int) -> None:
+    for name, values in known.items():
+        if values.dtype != torch.int64 or values.shape != (num,):
+            raise ValueError(f"{name} must be int64 with shape ({num},), but got {values.dtype} {tuple(values.shape)}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from PIL import Image
 from iae_models import data
 from iae_models.config import DATASETS
 from iae_models.data import ImageData, Split, edges2shoes, edges_shoes_28, fashion_mnist, fingerprint
-from iae_models.data.digits_two_styles import MAX_SHEAR, restyled
+from iae_models.data.digits_two_styles import MAX_SHEAR, restyled, styles
 from iae_models.data.edge_maps import edge_maps
 from iae_models.data.splits import halves
 
@@ -54,13 +54,36 @@ def test_labels_of_the_second_domain_are_one_for_each_image(digits: ImageData) -
 def test_restyling_shears_rows_and_thickens() -> None:
     x = np.zeros((400, 1, 28, 28), np.uint8)
     x[:, :, 4:24, 14] = 255
-    ink = 255 - restyled("train", x)
+    ink = 255 - restyled(x, **styles("train", len(x)))
     counts = (ink[:, 0] > 0).sum(2)
     assert set(counts[:, 10].tolist()) == {1, 2}
     places = ink[:, 0].argmax(2)
     tilt = places[:, 23] - places[:, 4]
     assert tilt.min() < -MAX_SHEAR < MAX_SHEAR < tilt.max()
     assert abs(tilt.mean()) < 1
+
+
+def test_styles_of_the_second_domain_are_known(digits: ImageData) -> None:
+    for split in (digits.train, digits.test):
+        factors = split.to("cpu").code_factors
+        assert {name: int(values.max()) for name, values in factors.items()} == {"shear": 2 * MAX_SHEAR, "thick": 1}
+        assert split.codes is not None
+        ink = 255 - split.codes[:, 0].long()
+        thick = factors["thick"] == 1
+        assert ink[thick].sum((1, 2)).double().mean() > 1.4 * ink[~thick].sum((1, 2)).double().mean()
+        # the mean column of the upper rows less that of the lower ones grows with the shear
+        columns = (ink * torch.arange(28)).sum(2) / ink.sum(2).clamp_min(1)
+        lean = torch.tensor(
+            [
+                (row[:14][mass[:14] > 0].mean() - row[14:][mass[14:] > 0].mean()).item()
+                for row, mass in zip(columns, ink.sum(2), strict=True)
+            ]
+        )
+        means = [lean[factors["shear"] == shear].mean().item() for shear in (0, MAX_SHEAR, 2 * MAX_SHEAR)]
+        assert abs(means[2] - means[0]) > 4 and min(means[0], means[2]) < means[1] < max(means[0], means[2])
+    assert digits.test.to("meta").code_factors["shear"].device.type == "meta"
+    with pytest.raises(ValueError, match=r"thick must be int64 with shape \(500,\)"):
+        Split(digits.test.x, digits.test.y, codes=digits.test.codes, code_factors={"thick": torch.zeros(3).long()})
 
 
 def test_edges_are_where_brightness_changes() -> None:

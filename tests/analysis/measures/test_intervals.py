@@ -7,6 +7,7 @@ from analysis.measures import intervals
 from analysis.measures.clustering import agreement
 from analysis.measures.fidelity import frechet_distance
 from analysis.measures.information import information_bracket
+from analysis.measures.measurement import invalid
 from analysis.measures.mmd import squared_mmd
 from analysis.measures.prior_match import prior_moment_kl
 
@@ -31,6 +32,30 @@ def test_wilson_interval_of_yes_or_no_answers():
     result = intervals.mean_fraction(torch.arange(101) < 30)
     # scipy.stats.binomtest(30, 101).proportion_ci(method="wilson"), but with the variance over N - 1
     assert (result.low, result.high) == pytest.approx((0.2166, 0.3922), abs=2e-3)
+
+
+def test_the_difference_of_two_fractions_has_newcombes_interval():
+    """Newcombe's own examples of his method 10; the variances here are over N − 1."""
+    for (a, m), (b, n), ends in (((56, 70), (48, 80), (0.0524, 0.3339)), ((10, 10), (0, 10), (0.6075, 1.0))):
+        first, second = (intervals.mean_fraction(torch.arange(size) < part) for part, size in ((a, m), (b, n)))
+        found = intervals.fraction_difference(first, second)
+        assert found.value == pytest.approx(a / m - b / n)
+        assert (found.low, found.high) == pytest.approx(ends, abs=0.005)
+        assert found.n == m + n
+        back = intervals.fraction_difference(second, first)
+        assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
+    broken = invalid("no number", 3, "fraction")
+    assert intervals.fraction_difference(first, broken) == intervals.fraction_difference(broken, first) == broken
+
+
+def test_the_interval_of_the_difference_covers():
+    generator = torch.Generator().manual_seed(0)
+    covered = 0
+    for _ in range(400):
+        parts = [torch.rand(size, generator=generator) < p for size, p in ((60, 0.1), (90, 0.02))]
+        found = intervals.fraction_difference(*map(intervals.mean_fraction, parts))
+        covered += found.low <= 0.08 <= found.high
+    assert 0.93 <= covered / 400 <= 0.98
 
 
 def test_values_between_no_and_yes_are_surer():

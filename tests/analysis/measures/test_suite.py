@@ -8,10 +8,12 @@ import torch
 
 from analysis.measure_names import MEASURES as KNOWN
 from analysis.measures import critic, draws, prior_match
-from analysis.measures.bench import CLUSTER_MEASURES, LABELS, NOT_ONE_TO_ONE
+from analysis.measures.bench import CLUSTER_MEASURES, LABELS, NO_CLASSIFIER, NOT_ONE_TO_ONE
+from analysis.measures.code_styles import CODE_STYLES
 from analysis.measures.draws import NO_SAMPLES
 from analysis.measures.full import FullBench, full_suite
 from analysis.measures.points import POINTS
+from analysis.measures.recognition import GAP
 from analysis.measures.subjects import CONTROL_MEASURES, KMEANS_MEASURES, PCA_MEASURES
 from analysis.measures.suite import CODES, MEASURES, PRIOR_SHARES, quick_suite
 from analysis.measures.translation import TRANSLATION
@@ -79,7 +81,7 @@ class Spoiled:
 def test_every_measure_is_there_with_its_unit(config, measured):
     found = measured(config)
     fields = flatten(config_of(CONFIGS[config]))
-    assert set(MEASURES) == set(KNOWN) - set(POINTS) - set(TRANSLATION)
+    assert set(MEASURES) == set(KNOWN) - {*POINTS, *TRANSLATION, *CODE_STYLES}
     for split in ("validation", "test"):
         assert [name for subject, at, name in found if (subject, at) == ("model", split)] == list(MEASURES)
         for name in MEASURES:
@@ -98,7 +100,7 @@ def test_a_network_that_gives_nan_has_no_valid_value(config, part, few_digits, s
     for (subject, split, name), whole in measured(config).items():
         item = found[subject, split, name]
         # images do not enter the measures of the code, nor do inferred codes enter those of the prior's
-        of_codes = set(CODES) - {"recognition_error"}
+        of_codes = set(CODES) - {"recognition_error", *GAP}
         untouched = name in (of_codes if part == "images" else PRIOR_SHARES)
         if subject != "model" or untouched or whole.status == "undefined":
             assert item == whole
@@ -188,6 +190,15 @@ def test_a_bad_classifier_is_refused(few_digits, some_classifier):
         assert (item.value, item.status) == (None, "refused")
         assert "0.940, below 0.95" in item.reason
     assert found["model", "test", "share_z_pixel"].status == "ok"
+
+
+def test_a_gap_needs_a_good_classifier(few_digits, some_classifier):
+    found = measure(CONFIGS["categorical"], few_digits, some_classifier(validation=0.94))
+    for name, split in itertools.product(GAP, ("validation", "test")):
+        assert found["model", split, name].status == "refused"
+    assert found["model", "test", "recognition_error"].status == "ok"
+    without = measure(CONFIGS["categorical"], few_digits, None)
+    assert {without["model", "test", name].reason for name in GAP} == {NO_CLASSIFIER}
 
 
 @pytest.mark.parametrize(("accuracy", "labels", "features"), [(0.9, "misread", "ok"), (0.87, "refused", "refused")])
@@ -306,4 +317,4 @@ def test_a_recogniser_without_samples_of_its_own_has_no_recognition_error(few_di
     )
     model = evaluation_model(initial_state(config, 0, torch.device("cpu")), few_digits)
     found = {item.name: item for item in quick_suite(model, model, few_digits, some_classifier(), 0)}
-    assert found["recognition_error"].reason == NO_SAMPLES
+    assert {found[name].reason for name in ("recognition_error", *GAP)} == {NO_SAMPLES}

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from analysis.measures import draws
+from analysis.measures.code_styles import CODE_STYLES
 from analysis.measures.suite import quick_suite
 from analysis.measures.translation import NOISE, TRANSLATION, diversity, retrieval, translation_panels
 from iae_models.data import ImageData, Split
@@ -57,7 +58,7 @@ def values(model, data, **options):
 
 def test_a_perfect_translation():
     found = values(Translation(), make_data())
-    assert set(found) == set(TRANSLATION)
+    assert set(found) == {*TRANSLATION, *CODE_STYLES}
     for name in ("image_retrieval", "image_retrieval_noisy", "code_retrieval"):
         assert found[name].value == 1
     assert found["cycle_error"].value == pytest.approx(0, abs=1e-6)

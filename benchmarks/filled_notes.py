@@ -5,6 +5,7 @@
     {cluster_terms: … & … − … & … | clustering_error}                            the difference of means over cells
     {clustering: iae, K=30 | clustering_error %}                                 in per cent
     {clustering: iae, K=30 | mean clustering_error %}                            the mean alone
+    {cluster_recipe: choice 1 | clustering_error}                                a search's best, on its fresh seeds
 
 A cell is named as in the table, cells are joined by & to their mean, and a minus sign with a space on each side stands
 between two such. Means over cells and differences are those of runs of the same replicate, which see the same batches;
@@ -94,13 +95,13 @@ def _values(
 ) -> dict[int, float]:
     """Return a measure of a cell by replicate."""
     kept = studies.get(study, {})
-    cells = [*kept.get("cells", ()), *kept.get("confirmed", ())]
-    for cell in cells:
-        if cell_name(cell["block"], cell["label"]) == name and measure in cell["values"]:
-            pairs = zip(cell["replicates"], cell["values"][measure], strict=True)
-            return {replicate: value for replicate, value in pairs if value is not None}
-    names = "; ".join(cell_name(cell["block"], cell["label"]) for cell in cells)
-    raise ValueError(f"{place} must name what is kept: {study} has {names or 'no cells'}, or no {measure} in this one.")
+    cells = {cell_name(cell["block"], cell["label"]): cell for cell in kept.get("cells", ())}
+    cells |= {f"choice {number}": cell for number, cell in enumerate(kept.get("confirmed", ()), 1)}
+    if name in cells and measure in cells[name]["values"]:
+        pairs = zip(cells[name]["replicates"], cells[name]["values"][measure], strict=True)
+        return {replicate: value for replicate, value in pairs if value is not None}
+    there = "; ".join(cells) or "no cells"
+    raise ValueError(f"{place} must name what is kept: {study} has {there}, or no {measure} in this one.")
 
 
 def _text(values: Sequence[float], with_interval: bool, sign: bool, percent: bool) -> str:

@@ -29,7 +29,7 @@ STUDIES = {
         ("{clusters: iae, K=30 | mean clustering_error %}", "30 %"),
         ("{clusters: iae,\n  K=30 | mean clustering_error}", "0.30"),
         ("{clusters: iae, K=30 | share_z_factor/ink}", "0.50 ± ?"),
-        ("{clusters: iae, K=10 | clustering_error}", "0.050 ± ?"),
+        ("{clusters: choice 1 | clustering_error}", "0.050 ± ?"),
         # of seeds 1 and 2 alone: −0.2 and −0.16; t(1) = 12.71, times 0.02
         ("{clusters: vat − iae, K=30 | clustering_error}", "−0.18 ± 0.25"),
         ("{clusters: vat − iae, K=30 | clustering_error %}", "−18 ± 25 points"),
@@ -46,10 +46,10 @@ def test_a_place_becomes_its_number(place, text):
     ("place", "words"),
     [
         ("{other: iae, K=30 | clustering_error}", "other has no cells"),
-        ("{clusters: iae, K=31 | clustering_error}", "clusters has iae, K=30; vat; iae, K=10, or no clustering_error"),
+        ("{clusters: iae, K=31 | clustering_error}", "clusters has iae, K=30; vat; choice 1, or no clustering_error"),
         ("{clusters: iae, K=30 | r2_mean}", "or no r2_mean in this one"),
         ("{clusters: vat − vat − vat | clustering_error}", "must have one minus sign at most, but has 2"),
-        ("{clusters: iae, K=10 − vat | clustering_error}", "must be of cells that share a replicate"),
+        ("{clusters: choice 1 − vat | clustering_error}", "must be of cells that share a replicate"),
     ],
 )
 def test_what_is_not_kept_is_refused(place, words):

@@ -213,7 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="Groups: " + "; ".join(f"{name}: {text}" for name, text in GROUPS.items()) + ".",
     )
     parser.add_argument("study_dir", type=Path, help="the study folder, for example runs/decomposition")
-    parser.add_argument("--only", nargs="+", default=[], metavar="WHAT", help="groups, or runs: key, label, label:seed")
+    words = "groups, or runs: key, label, label:seed; repeatable"
+    parser.add_argument("--only", nargs="+", action="extend", default=[], metavar="WHAT", help=words)
     parser.add_argument("--data-root", type=Path, help="where data sets lie")
     parser.add_argument("--device", default="cpu", help="a torch device, for example cuda")
     parser.add_argument("--threads", type=int, help="threads that torch computes with; as many as it likes if left out")

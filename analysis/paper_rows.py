@@ -52,7 +52,7 @@ POSTERIORS = (
 
 TRANSLATIONS = (
     *("image_retrieval", "image_retrieval_noisy", "code_retrieval", "identity_preservation"),
-    *("cycle_error", "decoder_diversity", "encoder_diversity"),
+    *("sample_accuracy", "cycle_error", "decoder_diversity", "encoder_diversity"),
     *("encoder_diversity_slant", "encoder_diversity_thickness"),
 )
 RECOGNISER = (

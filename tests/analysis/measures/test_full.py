@@ -179,7 +179,7 @@ def test_what_is_there_stays_until_the_source_changes(made, few_digits, some_cla
     key = made[1]["z=3 n=4"]
     path = folder.run(key).full_measures
     before = path.read_bytes()
-    assert main([str(folder.root), "--only", "prior", "z=3 n=4:0", "--threads", "1"]) == 0
+    assert main([str(folder.root), "--only", "prior", "--only", "z=3 n=4:0", "--threads", "1"]) == 0
     assert capsys.readouterr().out == f"{key}: there already\n" and path.read_bytes() == before
     record = json.loads(before)
     del record["groups"]["fidelity"]

@@ -9,6 +9,7 @@ table itself.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ def kept_search(
     means = test.groupby(["config_key", "name"])["value"].mean()
     first = runs.drop_duplicates("config_key").set_index("config_key")["key"]
     return {
-        "sampler": (study.get("search") or {}).get("sampler", ""),
+        "sampler": study["spec"]["search"]["sampler"],
         "objectives": [{name: item[name] for name in ("measure", "direction")} for item in objectives],
         "without": len(set(begun["config_key"]) - set(chosen["config_key"])),
         "configurations": [
@@ -136,9 +137,14 @@ def _block_text(
         shown.append((f"by {label_of(measures[0])}: ", best))
     for prefix, item in shown:
         numbers = [*item["objectives"], *(item["values"].get(name) for name in measures)]
-        name = prefix + cell_name(item["block"], item["label"])
+        name = prefix + short_name(item["block"], item["label"])
         lines.append(f"| {name} | {' | '.join(map(_number, numbers))} |")
     return "\n".join([*lines, "", _ranks(objectives, items, measures[0]), ""])
+
+
+def short_name(block: str, label: str) -> str:
+    """Return the name of a cell with its numbers to three digits, which a sampler draws with six."""
+    return re.sub(r"\d+\.\d+(e-?\d+)?", lambda match: f"{float(match[0]):.3g}", cell_name(block, label))
 
 
 def _best(items: Sequence[Mapping[str, Any]], measure: str) -> Mapping[str, Any] | None:

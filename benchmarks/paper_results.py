@@ -24,7 +24,7 @@ from analysis.tables import label_of
 from analysis.wording import cell_name
 from benchmarks.filled_notes import filled
 from benchmarks.kept_results import keep
-from benchmarks.kept_search import search_text
+from benchmarks.kept_search import search_text, short_name
 from study.planned import cell_called
 
 KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
@@ -101,7 +101,7 @@ def _line(row: Row, study: Mapping[str, Any] | None) -> str:
             f"choice {place} of the search, on fresh seeds: {_cell(cell, row.measures)}"
             for place, cell in enumerate(winners, 1)
         ]
-        parts += [f"not run: {', '.join(cell_name(cell['block'], cell['label']) for cell in unrun)}"] if unrun else []
+        parts += [f"not run: {'; '.join(cell_name(cell['block'], cell['label']) for cell in unrun)}"] if unrun else []
         # a bar, as in p(z|x), would end the table's cell
         ours = "<br>".join(parts).replace("|", "\\|")
         how = f"[{row.study}](#{row.study})"
@@ -116,7 +116,7 @@ def _in_order(label: str) -> list[tuple[float, str]]:
 
 
 def _cell(cell: Mapping[str, Any], measures: Sequence[str]) -> str:
-    name = cell_name(cell["block"], cell["label"])
+    name = short_name(cell["block"], cell["label"])
     real = {item: f" (data: {mean(values):.3f})" for item, values in cell.get("real", {}).items()}
     numbers = {name: [value for value in values if value is not None] for name, values in cell["values"].items()}
     seeds = max(map(len, numbers.values()), default=0)

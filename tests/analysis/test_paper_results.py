@@ -8,6 +8,7 @@ import pytest
 from analysis.full_measure_names import measure_info
 from analysis.paper_rows import ROWS
 from benchmarks.kept_results import keep
+from benchmarks.kept_search import short_name
 from benchmarks.paper_results import HEAD, KEPT, NOTES, kept_studies, main, page
 from study.records import StudyFolder, read_json, write_json
 from study.spec import load_study
@@ -117,13 +118,13 @@ def test_bars_in_names_do_not_end_a_cell():
 
 
 def test_what_is_kept_is_what_was_measured(synthetic, tmp_path):
-    planted = synthetic.Planted(gaussian=((2, 10),), categorical=(), frozen=True, replicates=3, searched=2)
+    planted = synthetic.Planted(gaussian=((2, 10),), categorical=(), frozen=True, replicates=3, searched=0)
     study = synthetic.write_study(tmp_path / "study", planted)
     key = next(path.name for path in (study / "runs").iterdir() if path.name.endswith("-2"))
     synthetic.fail_run(study, key)
     keep(study, ["share_z_pixel", "clustering_error"], tmp_path / "kept.json")
     (kept,) = kept_studies(tmp_path).values()
-    assert kept["common"] == {"model.width": 0.125}
+    assert kept["common"] == {"model.width": 0.125, "model.latent_dim": 2, "model.noise_dim": 10}
     assert kept["defaults"]["model.discriminator_norm"] == "pre_activation" and "model.width" not in kept["defaults"]
     assert sorted((cell["block"], cell["replicates"]) for cell in kept["cells"]) == [
         ("frozen", [0, 1, 2]),
@@ -168,6 +169,9 @@ def test_what_both_suites_have_is_kept_of_the_full_one(synthetic, tmp_path):
 def test_a_search_is_kept_with_what_it_found(synthetic, tmp_path):
     planted = synthetic.Planted(gaussian=((2, 10),), categorical=(), frozen=True, replicates=3, searched=5)
     study = synthetic.write_study(tmp_path / "study", planted)
+    resolved = read_json(StudyFolder(study).resolved)
+    spec = resolved["spec"] | {"search": {"sampler": "tpe"}}
+    write_json(StudyFolder(study).resolved, resolved | {"spec": spec})
     searched = [run for run in StudyFolder(study).run_folders() if read_json(run.run)["origin"] == "search"]
     # the last one becomes the first's seed 1000, with a value that its own choice has not seen
     winner, confirmed = read_json(searched[0].run), searched.pop()
@@ -193,6 +197,7 @@ def test_a_search_is_kept_with_what_it_found(synthetic, tmp_path):
     (cell,) = kept["confirmed"]
     assert cell["values"]["share_z_pixel"] == [0.99] and cell["label"] == winner["label"]
     found = kept["search"]["configurations"]
+    assert kept["search"]["sampler"] == "tpe"
     searched = [item for item in found if item["origin"] == "search"]
     assert {(item["objectives"][0], item["values"]["share_z_pixel"]) for item in searched} == set(plant.values())
     assert len(found) == 5
@@ -227,6 +232,11 @@ def test_the_page_says_what_a_search_chose_and_what_labels_would_have():
     # ranks (8, 7, 6, 5, 4, 3, 2, 1) and, of VAT, (8, 7, 6, 5, 4, 3, 1, 2) against (2, 3, 4, 5, 6, 7, 8, 1) of the error
     assert "over 8 configurations: R² of the mean −0.33, vat_weight −0.50; below 0.74 in size" in text
     assert "3 searched configurations failed or were ended early." in text
+
+
+def test_numbers_of_a_sampler_are_cut_to_three_digits():
+    assert short_name("iae", "code_noise=0.0710835 lr=1.23456e-05 K=30") == "iae, code_noise=0.0711 lr=1.23e-05 K=30"
+    assert short_name("iae", "iae") == "iae"
 
 
 def test_what_was_not_run_is_said(synthetic, tmp_path):

@@ -27,6 +27,9 @@ from analysis.wording import cell_name
 WIDTH = 120
 PLACE = re.compile(r"\{([a-z0-9_]+):\s+([^|{}]+)\|\s*(mean\s+)?([a-z0-9_/A-Z]+)(\s*%)?\s*\}")
 MINUS = re.compile(r"\s+−\s+")
+DIFFERENCES = ("recogniser_gap",)
+"""Measures that are differences themselves."""
+
 AND = re.compile(r"\s+&\s+")
 
 
@@ -55,8 +58,10 @@ def filled(text: str, studies: Mapping[str, Mapping[str, Any]]) -> str:
             values = [first[place] - second[place] for place in shared]
         else:
             values = list(found[0].values())
-        scale = 100 if percent else 1
-        return _text([scale * value for value in values], not only_mean, len(found) == 2, bool(percent))
+        scale, is_difference = 100 if percent else 1, len(found) == 2 or measure in DIFFERENCES
+        text = _text([scale * value for value in values], not only_mean, is_difference, bool(percent))
+        few = len(found) == 2 and len(values) < max(3, *map(len, found))
+        return f"{text} in {len(values)} pair{'' if len(values) == 1 else 's'}" if few else text
 
     return _in_lines(PLACE.sub(number, text))
 
@@ -96,7 +101,7 @@ def _values(
     """Return a measure of a cell by replicate."""
     kept = studies.get(study, {})
     cells = {cell_name(cell["block"], cell["label"]): cell for cell in kept.get("cells", ())}
-    cells |= {f"choice {number}": cell for number, cell in enumerate(kept.get("confirmed", ()), 1)}
+    cells |= {f"choice {cell['choice']}": cell for cell in kept.get("confirmed", ())}
     if name in cells and measure in cells[name]["values"]:
         pairs = zip(cells[name]["replicates"], cells[name]["values"][measure], strict=True)
         return {replicate: value for replicate, value in pairs if value is not None}
@@ -109,9 +114,11 @@ def _text(values: Sequence[float], with_interval: bool, sign: bool, percent: boo
     half = t_half_width(stdev(values) / len(values) ** 0.5, len(values) - 1) if len(values) > 1 else math.nan
     value = mean(values)
     digits = (1 if abs(value) < 1 else 0) if percent else (2 if abs(value) >= 0.1 else 3)
-    if with_interval and not math.isnan(half):
+    if percent and sign:
+        digits = 1
+    elif with_interval and not math.isnan(half):
         digits = max(0, (1 if half < 1 else 0) if percent else (1 if half >= 10 else 2 if half >= 0.1 else 3))
     text = f"{value:{'+' if sign else ''}.{digits}f}"
-    if with_interval:
+    if with_interval and not (sign and math.isnan(half)):
         text += " ± ?" if math.isnan(half) else f" ± {half:.{digits}f}"
     return text.replace("-", "−") + (" %" if percent and not sign else " points" if percent else "")

@@ -3,14 +3,14 @@
 A file of `docs/results/` is JSON: study, question, `launched_at`, machine, versions, code hashes, the `--set`
 arguments, `common` (the configuration fields that all cells share and that differ from their defaults), `unrun` (block
 and label of cells of the grid that were never begun), and `cells`, one for each configuration of the grid, with block,
-label, `num_runs` (begun), `failed`, `replicates`, and `values`: for each measure of the model on the test images one
-number for each of `replicates`, null where it is undefined or the run failed; `images` says on how many images or
-points each was measured. Of a measure that both suites have it is the full suite's. `kmeans` and `untrained` are the
-clustering errors of k-means at the same K and of the network before training, `real` what the data's own points or
-images come to, by measure. `defaults` holds those of `SAID` that no cell changes.
+label, `num_runs` (begun), `planned`, `failed`, `replicates`, and `values`: for each measure of the model on the test
+images one number for each of `replicates`, null where it is undefined or the run failed; `images` says on how many
+images or points each was measured. Of a measure that both suites have it is the full suite's. `kmeans` and `untrained`
+are the clustering errors of k-means at the same K and of the network before training, `real` what the data's own points
+or images come to, by measure. `defaults` holds those of `SAID` that no cell changes.
 
 Of a study that searches, `confirmed` holds the winners on their fresh seeds, as `cells` does, best first by what chose
-them, and `search` what `kept_search` keeps.
+them, which `choice` counts, and `search` what `kept_search` keeps.
 """
 
 from __future__ import annotations
@@ -82,12 +82,16 @@ def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
         "common": common,
         "defaults": _defaults(list(configs.values())),
         "unrun": _unrun(study, cells["grid"]),
-        "cells": [_cell(group, values, measures, own[group["key"].iloc[0]]) for _, group in _cells(cells["grid"])],
+        "cells": [
+            {**_cell(group, values, measures, own[group["key"].iloc[0]]), "planned": _planned(study, group)}
+            for _, group in _cells(cells["grid"])
+        ],
     }
     if search is not None:
         places = {(item["block"], item["label"]): place for place, item in enumerate(search["configurations"])}
         winners = [_cell(group, values, measures, own[group["key"].iloc[0]]) for _, group in _cells(cells["confirm"])]
         winners.sort(key=lambda cell: places.get((cell["block"], cell["label"]), len(places)))
+        winners = [{"choice": number, **cell} for number, cell in enumerate(winners, 1)]
         record |= {"confirmed": winners, "search": search}
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as temporary:
@@ -128,6 +132,12 @@ def _cell(
 def _by_replicate(table: pd.DataFrame, replicates: Sequence[int]) -> list[float | None]:
     found = dict(zip(table["replicate"], _rounded(table["value"]), strict=True))
     return [found.get(number) for number in replicates]
+
+
+def _planned(study: Mapping[str, Any], runs: pd.DataFrame) -> int:
+    """Return how many runs the study wants of a cell."""
+    cell = (runs["block"].iloc[0], runs["label"].iloc[0])
+    return sum((run.get("block"), run.get("label")) == cell for run in study["runs"])
 
 
 def _unrun(study: Mapping[str, Any], begun: pd.DataFrame) -> list[dict[str, str]]:

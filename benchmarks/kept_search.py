@@ -50,8 +50,8 @@ def kept_search(
     Returns:
         `sampler`; `objectives` with measure and direction; `without`, the searched configurations that have no value
         since they failed or were ended early; and `configurations` of the blocks that search, best first, with block,
-        label, origin, config, `objectives` (means over seeds, on validation images), `on_front` (whether no other one
-        is better in all objectives), and `values` (means likewise).
+        label, origin, config, `objectives` (means over seeds, on validation images), `on_front` (whether no other
+        one of its block is at least as good in all objectives and better in one), and `values` (means likewise).
     """
     begun = runs[runs["origin"].isin(SEARCHED)]
     blocks = begun["block"].unique()
@@ -93,7 +93,8 @@ def _best_first(table: pd.DataFrame, objectives: Sequence[Mapping[str, str]]) ->
     signs = [1 if item["direction"] == "minimize" else -1 for item in objectives]
     names = [f"objective_{index}" for index in range(len(objectives))]
     costs = table[names] * signs
-    table = table.assign(on_front=pareto_front(costs.to_numpy()), cost=costs[names[0]])
+    fronts = [pd.Series(pareto_front(group.to_numpy()), group.index) for _, group in costs.groupby(table["block"])]
+    table = table.assign(on_front=pd.concat(fronts), cost=costs[names[0]])
     return table.sort_values(["on_front", "cost"], ascending=[False, True], ignore_index=True)
 
 
@@ -126,8 +127,9 @@ def _block_text(
     columns = [*(f"{label_of(item['measure'])}, validation" for item in objectives), *map(label_of, measures)]
     text = (
         f"{count} configurations of {items[0]['block']} were searched by {sampler}, beside {len(items) - count} of the "
-        f"grid, to {goals} on validation images. {'Those that no other beats in all' if several else 'The best'}, one "
-        "run each where they were searched, so that their values are partly luck"
+        f"grid, to {goals} on validation images. "
+        f"{'Those that no other beats in one and matches in the rest' if several else 'The best'}, one run each where "
+        "they were searched, so that their values are partly luck"
     )
     text += f", and last the best by {label_of(measures[0])}, which no search has seen:" if best else ":"
     lines = [text, "", f"| configuration | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
@@ -162,17 +164,23 @@ def _ranks(objectives: Sequence[Mapping[str, str]], items: Sequence[Mapping[str,
     found = [item for item in items if measure in item["values"]]
     target = pd.Series([item["values"][measure] for item in found], dtype=float)
     defaults, names = default_values(), dict.fromkeys(name for item in found for name in item["config"])
+    unranked: list[str] = []
     columns = {
         label_of(objective["measure"]): [item["objectives"][index] for item in found]
         for index, objective in enumerate(objectives)
     }
-    columns |= {
-        name.partition(".")[2]: values
-        for name in names
-        if _are_numbers(values := [item["config"].get(name, defaults[name]) for item in found])
-    }
+    for name in names:
+        values = [item["config"].get(name, defaults[name]) for item in found]
+        short, choices = name.partition(".")[2], sorted({str(value) for value in values})
+        if all(isinstance(value, (bool, int, float)) for value in values):
+            columns[short] = values
+        elif len(choices) == 2:
+            columns[f"{short}={choices[0]}"] = [str(value) == choices[0] for value in values]
+        else:
+            unranked.append(short)
     ranks = {name: target.rank().corr(pd.Series(values, dtype=float).rank()) for name, values in columns.items()}
     words = ", ".join(f"{name} {_number(value)}" for name, value in ranks.items() if not math.isnan(value))
+    words += f" (not ranked: {', '.join(unranked)})" if unranked else ""
     if len(found) < MINIMUM:
         return f"{len(found)} configurations are too few to rank."
     return (
@@ -180,10 +188,6 @@ def _ranks(objectives: Sequence[Mapping[str, str]], items: Sequence[Mapping[str,
         f"{1.96 / math.sqrt(len(found) - 1):.2f} in size it is what {len(found)} independent draws give by chance 19 "
         "times in 20, and a search's draws are not independent."
     )
-
-
-def _are_numbers(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, (bool, int, float)) for value in values)
 
 
 def _rounded(value: float) -> float:

@@ -98,8 +98,7 @@ def _line(row: Row, study: Mapping[str, Any] | None) -> str:
     else:
         parts = [f"{'the grid: ' if winners else ''}{_cell(cell, row.measures)}" for cell in cells]
         parts += [
-            f"choice {place} of the search, on fresh seeds: {_cell(cell, row.measures)}"
-            for place, cell in enumerate(winners, 1)
+            f"choice {cell['choice']} of the search, on fresh seeds: {_cell(cell, row.measures)}" for cell in winners
         ]
         parts += [f"not run: {'; '.join(cell_name(cell['block'], cell['label']) for cell in unrun)}"] if unrun else []
         # a bar, as in p(z|x), would end the table's cell
@@ -129,7 +128,9 @@ def _cell(cell: Mapping[str, Any], measures: Sequence[str]) -> str:
         controls = {"kmeans": "k-means", "untrained": "untrained"}
         parts += [f"{words} {mean(cell[name]):.2f}" for name, words in controls.items() if name in cell]
     failed = f", {cell['failed']} failed" if cell["failed"] else ""
-    return f"**{name}**: {'; '.join(parts) or 'nothing'} ({seeds} seed{'' if seeds == 1 else 's'}{failed})"
+    planned = cell.get("planned", seeds)
+    count = f"{seeds} of {planned} seeds" if seeds < planned else f"{seeds} seed{'' if seeds == 1 else 's'}"
+    return f"**{name}**: {'; '.join(parts) or 'nothing'} ({count}{failed})"
 
 
 def _of(count: int, seeds: int) -> str:
@@ -156,7 +157,7 @@ def _how(study: Mapping[str, Any]) -> str:
     against = f"Changed from the file: {changed}." if changed else "As the file says."
     if study["unrun"]:
         confined = sorted({cell_called(cell["block"], cell["label"]) for cell in study["cells"]})
-        against += f" Only {', '.join(f'`{name}`' for name in confined)} ran, as `--only` confines it."
+        against += f" Only {', '.join(f'`{name}`' for name in confined)} ran, to which `--only` confines it."
     hashes = ", ".join(f"{key} ({count} runs)" for key, count in study["code_hashes"].items())
     versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
     return (

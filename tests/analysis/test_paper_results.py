@@ -132,7 +132,7 @@ def test_what_is_kept_is_what_was_measured(synthetic, tmp_path):
     ]
     undefined = [value for cell in kept["cells"] for value in cell["values"]["share_z_pixel"] if value is None]
     assert len(undefined) == 1  # of the run that failed, in its place
-    assert kept["unrun"] == []
+    assert kept["unrun"] == [] and {cell["planned"] for cell in kept["cells"]} == {3}
     assert sum(cell["failed"] for cell in kept["cells"]) == 1
     trained, frozen = (
         next(cell for cell in kept["cells"] if cell["block"] == block)["values"]["share_z_pixel"][0]
@@ -210,6 +210,8 @@ def test_a_search_is_kept_with_what_it_found(synthetic, tmp_path):
 def test_the_page_says_what_a_search_chose_and_what_labels_would_have():
     def configuration(origin, vat, objective, error):
         config = {"model.vat_weight": vat} if vat else {}
+        config |= {"model.discriminator_norm": "none"} if vat > 3 else {}
+        config |= {"model.conditioning": ["auto", "location_dependent", "location_invariant"][vat % 3]}
         common = {"block": "clusters", "label": f"vat_weight={vat}", "origin": origin}
         values = {"objectives": [objective], "on_front": vat == 7, "values": {"clustering_error": error}}
         return common | {"config": config} | values
@@ -217,12 +219,14 @@ def test_the_page_says_what_a_search_chose_and_what_labels_would_have():
     found = [configuration("search", vat, 0.1 * vat, 0.28 - 0.01 * vat) for vat in (7, 6, 5, 4, 3, 2)]
     found += [configuration("grid", 0, 0.1, 0.3), configuration("search", 1, 0.05, 0.11)]
     search = {"sampler": "tpe", "without": 3, "objectives": [{"measure": "r2_mean", "direction": "maximize"}]}
-    winner = {"block": "clusters", "label": "vat_weight=7", "failed": 0, "replicates": [1000, 1001]}
+    winner = {"choice": 1, "block": "clusters", "label": "vat_weight=7", "failed": 0, "replicates": [1000, 1001]}
     winner |= {"values": {"clustering_error": [0.25, 0.27]}}
     study = FIGURE_5B | {"study": "cluster_recipe", "confirmed": [winner], "search": search | {"configurations": found}}
-    study["cells"] = [winner | {"label": "vat_weight=0", "values": {"clustering_error": [0.3, None]}}]
+    study["cells"] = [winner | {"label": "vat_weight=0", "planned": 3, "values": {"clustering_error": [0.3, None]}}]
     text = page({"cluster_recipe": study}, "")
-    assert "the grid: **clusters, vat_weight=0**: clustering error 0.30 (1 seed)<br>choice 1 of the search" in text
+    assert (
+        "the grid: **clusters, vat_weight=0**: clustering error 0.30 (1 of 3 seeds)<br>choice 1 of the search" in text
+    )
     assert "on fresh seeds: **clusters, vat_weight=7**: clustering error 0.26 ± 0.13 (2 seeds)" in text
     assert "7 configurations of clusters were searched by tpe, beside 1 of the grid, to maximize R² of the mean" in text
     rows = [line for line in text.splitlines() if line.startswith(("| clusters, vat", "| by clustering error: "))]
@@ -230,7 +234,8 @@ def test_the_page_says_what_a_search_chose_and_what_labels_would_have():
     assert [line.partition("vat_weight=")[2][0] for line in rows] == ["7", "6", "5", "4", "3", "1"]
     assert rows[-1].startswith("| by clustering error: clusters, vat_weight=1 | 0.05 | 0.11 |")
     # ranks (8, 7, 6, 5, 4, 3, 2, 1) and, of VAT, (8, 7, 6, 5, 4, 3, 1, 2) against (2, 3, 4, 5, 6, 7, 8, 1) of the error
-    assert "over 8 configurations: R² of the mean −0.33, vat_weight −0.50; below 0.74 in size" in text
+    assert "over 8 configurations: R² of the mean −0.33, vat_weight −0.50," in text
+    assert "discriminator_norm=none −0.44 (not ranked: conditioning); below 0.74 in size" in text
     assert "3 searched configurations failed or were ended early." in text
 
 
@@ -250,7 +255,7 @@ def test_what_was_not_run_is_said(synthetic, tmp_path):
     assert kept["unrun"] == [{"block": "gaussian", "label": "z=5 n=10"}]
     text = page({"mnist_decomposition": kept | {"study": "mnist_decomposition"}}, "")
     assert "<br>not run: gaussian, z=5 n=10 |" in text
-    assert "Only `gaussian:z=2 n=10` ran, as `--only` confines it." in text
+    assert "Only `gaussian:z=2 n=10` ran, to which `--only` confines it." in text
 
 
 def test_a_smoke_run_is_no_result(synthetic, tmp_path):

@@ -4,18 +4,21 @@ import pytest
 
 from benchmarks.filled_notes import filled
 
+ERRORS = {"clustering_error": [0.2, 0.3, 0.4], "share_z_factor/ink": [0.5, None, None]}
+
+
+def cell(block, label, replicates, **values):
+    return {"block": block, "label": label, "replicates": replicates, "values": values}
+
+
 STUDIES = {
     "clusters": {
         "cells": [
-            {
-                "block": "iae",
-                "label": "K=30",
-                "replicates": [0, 1, 2],
-                "values": {"clustering_error": [0.2, 0.3, 0.4], "share_z_factor/ink": [0.5, None, None]},
-            },
-            {"block": "vat", "label": "vat", "replicates": [1, 2], "values": {"clustering_error": [0.1, 0.24]}},
+            cell("iae", "K=30", [0, 1, 2], **ERRORS),
+            cell("vat", "vat", [1, 2], clustering_error=[0.1, 0.24], recogniser_gap=[0.04, 0.06]),
+            cell("alone", "alone", [1], clustering_error=[0.4]),
         ],
-        "confirmed": [{"block": "iae", "label": "K=10", "replicates": [1000], "values": {"clustering_error": [0.05]}}],
+        "confirmed": [{"choice": 1, **cell("iae", "K=10", [1000], clustering_error=[0.05])}],
     }
 }
 
@@ -31,11 +34,13 @@ STUDIES = {
         ("{clusters: iae, K=30 | share_z_factor/ink}", "0.50 ± ?"),
         ("{clusters: choice 1 | clustering_error}", "0.050 ± ?"),
         # of seeds 1 and 2 alone: −0.2 and −0.16; t(1) = 12.71, times 0.02
-        ("{clusters: vat − iae, K=30 | clustering_error}", "−0.18 ± 0.25"),
-        ("{clusters: vat − iae, K=30 | clustering_error %}", "−18 ± 25 points"),
+        ("{clusters: vat − iae, K=30 | clustering_error}", "−0.18 ± 0.25 in 2 pairs"),
+        ("{clusters: vat − iae, K=30 | clustering_error %}", "−18.0 ± 25.4 points in 2 pairs"),
         # of seeds 1 and 2: (0.3 + 0.1) / 2 and (0.4 + 0.24) / 2
         ("{clusters: iae, K=30 & vat | mean clustering_error}", "0.26"),
-        ("{clusters: iae, K=30 − vat | mean clustering_error %}", "+18 points"),
+        ("{clusters: iae, K=30 − vat | mean clustering_error %}", "+18.0 points in 2 pairs"),
+        ("{clusters: vat | recogniser_gap %}", "+5.0 ± 12.7 points"),
+        ("{clusters: alone − vat | clustering_error}", "+0.30 in 1 pair"),
     ],
 )
 def test_a_place_becomes_its_number(place, text):
@@ -46,7 +51,10 @@ def test_a_place_becomes_its_number(place, text):
     ("place", "words"),
     [
         ("{other: iae, K=30 | clustering_error}", "other has no cells"),
-        ("{clusters: iae, K=31 | clustering_error}", "clusters has iae, K=30; vat; choice 1, or no clustering_error"),
+        (
+            "{clusters: iae, K=31 | clustering_error}",
+            "clusters has iae, K=30; vat; alone; choice 1, or no clustering_error",
+        ),
         ("{clusters: iae, K=30 | r2_mean}", "or no r2_mean in this one"),
         ("{clusters: vat − vat − vat | clustering_error}", "must have one minus sign at most, but has 2"),
         ("{clusters: choice 1 − vat | clustering_error}", "must be of cells that share a replicate"),

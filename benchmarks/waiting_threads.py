@@ -28,7 +28,7 @@ from iae_models.config import run_config
 from study.environment import worker_variables
 
 WIDTHS = (0.125, 0.5)
-STEPS = 10
+STEPS = 4
 ARMS = {"as OpenMP comes": {}, "as workers have it": None, "no spinning": {"OMP_WAIT_POLICY": "passive"}}
 """What each arm's environment adds to the number of threads; None is that of a worker."""
 

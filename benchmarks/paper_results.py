@@ -31,6 +31,9 @@ KEPT = Path(__file__).resolve().parents[1] / "docs" / "results"
 NOTES = KEPT / "notes.md"
 """What was found, in words: written by hand, with places that `filled_notes` gives their numbers."""
 
+MOST_UNRUN = 6
+"""Cells that were not run of which a row gives the names."""
+
 USAGE = "usage: python -m benchmarks.paper_results [keep STUDY_DIR]"
 
 HEAD = """# The paper's systems, measured
@@ -100,7 +103,9 @@ def _line(row: Row, study: Mapping[str, Any] | None) -> str:
         parts += [
             f"choice {cell['choice']} of the search, on fresh seeds: {_cell(cell, row.measures)}" for cell in winners
         ]
-        parts += [f"not run: {'; '.join(cell_name(cell['block'], cell['label']) for cell in unrun)}"] if unrun else []
+        names = [cell_name(cell["block"], cell["label"]) for cell in unrun]
+        more = f"; {len(names) - MOST_UNRUN} more" if len(names) > MOST_UNRUN else ""
+        parts += [f"not run: {'; '.join(names[:MOST_UNRUN])}{more}"] if names else []
         # a bar, as in p(z|x), would end the table's cell
         ours = "<br>".join(parts).replace("|", "\\|")
         how = f"[{row.study}](#{row.study})"

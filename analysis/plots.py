@@ -280,9 +280,15 @@ def along_axis(cells: pd.DataFrame, dots: pd.DataFrame, axes: Axes, colour: Any,
     axes.plot(dots["place"] + 0.12, dots["value"], ".", color=colour, alpha=0.45, ms=3)
 
 
+TICK_CHARACTERS = 12
+"""Characters of an axis's ticks for which a panel has room side by side."""
+
+
 def finish_axis(axes: Axes, ticks: list[str], measure: str) -> None:
     """Write what stands at the places 0, 1, … of an axis, and the measure as the title."""
     axes.set_xticks(range(len(ticks)), ticks)
+    if sum(map(len, ticks)) > TICK_CHARACTERS:
+        axes.tick_params("x", rotation=45)
     axes.set_xlim(-0.4, len(ticks) - 0.6)
     axes.grid(axis="y")
     axes.set_title(axis_label(measure))

@@ -27,10 +27,10 @@ from analysis.wording import cell_name
 WIDTH = 120
 PLACE = re.compile(r"\{([a-z0-9_]+):\s+([^|{}]+)\|\s*(mean\s+)?([a-z0-9_/A-Z]+)(\s*%)?\s*\}")
 MINUS = re.compile(r"\s+−\s+")
+AND = re.compile(r"\s+&\s+")
+
 DIFFERENCES = ("recogniser_gap",)
 """Measures that are differences themselves."""
-
-AND = re.compile(r"\s+&\s+")
 
 
 def filled(text: str, studies: Mapping[str, Mapping[str, Any]]) -> str:
@@ -109,10 +109,14 @@ def _values(
     raise ValueError(f"{place} must name what is kept: {study} has {there}, or no {measure} in this one.")
 
 
+def half_width(values: Sequence[float]) -> float:
+    """Return half the 95 % t interval of the mean of values; NaN of a single one."""
+    return t_half_width(stdev(values) / len(values) ** 0.5, len(values) - 1) if len(values) > 1 else math.nan
+
+
 def _text(values: Sequence[float], with_interval: bool, sign: bool, percent: bool) -> str:
     """Write a mean, with its interval if asked, a plus or minus sign if asked, and a per cent sign if asked."""
-    half = t_half_width(stdev(values) / len(values) ** 0.5, len(values) - 1) if len(values) > 1 else math.nan
-    value = mean(values)
+    value, half = mean(values), half_width(values)
     digits = (1 if abs(value) < 1 else 0) if percent else (2 if abs(value) >= 0.1 else 3)
     if percent and sign:
         digits = 1

@@ -25,7 +25,7 @@ import pandas as pd
 from analysis.results import load_results
 from analysis.statistics import describe_runs
 from analysis.whole_files import atomic_path
-from benchmarks.kept_search import SEARCHED, kept_search
+from benchmarks.kept_search import SEARCHED, kept_search, rounded
 from iae_models.config import changed_values, default_values, run_config
 from study.records import StudyFolder, read_json
 
@@ -37,9 +37,6 @@ SAID = (
 
 KEPT = ("grid", *SEARCHED, "confirm")
 """Origins of the runs that something is kept of."""
-
-DIGITS = 4
-"""Significant digits that are kept."""
 
 
 def keep(study_dir: Path, measures: Sequence[str], target: Path) -> None:
@@ -192,4 +189,4 @@ def _own(config: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _rounded(column: pd.Series[float]) -> list[float]:
-    return [float(f"{value:.{DIGITS}g}") for value in column]
+    return [rounded(value) for value in column]

@@ -24,6 +24,9 @@ from iae_models.config import default_values
 SHOWN = 5
 """Configurations that are shown, the best by the objective; of several objectives the whole front."""
 
+DIGITS = 4
+"""Significant digits that are kept."""
+
 MINIMUM = 8
 """Configurations below which nothing is said of ranks."""
 
@@ -75,10 +78,10 @@ def kept_search(
                 "label": row["label"],
                 "origin": row["origin"],
                 "config": dict(configs[first[row["config_key"]]]),
-                "objectives": [_rounded(row[f"objective_{index}"]) for index in range(len(objectives))],
+                "objectives": [rounded(row[f"objective_{index}"]) for index in range(len(objectives))],
                 "on_front": bool(row["on_front"]),
                 "values": {
-                    name: _rounded(means[row["config_key"], name])
+                    name: rounded(means[row["config_key"], name])
                     for name in measures
                     if (row["config_key"], name) in means
                 },
@@ -190,8 +193,9 @@ def _ranks(objectives: Sequence[Mapping[str, str]], items: Sequence[Mapping[str,
     )
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")
+def rounded(value: float) -> float:
+    """Return a value to the digits that are kept."""
+    return float(f"{value:.{DIGITS}g}")
 
 
 def _number(value: float | None) -> str:

@@ -14,15 +14,14 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from analysis.paper_rows import ROWS, Row
 from analysis.results import load_results
-from analysis.statistics import t_half_width
 from analysis.tables import label_of
 from analysis.wording import cell_name
-from benchmarks.filled_notes import filled
+from benchmarks.filled_notes import filled, half_width
 from benchmarks.kept_results import keep
 from benchmarks.kept_search import search_text, short_name
 from study.planned import cell_called
@@ -146,7 +145,7 @@ def _of(count: int, seeds: int) -> str:
 def _number(values: Sequence[float]) -> str:
     text = f"{mean(values):.2f}" if abs(mean(values)) >= 0.1 else f"{mean(values):.3f}"
     if len(values) > 1:
-        half = t_half_width(stdev(values) / len(values) ** 0.5, len(values) - 1)
+        half = half_width(values)
         text += f" ± {half:.2f}" if half >= 0.1 else f" ± {half:.3f}"
     return text.replace("-", "−")
 

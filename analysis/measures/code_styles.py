@@ -28,7 +28,7 @@ from torch import Tensor
 
 from analysis.measures import intervals
 from analysis.measures.draws import BROKEN_CODES, Model, all_finite, in_chunks
-from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
+from analysis.measures.measurement import Estimate, Measurement, invalid, undefined, validation_values
 from analysis.measures.strokes import slant, thickness
 from analysis.measures.translation import LIMIT, diversity
 from iae_models.config import stream_seed
@@ -61,7 +61,7 @@ def style_suite(
     with torch.inference_mode():
         if only is not None:
             found = measure_code_styles(model, data, "validation", replicate)
-            return [found[name].named(name, "validation", "model") for name in only]
+            return validation_values(found, only)
         return [
             estimate.named(name, split, subject)
             for split in ("validation", "test")

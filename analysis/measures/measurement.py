@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -106,3 +107,8 @@ def invalid(reason: str, n: int = 0, unit: str = "") -> Estimate:
 def refused(reason: str, n: int = 0, unit: str = "") -> Estimate:
     """Return the estimate of a measure whose instrument is too bad to be believed."""
     return Estimate(None, None, None, n, unit, "refused", reason)
+
+
+def validation_values(found: Mapping[str, Estimate], names: Iterable[str]) -> list[Measurement]:
+    """Return named values of the trained model on validation images, which are all that a search asks for."""
+    return [found[name].named(name, "validation", "model") for name in names]

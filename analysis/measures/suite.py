@@ -46,7 +46,7 @@ from analysis.measures.information import (
     information_bracket,
     label_information_gain,
 )
-from analysis.measures.measurement import Estimate, Measurement, invalid, undefined
+from analysis.measures.measurement import Estimate, Measurement, invalid, undefined, validation_values
 from analysis.measures.points import CENTRES, POINTS, measure_data, measure_points
 from analysis.measures.prior_match import prior_kl, prior_moment_kl
 from analysis.measures.recognition import RECOGNITION, measure_recognition
@@ -115,7 +115,7 @@ def quick_suite(
         bench = make_bench(data, classifier, replicate)
         if only is not None:
             found = _measure_model(bench, model, num_labels, frozenset(only), ("validation",))["validation"]
-            return [found[name].named(name, "validation", "model") for name in only]
+            return validation_values(found, only)
         tables = {"model": _measure_model(bench, model, num_labels, EVERY_MEASURE, tuple(LIMITS))} | measure_controls(
             bench, fixed_bench(data, classifier), model, untrained
         )

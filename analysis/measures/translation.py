@@ -29,7 +29,7 @@ from torch import Tensor
 from analysis.measures import intervals
 from analysis.measures.draws import Model, all_finite, in_chunks
 from analysis.measures.identity import NO_COMMON_LABELS, Readers, chance_identity, identity_preservation
-from analysis.measures.measurement import Estimate, Measurement, exact, invalid, undefined
+from analysis.measures.measurement import Estimate, Measurement, exact, invalid, undefined, validation_values
 from iae_models.config import DATASETS, stream_seed
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def translation_suite(
     with torch.inference_mode():
         if only is not None:
             found = measure_translation(model, data, "validation", replicate, readers=readers)
-            return [found[name].named(name, "validation", "model") for name in only]
+            return validation_values(found, only)
         measured = []
         for split in ("validation", "test"):
             for subject, network in (("model", model), ("untrained", untrained)):
